@@ -1,0 +1,278 @@
+"""Everything paygate raises, in one tree. Each error says what to do next.
+
+::
+
+    PaygateError
+    ├── ConfigurationError            the set-up is wrong; nothing was sent
+    │   ├── PluginError               a plugin is missing, broken or misspelt
+    │   └── SchemaOutdated            the database needs ``paygate db upgrade``
+    ├── Refused                       bad input or a rule says no; nothing was sent, nothing changed
+    │   ├── InvalidAmount, InvalidValue, NaiveDatetime
+    │   ├── NotFound
+    │   ├── PermissionDenied, ConsentRequired, Vetoed
+    │   ├── OperationNotAllowed
+    │   │   ├── RenewalDayError, NotRevocable, EffectiveDayReached, ProductEnded
+    │   │   └── NotCardCustomer, ChargeWindowExpired, RetryPending, SystemMaxPassed
+    │   ├── CapabilityNotSupported    this provider cannot do that
+    │   │   └── ProviderNotCapable, OptionNotSupported
+    │   ├── ChargeInProgress, DuplicateCharge, IdempotencyConflict, PendingMoney
+    │   ├── NothingToRefund, RefundExceedsSale, LicenseRemovalTooLate
+    │   ├── MailAlreadySent, DeleteNotConfirmed
+    │   └── WebhookRejected           forged or malformed; stored nowhere
+    └── ProviderError                 the provider was asked (provider, code, request_id)
+        ├── ChargeDeclined            a final no
+        │   └── PermissionClosed      the customer withdrew the permission (R-222)
+        ├── RefundFailed
+        ├── ProviderUnavailable       certainly nothing happened: safe to repeat
+        └── OutcomeUnknown            no answer, and money may have moved
+
+A message names the thing and the remedy and never holds a secret. ``rule`` carries the number of the
+domain rule behind a refusal where there is one. Every error leaves the contract untouched (R-024).
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import ClassVar
+
+__all__ = [
+    "CapabilityNotSupported",
+    "ChargeDeclined",
+    "ChargeInProgress",
+    "ChargeWindowExpired",
+    "ConfigurationError",
+    "ConsentRequired",
+    "DeleteNotConfirmed",
+    "DuplicateCharge",
+    "EffectiveDayReached",
+    "IdempotencyConflict",
+    "InvalidAmount",
+    "InvalidValue",
+    "LicenseRemovalTooLate",
+    "MailAlreadySent",
+    "NaiveDatetime",
+    "NotCardCustomer",
+    "NotFound",
+    "NotRevocable",
+    "NothingToRefund",
+    "OperationNotAllowed",
+    "OptionNotSupported",
+    "OutcomeUnknown",
+    "PaygateError",
+    "PendingMoney",
+    "PermissionClosed",
+    "PermissionDenied",
+    "PluginError",
+    "ProductEnded",
+    "ProviderError",
+    "ProviderNotCapable",
+    "ProviderUnavailable",
+    "RefundExceedsSale",
+    "RefundFailed",
+    "Refused",
+    "RenewalDayError",
+    "Retry",
+    "RetryPending",
+    "SchemaOutdated",
+    "SystemMaxPassed",
+    "Vetoed",
+    "WebhookRejected",
+]
+
+
+class Retry(enum.Enum):
+    """Whether the same call may be made again."""
+
+    NEVER = "never"
+    SAME_KEY = "with the same idempotency key"
+    AFTER_LOOKUP = "only after looking the payment up"
+
+
+class PaygateError(Exception):
+    """Base of all errors of paygate."""
+
+    retry: ClassVar[Retry] = Retry.NEVER
+
+    def __init__(self, message: str, *, rule: str | None = None) -> None:
+        super().__init__(message)
+        self.rule = rule
+
+
+class ConfigurationError(PaygateError):
+    """The set-up is wrong: the message names the key, the file and the remedy. Nothing was sent."""
+
+
+class PluginError(ConfigurationError):
+    """A plugin could not be found, loaded or understood."""
+
+
+class SchemaOutdated(ConfigurationError):
+    """The database was made by another version; run ``paygate db upgrade``."""
+
+
+class Refused(PaygateError):
+    """Bad input, or a rule says no. Nothing was sent and nothing has changed."""
+
+
+class InvalidAmount(Refused, ValueError):
+    """Not a whole, positive number of minor units of the right currency within the limits (R-004, R-171, R-215)."""
+
+
+class InvalidValue(Refused, ValueError):
+    """An argument is not of the kind or form that the call takes."""
+
+
+class NaiveDatetime(Refused, ValueError):
+    """A datetime without a zone was given (R-002)."""
+
+
+class NotFound(Refused, LookupError):
+    """No contract, charge, ledger row, step mail or account under that name."""
+
+
+class PermissionDenied(Refused):
+    """The actor may not do this (R-169, R-267)."""
+
+
+class ConsentRequired(Refused):
+    """The customer's agreement to this charge is not recorded (R-188)."""
+
+
+class Vetoed(Refused):
+    """A ``before_charge`` observer refused the charge, giving a reason."""
+
+
+class OperationNotAllowed(Refused):
+    """The operation is not offered for the contract as it is now (R-024)."""
+
+
+class RenewalDayError(OperationNotAllowed):
+    """Cancellation cannot be scheduled on a renewal day (R-127)."""
+
+
+class NotRevocable(OperationNotAllowed):
+    """The product's end cannot be revoked (R-068)."""
+
+
+class EffectiveDayReached(OperationNotAllowed):
+    """The cancellation has taken effect (R-136)."""
+
+
+class ProductEnded(OperationNotAllowed):
+    """The contract would start after the product's final month (R-071)."""
+
+
+class NotCardCustomer(OperationNotAllowed):
+    """Only a customer who pays by card can be charged additionally (R-167)."""
+
+
+class ChargeWindowExpired(OperationNotAllowed):
+    """The provider's window since the last payment has closed (R-197, R-199)."""
+
+
+class RetryPending(OperationNotAllowed):
+    """The provider still retries this period; collecting it now could charge twice (R-161)."""
+
+
+class SystemMaxPassed(OperationNotAllowed):
+    """Today is after the largest expiry date of the system (R-221)."""
+
+
+class CapabilityNotSupported(Refused):
+    """The provider does not declare the capability that the call needs."""
+
+
+class ProviderNotCapable(CapabilityNotSupported):
+    """The provider cannot charge additionally at all (R-165)."""
+
+
+class OptionNotSupported(CapabilityNotSupported):
+    """An explicit option contradicts what the provider always does (R-185)."""
+
+
+class ChargeInProgress(Refused):
+    """An earlier charge on the contract is pending or unknown (R-189, R-193)."""
+
+
+class DuplicateCharge(Refused):
+    """Same amount on the same stored card within the provider's duplicate window (R-205)."""
+
+
+class IdempotencyConflict(Refused):
+    """The idempotency key was used with other contents (R-190)."""
+
+
+class PendingMoney(Refused):
+    """A charge or refund of the contract is still pending (R-265)."""
+
+
+class NothingToRefund(Refused):
+    """Nothing is left of the row, or it was never paid (R-241)."""
+
+
+class RefundExceedsSale(Refused):
+    """More than is left of the refunded row (R-239)."""
+
+
+class LicenseRemovalTooLate(Refused):
+    """The row was refunded without its licence; it can no longer be removed (R-243)."""
+
+
+class MailAlreadySent(Refused):
+    """The due instant has come; the mail counts as sent (R-229)."""
+
+
+class DeleteNotConfirmed(Refused):
+    """Deleting needs the explicit confirmation (R-261)."""
+
+
+class WebhookRejected(Refused):
+    """The delivery is forged or malformed. ``status`` is the HTTP status to answer with (400, 401 or 413)."""
+
+    def __init__(self, message: str, *, status: int = 400, rule: str | None = None) -> None:
+        super().__init__(message, rule=rule)
+        self.status = status
+
+
+class ProviderError(PaygateError):
+    """The provider was asked. ``provider`` is the account's name, ``code`` the provider's own code."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        charge_id: str | None = None,
+        rule: str | None = None,
+    ) -> None:
+        super().__init__(message, rule=rule)
+        self.provider = provider
+        self.code = code
+        self.request_id = request_id
+        self.charge_id = charge_id
+
+
+class ChargeDeclined(ProviderError):
+    """A final no to this attempt; nothing was charged."""
+
+
+class PermissionClosed(ChargeDeclined):
+    """The customer's charging permission is closed or has expired (R-222)."""
+
+
+class RefundFailed(ProviderError):
+    """The provider refused the refund; nothing was returned."""
+
+
+class ProviderUnavailable(ProviderError):
+    """Certainly nothing happened at the provider; repeat with the same idempotency key."""
+
+    retry = Retry.SAME_KEY
+
+
+class OutcomeUnknown(ProviderError):
+    """No answer, and money may have moved. Look the payment up; never repeat blindly (R-193)."""
+
+    retry = Retry.AFTER_LOOKUP

@@ -1,0 +1,170 @@
+"""Charge and refund attempts and the consent behind them (domain §2.6, R-188). Values only."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+
+import attrs
+
+from ..errors import ChargeDeclined, DuplicateCharge, OutcomeUnknown, PermissionClosed, ProviderUnavailable
+from ..money import Money
+from ..provider import DeclineClass
+from .contract import Actor
+
+__all__ = ["Charge", "ChargeKind", "ChargeState", "Consent", "Failure", "Purpose", "Refund", "RefundState"]
+
+
+class ChargeState(enum.Enum):
+    """PENDING → SUCCEEDED | FAILED; PENDING → UNKNOWN → SUCCEEDED | FAILED after reconciliation (domain §2.6)."""
+
+    PENDING = "PENDING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def open(self) -> bool:
+        """Whether the result is still to come: such an attempt blocks further ones (R-189, R-193)."""
+        return self in {ChargeState.PENDING, ChargeState.UNKNOWN}
+
+
+class ChargeKind(enum.Enum):
+    """What an attempt pays for."""
+
+    INITIAL = "INITIAL"  #: the first payment of a new contract (R-013)
+    PERIOD = "PERIOD"  #: a renewal, or the first period on a later start day (R-015, R-036)
+    ADDON = "ADDON"  #: an additional charge (§6.16)
+
+
+class Purpose(enum.Enum):
+    """Why an additional charge is made (R-191)."""
+
+    ONE_OFF = "ONE_OFF"
+    ARREARS = "ARREARS"
+
+
+@attrs.frozen
+class Consent:
+    """The customer's recorded agreement to one charge (R-188): how it was given, when, and who recorded it."""
+
+    how: str
+    obtained_at: dt.datetime | None = None
+    recorded_by: str = ""
+
+
+@attrs.frozen
+class Failure:
+    """Why an attempt failed, or what is unknown about it. ``code`` is the provider's own."""
+
+    code: str | None = None
+    message: str = ""
+    decline: DeclineClass | None = None
+    sent: bool = True  #: False: it certainly never reached the provider
+
+
+@attrs.frozen
+class Charge:
+    """One attempt to charge, from intent to outcome.
+
+    ``id`` is 32 hexadecimal digits. Instants are UTC. ``renew_expiry`` and ``send_step_mail`` are the effective options,
+    with what the provider forces already applied. ``previous_expires_on`` and ``expires_on`` say what a success did to
+    the expiry (R-210).
+    """
+
+    id: str
+    contract_id: str
+    customer_id: str
+    account: str
+    kind: ChargeKind
+    amount: Money
+    idempotency_key: str
+    fingerprint: str = attrs.field(repr=False)
+    state: ChargeState = ChargeState.PENDING
+    purpose: Purpose = Purpose.ONE_OFF
+    renew_expiry: bool = False
+    send_step_mail: bool = False
+    consent: Consent | None = None
+    actor: Actor = attrs.field(factory=Actor.scheduler)
+    created_at: dt.datetime = attrs.field(kw_only=True)
+    period_start: dt.date | None = None
+    reference: str | None = None
+    action_url: str | None = None
+    settled_at: dt.datetime | None = None
+    charged_at: dt.datetime | None = None
+    previous_expires_on: dt.date | None = None
+    expires_on: dt.date | None = None
+    failure: Failure | None = None
+    #: fingerprint of the stored credential, for the duplicate window; never the credential itself
+    credential_hash: str = attrs.field(default="", repr=False)
+    lookups: int = 0
+
+    @property
+    def open(self) -> bool:
+        return self.state.open
+
+    def raise_for_failure(self) -> None:
+        """Raise if this attempt did not succeed; do nothing for SUCCEEDED and PENDING.
+
+        :raises PermissionClosed: the customer's permission is closed (R-222).
+        :raises DuplicateCharge: the provider's duplicate window (R-205).
+        :raises ProviderUnavailable: it certainly never reached the provider.
+        :raises ChargeDeclined: any other decline.
+        :raises OutcomeUnknown: the outcome is not known yet; ``gateway.billing.reconcile()`` settles it.
+        """
+        failure = self.failure or Failure()
+        where: dict[str, str | None] = {"provider": self.account, "code": failure.code, "charge_id": self.id}
+        if self.state is ChargeState.UNKNOWN:
+            msg = f"charge {self.id}: the outcome is not known; run gateway.billing.reconcile() and do not charge again"
+            raise OutcomeUnknown(msg, **where)
+        if self.state is not ChargeState.FAILED:
+            return
+        text = f"charge {self.id} on {self.account} failed: {failure.code or 'no code'} {failure.message}".rstrip()
+        if not failure.sent:
+            raise ProviderUnavailable(text + "; nothing was sent, repeat it with a new idempotency key", **where)
+        if failure.decline is DeclineClass.DUPLICATE:
+            raise DuplicateCharge(text + "; same amount on the same card too soon, wait and look", rule="R-205")
+        if failure.decline is DeclineClass.PERMISSION:
+            raise PermissionClosed(text + "; the customer has to register the payment method again", rule="R-222", **where)
+        raise ChargeDeclined(text, **where)
+
+
+class RefundState(enum.Enum):
+    """PENDING → DONE | FAILED; UNKNOWN until looked up."""
+
+    PENDING = "PENDING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def open(self) -> bool:
+        return self in {RefundState.PENDING, RefundState.UNKNOWN}
+
+
+@attrs.frozen
+class Refund:
+    """One attempt to return money of one ledger row.
+
+    ``entry_id`` is the refunded row, ``refund_entry_id`` the REFUND (or MANUAL_REFUND_DUE) row that records it (R-238).
+    ``by_hand``: no provider call is made; a person returns the money (R-249, R-245).
+    """
+
+    id: str
+    contract_id: str
+    account: str | None
+    entry_id: str
+    refund_entry_id: str
+    amount: Money
+    idempotency_key: str
+    fingerprint: str = attrs.field(repr=False)
+    state: RefundState = RefundState.PENDING
+    by_hand: bool = False
+    remove_license: bool = False
+    reason: str = ""
+    actor: Actor = attrs.field(factory=Actor.admin)
+    created_at: dt.datetime = attrs.field(kw_only=True)
+    reference: str | None = None
+    settled_at: dt.datetime | None = None
+    failure: Failure | None = None
+    lookups: int = 0

@@ -1,0 +1,108 @@
+"""Step mails: the prepared sets, the queue, and what may still be done to a queued mail (§6.21)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+
+import attrs
+
+from ..clock import require_aware
+from ..errors import InvalidValue, MailAlreadySent
+
+__all__ = ["MailSet", "StepMail", "StepMailPlan", "StepMailState", "delete", "due_mails", "pause", "resume"]
+
+
+class MailSet(enum.Enum):
+    """Which event a prepared mail follows. Renewals and additional charges share one set (R-224)."""
+
+    ON_PAYMENT_COMPLETE = "ON_PAYMENT_COMPLETE"
+    ON_RENEWAL = "ON_RENEWAL"
+    ON_RECURRING_CANCEL = "ON_RECURRING_CANCEL"
+
+
+class StepMailState(enum.Enum):
+    """QUEUED ⇄ PAUSED; QUEUED → SENT; QUEUED/PAUSED → DELETED."""
+
+    QUEUED = "QUEUED"
+    PAUSED = "PAUSED"
+    SENT = "SENT"
+    DELETED = "DELETED"
+
+
+@attrs.frozen
+class StepMailPlan:
+    """One prepared mail of a set. *delay*: seconds from the receipt to the due time (R-225)."""
+
+    name: str
+    set: MailSet
+    delay: int = 0
+    subject: str = ""
+    body: str = attrs.field(default="", repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if type(self.delay) is not int or self.delay < 0:
+            msg = f"step mail {self.name!r}: delay is a whole number of seconds, 0 or more, got {self.delay!r}"
+            raise InvalidValue(msg)
+
+
+@attrs.frozen
+class StepMail:
+    """A mail in the queue of mails to be sent (R-226). Instants are UTC."""
+
+    id: str
+    contract_id: str
+    customer_id: str
+    name: str
+    set: MailSet
+    state: StepMailState
+    queued_at: dt.datetime
+    due_at: dt.datetime
+    charge_id: str | None = None
+    subject: str = ""
+    body: str = attrs.field(default="", repr=False)
+    sent_at: dt.datetime | None = None
+
+
+def due_mails(plans: tuple[StepMailPlan, ...], mail_set: MailSet, receipt: dt.datetime) -> list[tuple[StepMailPlan, dt.datetime]]:
+    """The mails of *mail_set* with their due instants: receipt plus delay (R-225)."""
+    receipt = require_aware(receipt, "receipt")
+    return [(plan, receipt + dt.timedelta(seconds=plan.delay)) for plan in plans if plan.set is mail_set]
+
+
+def _held_back(mail: StepMail, now: dt.datetime, verb: str) -> None:
+    """Refuse from the due instant on, whether or not the dispatcher has run (R-229)."""
+    if mail.state is StepMailState.DELETED:
+        msg = f"step mail {mail.id} was deleted for good; it cannot be {verb}"
+        raise InvalidValue(msg, rule="R-228")
+    if mail.state is StepMailState.SENT or (mail.state is StepMailState.QUEUED and now >= mail.due_at):
+        msg = f"step mail {mail.id} was due at {mail.due_at.isoformat()} and counts as sent; it can no longer be {verb}"
+        raise MailAlreadySent(msg, rule="R-229")
+
+
+def pause(mail: StepMail, now: dt.datetime) -> StepMail:
+    """Hold *mail* back (R-227).
+
+    :raises MailAlreadySent: at or after its due instant (R-229).
+    """
+    _held_back(mail, now, "paused")
+    return attrs.evolve(mail, state=StepMailState.PAUSED)
+
+
+def resume(mail: StepMail, now: dt.datetime) -> StepMail:
+    """Set *mail* running again; if its due time has passed it goes out at the next dispatch (R-227, R-231)."""
+    if mail.state is StepMailState.QUEUED:
+        return mail
+    _held_back(mail, now, "resumed")
+    return attrs.evolve(mail, state=StepMailState.QUEUED, due_at=max(mail.due_at, now))
+
+
+def delete(mail: StepMail, now: dt.datetime) -> StepMail:
+    """Cancel the reservation for good (R-228).
+
+    :raises MailAlreadySent: at or after its due instant (R-229).
+    """
+    if mail.state is StepMailState.DELETED:
+        return mail
+    _held_back(mail, now, "deleted")
+    return attrs.evolve(mail, state=StepMailState.DELETED)

@@ -1,0 +1,150 @@
+"""What provider code and use cases may await.
+
+A flow is an ``async def`` that awaits only what this module offers. Awaiting hands a *description* of the work to a
+driver; the sync driver and the async driver (asyncio and trio) run the same source. A flow that awaits anything else
+fails at once under both drivers with :class:`ForeignAwait`.
+
+===========================  ==========================================================
+``await send(request)``      perform an HTTP request, return its :class:`Response`
+``await sleep(seconds)``     wait; a manual clock moves on instead of waiting
+``await call(function)``     run blocking work; a worker thread under the async driver
+===========================  ==========================================================
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import types
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from typing import Any, TypeAlias, TypeVar, cast
+
+import attrs
+
+from .errors import OutcomeUnknown, PaygateError
+
+__all__ = ["Call", "Effect", "Flow", "ForeignAwait", "Replay", "Request", "Response", "Sleep", "call", "send", "sleep", "watched"]
+
+T = TypeVar("T")
+
+
+class ForeignAwait(PaygateError, TypeError):
+    """A flow awaited something that is not from :mod:`paygate.flow`."""
+
+
+class Replay(enum.Enum):
+    """When the driver may send a request again after its answer was lost."""
+
+    SAFE = "safe"  #: reading moves no money; a lost answer means certainly nothing happened
+    SAME_KEY = "same_key"  #: the provider honours the idempotency key that the request carries
+    NEVER = "never"  #: a lost answer is an unknown outcome
+
+
+def _lower(headers: Mapping[str, str]) -> Mapping[str, str]:
+    return types.MappingProxyType({name.lower(): value for name, value in headers.items()})
+
+
+@attrs.frozen
+class Request:
+    """One HTTP request. Header names are lower-cased; headers and body never show in ``repr``.
+
+    :param method: GET, POST, PATCH, …
+    :param url: absolute, with query.
+    :param headers: mapping of name to value.
+    :param body: raw bytes.
+    :param timeout: seconds to wait for the answer; None leaves it to the driver.
+    :param replay: when the driver may repeat it; by default SAFE for GET and HEAD, else NEVER.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = attrs.field(factory=dict, converter=_lower, repr=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+    timeout: float | None = None
+    replay: Replay = attrs.field()
+
+    @replay.default
+    def _replay_by_method(self) -> Replay:
+        return Replay.SAFE if self.method in {"GET", "HEAD"} else Replay.NEVER
+
+
+@attrs.frozen
+class Response:
+    """One HTTP response. ``headers`` has lower-case names; headers and body never show in ``repr``."""
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(factory=dict, converter=_lower, repr=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+
+    def json(self) -> Any:
+        """The decoded JSON body.
+
+        :raises OutcomeUnknown: if it is not JSON: whoever answered, it was not the provider's own code, so what
+            happened to the money cannot be read from it.
+        """
+        try:
+            return json.loads(self.body)
+        except ValueError as exc:
+            msg = f"the answer (HTTP {self.status}, {len(self.body)} bytes) is not JSON"
+            raise OutcomeUnknown(msg) from exc
+
+
+@attrs.frozen
+class Sleep:
+    """Ask the driver to let *seconds* pass."""
+
+    seconds: float
+
+
+@attrs.frozen
+class Call:
+    """Ask the driver to run blocking *function*."""
+
+    function: Callable[[], Any]
+
+
+Effect: TypeAlias = Request | Sleep | Call
+Flow: TypeAlias = Coroutine[Any, Any, T]
+
+
+@types.coroutine
+def send(request: Request) -> Generator[Request, Response, Response]:
+    """Ask the driver to perform *request*.
+
+    :raises ProviderUnavailable: certainly nothing happened (no connection, or a safe request without answer).
+    :raises OutcomeUnknown: it was sent, no answer came, and it must not be repeated.
+    """
+    return (yield request)
+
+
+@types.coroutine
+def sleep(seconds: float) -> Generator[Sleep, None, None]:
+    """Let *seconds* pass on the driver's clock."""
+    yield Sleep(seconds)
+
+
+@types.coroutine
+def call(function: Callable[[], T]) -> Generator[Call, T, T]:
+    """Run blocking *function* and return its result; raises what it raises."""
+    return (yield Call(function))
+
+
+@types.coroutine
+def watched(flow: Flow[T], watch: Callable[[Effect], None]) -> Generator[Effect, Any, T]:
+    """Run *flow*, showing each effect to *watch* before the driver sees it."""
+    answer: Any = None
+    error: BaseException | None = None
+    try:
+        while True:
+            try:
+                effect = flow.send(answer) if error is None else flow.throw(error)
+            except StopIteration as stop:
+                return cast("T", stop.value)
+            answer = error = None
+            watch(cast("Effect", effect))
+            try:
+                answer = yield cast("Effect", effect)
+            except BaseException as exc:  # noqa: BLE001 - handed on to the inner flow, which decides
+                error = exc
+    finally:
+        flow.close()

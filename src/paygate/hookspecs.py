@@ -1,0 +1,229 @@
+# mypy: disable-error-code="empty-body"
+"""The hooks of paygate, documented like an API.
+
+**Provider hooks** are answered by exactly one account's provider: capabilities, charge, refund, find_charge,
+find_refund, parse_webhook, ping. Those that talk to the provider are flows: ``async def`` that awaits only
+:mod:`paygate.flow`.
+
+**Observer hooks** are plain functions; every plugin may implement them. Those after the fact run from the outbox: at
+least once, in order per contract, retried with growing pauses. An observer that raises never undoes money.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._markers import hookspec
+
+if TYPE_CHECKING:
+    from .notices import (
+        ChargeNotice,
+        ChargeProposal,
+        OperatorNotice,
+        RefundNotice,
+        StepMailNotice,
+    )
+    from .provider import (
+        Capabilities,
+        ChargeRequest,
+        ChargeResult,
+        Found,
+        LookupRequest,
+        ProviderEvent,
+        RefundRequest,
+        RefundResult,
+        Webhook,
+    )
+
+__all__ = [
+    "before_charge",
+    "capabilities",
+    "charge",
+    "find_charge",
+    "find_refund",
+    "on_charge_failure",
+    "on_charge_success",
+    "on_operator_action_required",
+    "on_refund",
+    "on_step_mail_due",
+    "parse_webhook",
+    "ping",
+    "refund",
+]
+
+#: Hooks that one account's provider answers.
+PROVIDER_HOOKS = frozenset({"capabilities", "charge", "refund", "find_charge", "find_refund", "parse_webhook", "ping"})
+
+
+@hookspec(firstresult=True)
+def capabilities() -> Capabilities:
+    """Declare what the provider does.
+
+    Called once when the account is opened; the answer is kept. Must not do I/O and must always answer the same value.
+
+    :returns: one frozen :class:`~paygate.provider.Capabilities`.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+async def charge(request: ChargeRequest) -> ChargeResult:
+    """Move ``request.amount`` from the stored credential to the seller.
+
+    Called once per attempt, after the intent is committed, for exactly one account. A flow. May be called again with
+    the same ``request.key`` after an answer that certainly never reached the provider.
+
+    Must not retry, wait for real, log bodies, or guess: an unknown text is :meth:`ChargeResult.unknown
+    <paygate.provider.ChargeResult.unknown>`.
+
+    :param request: amount in minor units, credential, key, metadata.
+    :returns: succeeded, pending, declined, not sent or unknown; never an exception for a decline.
+    :raises ProviderUnavailable: only where certainly nothing happened.
+    :raises OutcomeUnknown: the answer was lost; the same as returning ``unknown``.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+async def refund(request: RefundRequest) -> RefundResult:
+    """Return ``request.amount`` of an earlier charge.
+
+    Called once per attempt, after the intent is committed, only where ``capabilities().refunds`` is not BY_HAND, and
+    with a partial amount only where it is PARTIAL. A flow.
+
+    Must not send more than asked, and must not turn an unknown answer into a decline.
+
+    :returns: succeeded, pending, declined, not sent or unknown.
+    :raises ProviderUnavailable: only where certainly nothing happened.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+async def find_charge(request: LookupRequest) -> Found:
+    """Find out what became of a charge whose result is not known.
+
+    Called by polling and reconciliation, any number of times, only where ``capabilities().lookup`` is not NONE. A flow.
+
+    Must not move money that the attempt had not already moved, except by the provider's own native idempotency key.
+
+    :param request: the attempt as it was sent, and the provider's reference if it is known.
+    :returns: ``Found(result)``, or ``Found(None)`` where nothing was found; what that proves is declared.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+async def find_refund(request: LookupRequest) -> Found:
+    """Find out what became of a refund; see :func:`find_charge`.
+
+    Called only where ``capabilities().refund_lookup`` is not NONE. A flow.
+
+    Must not start another refund.
+
+    :returns: ``Found(result)`` or ``Found(None)``.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+async def parse_webhook(webhook: Webhook) -> list[ProviderEvent]:
+    """Authenticate a delivery and say what it means.
+
+    Called once per delivery, before anything is stored, only where ``capabilities().webhooks``. A flow: where the
+    provider's proof is weak, re-read the resource with ``send`` and believe only that.
+
+    Must compare secrets in constant time, and must not trust an amount, state or id of an unauthenticated body.
+
+    :param webhook: raw headers (lower-case names) and body.
+    :returns: events; an authentic delivery that paygate does not act on is one event of kind OTHER.
+    :raises WebhookRejected: forged (401) or malformed (400).
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+async def ping() -> str:
+    """Check that the provider can be reached with these credentials.
+
+    Called only when somebody asks. A flow. Must not move money.
+
+    :returns: a short text for people, without secrets.
+    :raises ConfigurationError: the provider refuses the credentials.
+    :raises ProviderUnavailable: it cannot be reached.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def before_charge(proposal: ChargeProposal) -> str | None:
+    """Look at a charge before anything is written or sent; a reason vetoes it.
+
+    Called on every plugin, outside any transaction, before each attempt. The first reason given wins.
+
+    Must not block for long: somebody waits.
+
+    :param proposal: contract, customer, account, amount, options and effects.
+    :returns: None to let it pass, or the reason for the veto, shown to the caller as ``Vetoed``.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def on_charge_success(notice: ChargeNotice) -> None:
+    """A charge succeeded and is recorded. Called from the outbox, at least once. Must be idempotent.
+
+    :param notice: the charge, its contract, and the expiry before and after.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def on_charge_failure(notice: ChargeNotice) -> None:
+    """A charge failed and is recorded (R-176). Called from the outbox, at least once. Must be idempotent.
+
+    :param notice: the charge with the provider's code and class of decline.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def on_refund(notice: RefundNotice) -> None:
+    """A refund ended, well or not (R-247). Called from the outbox, at least once. Must be idempotent.
+
+    :param notice: the refund and the ledger row that it returns.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def on_step_mail_due(notice: StepMailNotice) -> None:
+    """A step mail is due (R-225). Called from the outbox, at least once; deliver it, by its id once.
+
+    :param notice: the mail and the customer's address.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def on_operator_action_required(notice: OperatorNotice) -> None:
+    """A person has to look: an outcome that nobody can look up, money to be returned by hand, a failed late refund.
+
+    Called from the outbox, at least once. Must be idempotent.
+
+    :param notice: what happened, to which contract, and what to do.
+
+    .. versionadded:: 0.1
+    """

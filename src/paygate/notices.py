@@ -1,0 +1,69 @@
+"""What observers are told. Frozen values, the same whether delivered at once or later from the outbox."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import attrs
+
+from .domain.charge import Charge, Refund
+from .domain.contract import Contract, Customer
+from .domain.ledger import LedgerEntry
+from .domain.mails import StepMail
+from .money import Money
+
+__all__ = ["ChargeNotice", "ChargeProposal", "OperatorNotice", "RefundNotice", "StepMailNotice"]
+
+
+@attrs.frozen
+class ChargeProposal:
+    """A charge that is about to be written down; a ``before_charge`` observer may veto it."""
+
+    contract: Contract
+    account: str
+    amount: Money
+    renew_expiry: bool
+    send_step_mail: bool
+    expires_on: dt.date | None
+    expires_on_after: dt.date | None
+
+
+@attrs.frozen
+class ChargeNotice:
+    """A charge succeeded or failed."""
+
+    id: str  #: of this notice: the same on every repeat, so that an observer can be idempotent
+    charge: Charge
+    contract: Contract | None  #: None: a first charge that failed made no contract (R-013)
+
+
+@attrs.frozen
+class RefundNotice:
+    """A refund ended."""
+
+    id: str
+    refund: Refund
+    entry: LedgerEntry
+    contract: Contract
+
+
+@attrs.frozen
+class StepMailNotice:
+    """A step mail is due."""
+
+    id: str
+    mail: StepMail
+    customer: Customer
+
+
+@attrs.frozen
+class OperatorNotice:
+    """A person has to act. ``code`` names the situation, ``message`` says what to do."""
+
+    id: str
+    code: str
+    message: str
+    contract_id: str | None = None
+    charge_id: str | None = None
+    refund_id: str | None = None
+    at: dt.datetime | None = None

@@ -23,7 +23,20 @@ import attrs
 
 from .errors import OutcomeUnknown, PaygateError
 
-__all__ = ["Call", "Effect", "Flow", "ForeignAwait", "Replay", "Request", "Response", "Sleep", "call", "send", "sleep", "watched"]
+__all__ = [
+    "Call",
+    "Effect",
+    "Flow",
+    "ForeignAwait",
+    "Replay",
+    "Request",
+    "Response",
+    "Sleep",
+    "call",
+    "send",
+    "sleep",
+    "watched",
+]
 
 T = TypeVar("T")
 

@@ -125,7 +125,9 @@ class Charge:
         if failure.decline is DeclineClass.DUPLICATE:
             raise DuplicateCharge(text + "; same amount on the same card too soon, wait and look", rule="R-205")
         if failure.decline is DeclineClass.PERMISSION:
-            raise PermissionClosed(text + "; the customer has to register the payment method again", rule="R-222", **where)
+            raise PermissionClosed(
+                text + "; the customer has to register the payment method again", rule="R-222", **where
+            )
         raise ChargeDeclined(text, **where)
 
 

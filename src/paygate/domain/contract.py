@@ -242,7 +242,9 @@ class Plan:
 
 
 def _luhn(digits: list[int]) -> bool:
-    doubled = [digit if position % 2 == 0 else digit * 2 - 9 * (digit > 4) for position, digit in enumerate(digits[::-1])]
+    doubled = [
+        digit if position % 2 == 0 else digit * 2 - 9 * (digit > 4) for position, digit in enumerate(digits[::-1])
+    ]
     return sum(doubled) % 10 == 0
 
 

@@ -64,7 +64,9 @@ class StepMail:
     sent_at: dt.datetime | None = None
 
 
-def due_mails(plans: tuple[StepMailPlan, ...], mail_set: MailSet, receipt: dt.datetime) -> list[tuple[StepMailPlan, dt.datetime]]:
+def due_mails(
+    plans: tuple[StepMailPlan, ...], mail_set: MailSet, receipt: dt.datetime
+) -> list[tuple[StepMailPlan, dt.datetime]]:
     """The mails of *mail_set* with their due instants: receipt plus delay (R-225)."""
     receipt = require_aware(receipt, "receipt")
     return [(plan, receipt + dt.timedelta(seconds=plan.delay)) for plan in plans if plan.set is mail_set]

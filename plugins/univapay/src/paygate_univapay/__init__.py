@@ -1,0 +1,1 @@
+"""UnivaPay for paygate."""

@@ -17,7 +17,7 @@ EXPONENTS = {
 }  # fmt: skip
 
 
-def _whole(_instance: object, _attribute: object, value: object) -> None:
+def _whole(_instance: object, _attribute: object, value: int) -> None:
     if type(value) is not int:  # bool is an int to isinstance; float and Decimal would round silently
         msg = f"an amount is a whole number of minor units, not {value!r}; for 1,000 yen write Money(1000, 'JPY')"
         raise InvalidAmount(msg, rule="R-004")
@@ -26,7 +26,7 @@ def _whole(_instance: object, _attribute: object, value: object) -> None:
         raise InvalidAmount(msg, rule="R-004")
 
 
-def _known(_instance: object, _attribute: object, value: object) -> None:
+def _known(_instance: object, _attribute: object, value: str) -> None:
     if value not in EXPONENTS:
         msg = f"unknown currency {value!r}; use an ISO 4217 code in capitals, for example 'JPY'"
         raise InvalidAmount(msg, rule="R-004")

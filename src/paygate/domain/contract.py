@@ -174,7 +174,7 @@ class Plan:
     products: tuple[Product, ...] = ()
     contract_type: ContractType = ContractType.PACKAGE
 
-    def __attrs_post_init__(self) -> None:  # noqa: C901 - one check a line
+    def __attrs_post_init__(self) -> None:
         recurring = self.kind is PlanKind.RECURRING
         if not isinstance(self.price, Money):
             msg = f"plan {self.name!r}: price must be Money, got {self.price!r}"
@@ -248,7 +248,7 @@ def _luhn(digits: list[int]) -> bool:
     return sum(doubled) % 10 == 0
 
 
-def _reference_only(_instance: object, _attribute: object, value: object) -> None:
+def _reference_only(_instance: object, _attribute: object, value: str) -> None:
     if not isinstance(value, str) or not value.strip():
         msg = "a stored credential is the provider's reference (for example a token id) and must not be empty"
         raise InvalidValue(msg)

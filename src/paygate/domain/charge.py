@@ -97,7 +97,8 @@ class Charge:
     failure: Failure | None = None
     #: fingerprint of the stored credential, for the duplicate window; never the credential itself
     credential_hash: str = attrs.field(default="", repr=False)
-    lookups: int = 0
+    #: whether the operator has been told that look-ups did not settle it
+    operator_told: bool = False
 
     @property
     def open(self) -> bool:
@@ -169,4 +170,3 @@ class Refund:
     reference: str | None = None
     settled_at: dt.datetime | None = None
     failure: Failure | None = None
-    lookups: int = 0

@@ -8,9 +8,9 @@ from typing import Any
 
 import attrs
 
-from .contract import Actor
+from .contract import Actor, Contract
 
-__all__ = ["AuditRecord"]
+__all__ = ["AuditRecord", "change"]
 
 
 @attrs.frozen
@@ -25,3 +25,51 @@ class AuditRecord:
     before: Mapping[str, Any] = attrs.field(factory=dict)
     after: Mapping[str, Any] = attrs.field(factory=dict)
     reason: str = ""
+
+
+def _facts(contract: Contract | None) -> dict[str, Any]:
+    if contract is None:
+        return {}
+    notice, missing = contract.cancellation, contract.past_due
+    return {
+        "status": contract.status.value,
+        "expires_on": _iso(contract.expires_on),
+        "period_start": _iso(contract.period_start),
+        "ended_on": _iso(contract.ended_on),
+        "cancellation": notice and f"{notice.origin.value} effective {notice.effective_on.isoformat()}",
+        "past_due": missing and f"period of {missing.period_start.isoformat()}, failures: {missing.failures}",
+    }
+
+
+def _iso(day: dt.date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def change(
+    before: Contract | None,
+    after: Contract,
+    *,
+    id: str,  # noqa: A002 - the record's own name for it
+    at: dt.datetime,
+    actor: Actor,
+    action: str,
+    reason: str = "",
+    facts: Mapping[str, Any] | None = None,
+) -> AuditRecord:
+    """The record of one change of a contract: only what differs, old beside new (R-266).
+
+    :param before: None for a contract that is new.
+    :param facts: further plain JSON values that belong to the new state, for example ids and chosen options.
+    """
+    old, new = _facts(before), _facts(after)
+    changed = [name for name in new if old.get(name) != new[name]]
+    return AuditRecord(
+        id,
+        at,
+        actor,
+        action,
+        after.id,
+        {name: old[name] for name in changed if name in old},
+        {name: new[name] for name in changed} | dict(facts or {}),
+        reason,
+    )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from collections.abc import Callable
 
 import attrs
 
 from ..clock import require_aware
 from ..errors import InvalidValue, MailAlreadySent
+from .contract import Contract
 
-__all__ = ["MailSet", "StepMail", "StepMailPlan", "StepMailState", "delete", "due_mails", "pause", "resume"]
+__all__ = ["MailSet", "StepMail", "StepMailPlan", "StepMailState", "delete", "due_mails", "pause", "queue", "resume"]
 
 
 class MailSet(enum.Enum):
@@ -70,6 +72,38 @@ def due_mails(
     """The mails of *mail_set* with their due instants: receipt plus delay (R-225)."""
     receipt = require_aware(receipt, "receipt")
     return [(plan, receipt + dt.timedelta(seconds=plan.delay)) for plan in plans if plan.set is mail_set]
+
+
+def queue(
+    plans: tuple[StepMailPlan, ...],
+    mail_set: MailSet,
+    contract: Contract,
+    receipt: dt.datetime,
+    new_id: Callable[[], str],
+    *,
+    charge_id: str | None = None,
+) -> tuple[StepMail, ...]:
+    """The mails of *mail_set* for *contract*, queued by a success at the instant *receipt* (R-224, R-225, R-232).
+
+    A mail without delay is due at the receipt, so it counts as SENT and cannot be held back (R-230).
+    """
+    return tuple(
+        StepMail(
+            new_id(),
+            contract.id,
+            contract.customer_id,
+            plan.name,
+            plan.set,
+            StepMailState.QUEUED if plan.delay else StepMailState.SENT,
+            receipt,
+            due_at,
+            charge_id=charge_id,
+            subject=plan.subject,
+            body=plan.body,
+            sent_at=None if plan.delay else receipt,
+        )
+        for plan, due_at in due_mails(plans, mail_set, receipt)
+    )
 
 
 def _held_back(mail: StepMail, now: dt.datetime, verb: str) -> None:

@@ -62,6 +62,8 @@ class ExpiryPolicy(enum.Enum):
 
 
 class IdempotencyKind(enum.Enum):
+    """How far a repeat under the same key is safe."""
+
     NONE = "none"  #: a repeat charges again
     BEST_EFFORT = "best effort"  #: usually honoured; ``header`` tells when it was not
     NATIVE = "native"  #: honoured
@@ -121,6 +123,8 @@ class Results(enum.Flag):
 
 
 class RefundPolicy(enum.Enum):
+    """What the provider's interface can return."""
+
     BY_HAND = "by hand"  #: no interface: recorded as manual refund due (R-249)
     FULL = "full"  #: whole rows only
     PARTIAL = "partial"  #: any amount up to what is left, several times (R-241)
@@ -393,6 +397,8 @@ class Webhook:
 
 
 class EventKind(enum.Enum):
+    """What a webhook delivery is about."""
+
     CHARGE = "charge"
     REFUND = "refund"
     OTHER = "other"  #: authentic, but nothing paygate acts on

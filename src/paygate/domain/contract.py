@@ -48,6 +48,8 @@ class Status(enum.Enum):
 
 
 class PlanKind(enum.Enum):
+    """Whether a plan is paid once or renews (R-007)."""
+
     ONE_OFF = "ONE_OFF"
     RECURRING = "RECURRING"
 
@@ -65,6 +67,8 @@ class Cycle(enum.Enum):
 
 
 class ContractType(enum.Enum):
+    """What was sold; only a PACKAGE can be recurring."""
+
     PACKAGE = "PACKAGE"
     BACK_NUMBER = "BACK_NUMBER"
     SINGLE = "SINGLE"
@@ -96,12 +100,16 @@ class PaymentMethod(enum.Enum):
 
 
 class CancellationOrigin(enum.Enum):
+    """Who or what scheduled the end; a PRODUCT_END cannot be revoked (R-068)."""
+
     ADMIN = "ADMIN"
     CUSTOMER = "CUSTOMER"
     PRODUCT_END = "PRODUCT_END"
 
 
 class ActorKind(enum.Enum):
+    """The four kinds of actors of audit records (R-266)."""
+
     ADMIN = "admin"
     CUSTOMER = "customer"
     PROVIDER = "provider"

@@ -14,6 +14,8 @@ __all__ = ["Book", "Movement", "MovementKind"]
 
 
 class MovementKind(enum.Enum):
+    """Which way the money went."""
+
     CAPTURE = "capture"
     REFUND = "refund"
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
-__all__ = ["License", "LicenseState"]
+from .calendar import renewal_day
+from .contract import Contract, Cycle, Product, ProductType
+
+__all__ = ["License", "LicenseState", "issue", "remove", "restore", "revoke"]
+
+ALL = "all"
 
 
 class LicenseState(enum.Enum):
@@ -29,3 +35,84 @@ class License:
     entry_id: str
     issued_on: dt.date
     state: LicenseState = LicenseState.ACTIVE
+
+
+def issue(
+    contract: Contract,
+    period_start: dt.date,
+    entry_id: str,
+    issued_before: Iterable[License],
+    new_id: Callable[[], str],
+    *,
+    issued_on: dt.date | None = None,
+) -> tuple[License, ...]:
+    """The new licences of the paid period that begins on *period_start* (R-073, R-082).
+
+    Magazine and school products open the target month, unlock products the next content in order, all-you-can-read and
+    bought products everything, once. A bought unlock product opens one content at the purchase and one per interval:
+    asked again later, with a later day, this gives the contents that have become due since.
+
+    :param entry_id: the ledger row that pays for them; a row issues at most once per product.
+    :param issued_before: all licences of the contract so far, removed ones included: what is gone does not come back.
+    :param issued_on: business date to record; by default *period_start*.
+    """
+    before: dict[str, list[License]] = {}
+    for known in issued_before:
+        before.setdefault(known.product, []).append(known)
+    return tuple(
+        License(new_id(), contract.id, product.code, scope, entry_id, issued_on or period_start)
+        for product in contract.plan.products
+        for scope in _new_scopes(contract, product, period_start, entry_id, before.get(product.code, []))
+    )
+
+
+def _new_scopes(
+    contract: Contract, product: Product, day: dt.date, entry_id: str, before: list[License]
+) -> Sequence[str]:
+    match product.type:
+        case ProductType.BUYOUT | ProductType.MONTHLY_ALL_ACCESS:
+            return () if before else (ALL,)
+        case ProductType.BUYOUT_UNLOCK:
+            interval = product.unlock_interval or Cycle.MONTHLY
+            scopes, n = [], len(before)
+            while renewal_day(contract.start_on, interval, n) <= day:
+                n += 1
+                scopes.append(f"#{n}")
+            return scopes
+        case ProductType.MONTHLY_UNLOCK | ProductType.MONTHLY_MAGAZINE | ProductType.MONTHLY_SCHOOL:
+            if any(known.entry_id == entry_id for known in before):
+                return ()
+            return (f"#{len(before) + 1}" if product.type is ProductType.MONTHLY_UNLOCK else f"{day:%Y-%m}",)
+
+
+def revoke(contract: Contract, licences: Iterable[License], entry_id: str) -> tuple[License, ...]:
+    """The licences that suspension locks: those of the unpaid period's row (R-074).
+
+    What was bought for good stays, even if the same row paid for it (R-077); earlier periods stay (R-075). Products
+    that open everything are closed by the status instead (R-076).
+    """
+    monthly = {product.code for product in contract.plan.products if product.type.monthly}
+    return tuple(
+        attrs.evolve(known, state=LicenseState.REVOKED)
+        for known in licences
+        if known.entry_id == entry_id
+        and known.state is LicenseState.ACTIVE
+        and known.product in monthly
+        and known.scope != ALL
+    )
+
+
+def restore(licences: Iterable[License]) -> tuple[License, ...]:
+    """The licences that resumption opens again: exactly those that are locked, none that is removed (R-078, R-083)."""
+    return tuple(
+        attrs.evolve(known, state=LicenseState.ACTIVE) for known in licences if known.state is LicenseState.REVOKED
+    )
+
+
+def remove(licences: Iterable[License], entry_id: str | None = None) -> tuple[License, ...]:
+    """The licences that are gone for good: of one refunded row, or of the whole undone contract (R-081, R-083, R-242)."""
+    return tuple(
+        attrs.evolve(known, state=LicenseState.REMOVED)
+        for known in licences
+        if known.state is not LicenseState.REMOVED and entry_id in {None, known.entry_id}
+    )

@@ -1,0 +1,254 @@
+"""Sends one request once. The only module that knows which HTTP client does it.
+
+Transports are used below the clients that httpx builds on them: so there are no redirects, no cookies, no proxy or
+credentials from the environment, and no log line with a whole URL in it. What decides whether money may have moved is
+*when* something failed, so failures are sorted here into :class:`NotSent` and :class:`Lost`, the doubtful ones as Lost.
+
+On asyncio the transport of ``httpx-aiohttp`` is used where it is installed (``pip install paygate[aiohttp]``), because
+httpx's own pool slows down badly with many requests in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import httpx
+
+from ..clock import SystemClock
+from ..errors import InvalidValue
+from ..flow import Request, Response
+from .redact import describe
+from .retry import Lost, NotSent
+from .settings import HttpSettings
+
+if TYPE_CHECKING:
+    import ssl
+
+    import aiohttp
+
+__all__ = ["AsyncSender", "SyncSender"]
+
+#: Seconds that an idle connection is kept; less than the 5 s after which many servers close theirs. A request that
+#: meets a connection just closed is a lost answer.
+_KEEPALIVE = 4.0
+
+_UNREACHED = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+_METHOD = re.compile(r"[A-Z]{1,20}")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+
+# Sockets wait in real time whatever clock the flows live by.
+_SYSTEM = SystemClock()
+
+
+class SyncSender:
+    """Sends from the calling thread. Thread-safe: the threads share one pool."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self._settings = settings
+        self._transport = httpx.HTTPTransport(
+            verify=_trust(), trust_env=False, http2=False, limits=_limits(settings), retries=0
+        )
+
+    def send(self, request: Request) -> Response:
+        """Transmit *request* once.
+
+        :raises NotSent: certainly nothing reached the server.
+        :raises Lost: it may have, and no whole answer came back.
+        :raises InvalidValue: the request cannot be put on the wire; nothing was sent.
+        """
+        message = _message(request, self._settings)
+        try:
+            answer = self._transport.handle_request(message)
+        except httpx.RequestError as exc:
+            raise _failure(exc) from None
+        body = _Body(request, self._settings)
+        try:
+            for chunk in answer.iter_bytes():
+                body.add(chunk)
+        except httpx.RequestError as exc:
+            raise Lost(f"body cut off, {_reason(exc)}") from None
+        finally:
+            answer.close()
+        return body.response(answer)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+
+
+class AsyncSender:
+    """Sends on the running event loop, asyncio or trio, and belongs to it."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self._settings = settings
+        self._transport = _async_transport(settings)
+
+    async def send(self, request: Request) -> Response:
+        """Transmit *request* once; raises as :meth:`SyncSender.send`."""
+        message = _message(request, self._settings)
+        try:
+            answer = await self._transport.handle_async_request(message)
+        except httpx.RequestError as exc:
+            raise _failure(exc) from None
+        body = _Body(request, self._settings)
+        try:
+            async for chunk in answer.aiter_bytes():
+                body.add(chunk)
+        except httpx.RequestError as exc:
+            raise Lost(f"body cut off, {_reason(exc)}") from None
+        finally:
+            await answer.aclose()
+        return body.response(answer)
+
+    async def aclose(self) -> None:
+        """Close all connections. Call it on the event loop that sent."""
+        await self._transport.aclose()
+
+
+class _Body:
+    """Collects a body within the limits of size and time."""
+
+    def __init__(self, request: Request, settings: HttpSettings) -> None:
+        self._chunks: list[bytes] = []
+        self._left = settings.max_response_bytes
+        self._seconds = _patience(request, settings)
+        self._started = _SYSTEM.monotonic()
+
+    def add(self, chunk: bytes) -> None:
+        """Keep *chunk*.
+
+        :raises Lost: the body is too large, or trickles in for longer than one waits for an answer.
+        """
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise Lost("body too large")
+        if _SYSTEM.monotonic() - self._started > self._seconds:
+            raise Lost("body too slow")
+        self._chunks.append(chunk)
+
+    def response(self, answer: httpx.Response) -> Response:
+        return Response(answer.status_code, dict(answer.headers.items()), b"".join(self._chunks))
+
+
+def _message(request: Request, settings: HttpSettings) -> httpx.Request:
+    """What the transports take, checked so that neither of them has to refuse it half-way."""
+    headers = {
+        "accept": "*/*",
+        "accept-encoding": "identity",  # answers are small, and a compressed one could unpack to any size
+        "connection": "keep-alive",
+        "user-agent": settings.user_agent,
+        **request.headers,
+    }
+    _check(request, headers)
+    seconds = _patience(request, settings)
+    timeout = {
+        "connect": settings.connect_timeout,
+        "pool": settings.connect_timeout,
+        "read": seconds,
+        "write": seconds,
+    }
+    try:
+        message = httpx.Request(
+            request.method, request.url, headers=headers, content=request.body, extensions={"timeout": timeout}
+        )
+    except (httpx.InvalidURL, ValueError):
+        raise InvalidValue(f"{describe(request)}: not a URL that can be requested") from None
+    url = message.url
+    if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
+        raise InvalidValue(f"{describe(request)}: give an absolute http or https URL without user name and password")
+    return message
+
+
+def _check(request: Request, headers: Mapping[str, str]) -> None:
+    if not _METHOD.fullmatch(request.method):
+        raise InvalidValue(f"{describe(request)}: the method is a word in capitals")
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise InvalidValue(f"{describe(request)}: header {name!r} has characters that a header cannot hold")
+
+
+def _patience(request: Request, settings: HttpSettings) -> float:
+    return settings.read_timeout if request.timeout is None else request.timeout
+
+
+def _limits(settings: HttpSettings) -> httpx.Limits:
+    return httpx.Limits(
+        max_connections=settings.connections,
+        max_keepalive_connections=settings.connections,
+        keepalive_expiry=_KEEPALIVE,
+    )
+
+
+def _trust() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _failure(exc: httpx.RequestError) -> NotSent | Lost:
+    return NotSent(_reason(exc)) if isinstance(exc, _UNREACHED) else Lost(_reason(exc))
+
+
+def _reason(exc: BaseException) -> str:
+    """The kind of failure, and the operating system's word on it. Clients' own texts may quote URLs or the answer."""
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, OSError) and type(cause).__module__ in {"builtins", "socket", "ssl"}:
+            return f"{type(exc).__name__}: {cause}" if str(cause) else type(exc).__name__
+        cause = cause.__cause__ or cause.__context__
+    return type(exc).__name__
+
+
+def _async_transport(settings: HttpSettings) -> httpx.AsyncBaseTransport:
+    if _on_asyncio() and importlib.util.find_spec("httpx_aiohttp") is not None:
+        return _aiohttp_transport(settings)
+    return httpx.AsyncHTTPTransport(verify=_trust(), trust_env=False, http2=False, limits=_limits(settings), retries=0)
+
+
+def _on_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _aiohttp_transport(settings: HttpSettings) -> httpx.AsyncBaseTransport:
+    import aiohttp  # noqa: PLC0415 - optional
+    import httpx_aiohttp  # noqa: PLC0415
+
+    trust = _trust()
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=trust, limit=settings.connections, keepalive_timeout=_KEEPALIVE),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        middlewares=(_sort_failures,),
+        skip_auto_headers=("content-type",),
+        trust_env=False,
+    )
+    transport: httpx.AsyncBaseTransport = httpx_aiohttp.AiohttpTransport(verify=trust, client=session)
+    return transport
+
+
+async def _sort_failures(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Sort aiohttp's failures at their source.
+
+    The transport above would report a connection that broke *after* the request was written as a connection timeout,
+    and the session below would send a PUT or DELETE once more by itself; neither knows :class:`Lost` and lets it pass.
+    """
+    import aiohttp  # noqa: PLC0415 - optional
+
+    try:
+        return await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as exc:
+        raise NotSent(_reason(exc)) from None
+    except (aiohttp.ClientError, OSError) as exc:
+        raise Lost(_reason(exc)) from None

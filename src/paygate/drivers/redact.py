@@ -1,0 +1,177 @@
+"""What may be written to logs and kept in the database. By allow-list: what is not known to be harmless goes.
+
+A query string, user information and every path segment that does not read like a word (ids, stored-card references,
+tokens) are left out of URLs; values under unknown keys become typed placeholders; free text from providers is searched
+for card numbers and credentials.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..flow import Request
+
+__all__ = ["describe", "mask_text", "origin", "redact_headers", "redact_json"]
+
+#: Response and request headers whose values help and tell nothing.
+HARMLESS_HEADERS = frozenset(
+    {
+        "accept",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "date",
+        "idempotent-replayed",
+        "original-request",
+        "request-id",
+        "retry-after",
+        "server",
+        "stripe-should-retry",
+        "stripe-version",
+        "user-agent",
+        "x-amz-pay-request-id",
+        "x-request-id",
+    }
+)
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_WORD = re.compile(r"v\d{1,2}|[a-z]{1,20}\d?(?:[._-][a-z]{1,20}){0,4}", re.IGNORECASE | re.ASCII)
+
+# A run of digits of any script (full-width ones too), grouped by spaces or dashes.
+_DIGITS = re.compile(r"\d+")
+_GAP = re.compile(r"[\s\-_.·\u2010-\u2015\u2212\uff0d\u30fc]{1,3}")
+_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"-----BEGIN [A-Z ]*KEY-----.*?(?:-----END [A-Z ]*KEY-----|\Z)", re.DOTALL), "<key>"),
+    (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{4,}", re.IGNORECASE), r"\1 <secret>"),
+    (re.compile(r"\beyJ[\w-]{4,}\.[\w-]+(?:\.[\w-]*)?"), "<jwt>"),
+    (re.compile(r"\b(?:sk|rk|pk)_(?:live|test)_\w+"), "<secret>"),
+    (re.compile(r"\bwhsec_[\w+/=]+"), "<secret>"),
+    (re.compile(r"(?<=://)[^\s/@]+@"), ""),
+    (
+        re.compile(
+            r"\b((?:client_?|app_?)?secret|password|passwd|api_?key|(?:access_?)?token|cv[vc]2?|security_?code)"
+            r"""(["']?\s*[:=]\s*["']?)[^\s"'&,;<>}]+""",
+            re.IGNORECASE,
+        ),
+        r"\1\2<secret>",
+    ),
+)
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of *url*, without user information.
+
+    >>> origin("https://key:secret@api.acme.test:8443/charges?card=1")
+    'https://api.acme.test:8443'
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "<invalid url>"
+    if ":" in host:
+        host = f"[{host}]"
+    shown = f":{port}" if port not in {None, _DEFAULT_PORTS.get(parts.scheme)} else ""
+    return f"{parts.scheme}://{host}{shown}"
+
+
+def describe(request: Request) -> str:
+    """Method and URL for logs and errors: words of the path stay, everything else of it is an ellipsis.
+
+    >>> describe(Request("GET", "https://api.acme.test/v1/charges/ch_3OqX9?expand=card"))
+    'GET https://api.acme.test/v1/charges/…'
+    """
+    base = origin(request.url)
+    if base == "<invalid url>":
+        return f"{request.method} {base}"
+    segments = urlsplit(request.url).path.split("/")
+    return f"{request.method} {base}" + "/".join(
+        part if not part or _WORD.fullmatch(part) else "…" for part in segments
+    )
+
+
+def redact_headers(headers: Mapping[str, str], allow: frozenset[str] = HARMLESS_HEADERS) -> dict[str, str]:
+    """Lower-case names, with the values of the allowed ones; the others become ``<str>``."""
+    return {
+        name.lower(): mask_text(value) if name.lower() in allow else "<str>" for name, value in sorted(headers.items())
+    }
+
+
+def redact_json(value: Any, allow: frozenset[str]) -> Any:
+    """A copy of decoded JSON in which only values under the keys of *allow* are kept.
+
+    What an allowed key holds is looked at in turn: the keys of an object need to be allowed too, text is masked.
+    Everything else becomes ``<str>``, ``<int>``, ``<float>``, ``<bool>``, ``<list>`` or ``<dict>``. None stays None.
+
+    >>> redact_json({"status": "ok", "card": {"cvv": "123"}, "name": "花子"}, frozenset({"status"}))
+    {'status': 'ok', 'card': '<dict>', 'name': '<str>'}
+    """
+    if isinstance(value, Mapping):
+        return {
+            # A key that is not allowed may itself be data: {"4242424242424242": true}.
+            (key if key in allow else mask_text(str(key))): redact_json(item, allow)
+            if key in allow
+            else _placeholder(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [redact_json(item, allow) for item in value]
+    if isinstance(value, str):
+        return mask_text(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if mask_text(text := str(value)) == text else "<card>"
+    return value
+
+
+def mask_text(text: str) -> str:
+    """*text* without card numbers and credentials.
+
+    A card number is 13 to 19 digits that pass the Luhn check, half or full width, in one piece or in groups parted by
+    spaces, dashes or dots. A long id that happens to pass is masked too: losing an id is the smaller harm.
+
+    >>> mask_text("card 4242-4242-4242-4242 refused for Bearer abc.def")
+    'card <card> refused for Bearer <secret>'
+    """
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    pieces, end = [], 0
+    for start, stop in _cards(text):
+        pieces += [text[end:start], "<card>"]
+        end = stop
+    return "".join([*pieces, text[end:]])
+
+
+def _placeholder(value: object) -> str | None:
+    return None if value is None else f"<{type(value).__name__}>"
+
+
+def _cards(text: str) -> Iterator[tuple[int, int]]:
+    """Where *text* holds card numbers. They begin and end with a group of digits, but a run of groups may hold more
+    than the card, such as an amount before it, so every stretch of groups is tried, longest first.
+    """
+    groups = [match.span() for match in _DIGITS.finditer(text)]
+    first = 0
+    while first < len(groups):
+        found, digits, last = None, "", first
+        while last < len(groups):
+            if last > first and not _GAP.fullmatch(text, groups[last - 1][1], groups[last][0]):
+                break
+            digits += text[slice(*groups[last])]
+            if len(digits) > 19:
+                break
+            if len(digits) >= 13 and _luhn(digits):
+                found = last
+            last += 1
+        if found is None:
+            first += 1
+        else:
+            yield groups[first][0], groups[found][1]
+            first = found + 1
+
+
+def _luhn(digits: str) -> bool:
+    numbers = [int(digit) for digit in reversed(digits)]
+    return sum(numbers[::2] + [sum(divmod(2 * number, 10)) for number in numbers[1::2]]) % 10 == 0

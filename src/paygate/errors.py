@@ -84,7 +84,7 @@ class Retry(enum.Enum):
     """Whether the same call may be made again."""
 
     NEVER = "never"
-    SAME_KEY = "with the same idempotency key"
+    SAFE = "nothing happened; ask again as a new request"
     AFTER_LOOKUP = "only after looking the payment up"
 
 
@@ -267,9 +267,9 @@ class RefundFailed(ProviderError):
 
 
 class ProviderUnavailable(ProviderError):
-    """Certainly nothing happened at the provider; repeat with the same idempotency key."""
+    """Certainly nothing happened at the provider; it is safe to ask again."""
 
-    retry = Retry.SAME_KEY
+    retry = Retry.SAFE
 
 
 class OutcomeUnknown(ProviderError):

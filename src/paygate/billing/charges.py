@@ -1,0 +1,311 @@
+"""Additional charges, from preview to outcome (§6.16; design §6)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import partial
+
+import attrs
+
+from ..clock import require_aware
+from ..domain.charge import Charge, ChargeKind, ChargeState, Consent, Purpose
+from ..domain.charging import AddonCommand, AddonDecision, ChargeFacts, decide_addon
+from ..domain.contract import Actor, ActorKind, Contract, Customer
+from ..errors import IdempotencyConflict, InvalidValue, OperationNotAllowed, PermissionDenied
+from ..flow import call, sleep
+from ..money import Money
+from ..notices import ChargeProposal
+from ..plugins.account import Account
+from ..provider import ChargeResult
+from ..store import Session
+from . import reconcile
+from .outbox import deliver
+from .services import Services, checked_key, fingerprint, secret_hash
+from .settling import apply_charge, charge_request
+
+__all__ = ["ChargePreview", "create", "preview", "resolve", "wait"]
+
+
+@attrs.frozen
+class ChargePreview:
+    """What an additional charge would do; nothing has been written or sent (R-172, R-173, R-272).
+
+    ``expires_on_after`` and the due times of ``mails`` hold if the receipt came now (R-180). ``warnings`` are texts for
+    people.
+    """
+
+    contract: Contract
+    customer: Customer
+    provider: str
+    account: str
+    amount: Money
+    renew_expiry: bool
+    send_step_mail: bool
+    expires_on: dt.date | None
+    expires_on_after: dt.date | None
+    mails: tuple[tuple[str, dt.datetime], ...]
+    warnings: tuple[str, ...]
+
+
+@attrs.frozen
+class _Ask:
+    """An additional charge as the caller asked for it."""
+
+    contract_id: str
+    command: AddonCommand
+    key: str
+    fingerprint: str
+
+
+def _consent(consent: str | Consent | None, actor: Actor) -> Consent | None:
+    if consent is None or isinstance(consent, Consent):
+        return consent
+    if not isinstance(consent, str):
+        raise InvalidValue(
+            f"consent is a text that says how the customer agreed, or a Consent; got {consent!r}", rule="R-188"
+        )
+    return Consent(consent.strip(), recorded_by=actor.id)
+
+
+def _ask(
+    contract_id: str,
+    amount: Money,
+    renew_expiry: bool | None,
+    send_step_mail: bool | None,
+    consent: str | Consent | None,
+    key: str,
+    purpose: Purpose,
+    actor: Actor,
+) -> _Ask:
+    if not isinstance(contract_id, str):
+        raise InvalidValue(f"a contract is named by its id, a text; got {contract_id!r}")
+    if not isinstance(purpose, Purpose):
+        raise InvalidValue(f"purpose is Purpose.ONE_OFF or Purpose.ARREARS, got {purpose!r}", rule="R-191")
+    given = _consent(consent, actor)
+    digest = fingerprint(
+        contract=contract_id,
+        amount=str(amount),
+        renew_expiry=renew_expiry,
+        send_step_mail=send_step_mail,
+        purpose=purpose.value,
+        consent=given.how if given else None,
+    )
+    return _Ask(contract_id, AddonCommand(amount, renew_expiry, send_step_mail, given, purpose, actor), key, digest)
+
+
+def _decide(
+    services: Services, session: Session, contract: Contract, command: AddonCommand
+) -> tuple[Account | None, AddonDecision]:
+    """Decide on fresh facts.
+
+    A contract without an account has no capabilities to decide by; the decision then refuses it as no card customer.
+    """
+    if contract.account is None:
+        decide_addon(contract, command, None, ChargeFacts(), services.rules, services.now())
+        raise OperationNotAllowed(f"contract {contract.id} is not paid through a provider", rule="R-167")
+    account = services.plugins.account(contract.account)
+    # an amount that is not even money is refused by the decision; the facts do not need it
+    amount = command.amount if isinstance(command.amount, Money) else Money(0, contract.plan.price.currency)
+    facts = ChargeFacts(*session.charges.facts(contract, amount, secret_hash(contract.account, contract.credential)))
+    return account, decide_addon(contract, command, account.capabilities, facts, services.rules, services.now())
+
+
+def _earlier(session: Session, contract: Contract, ask: _Ask) -> Charge | None:
+    """The attempt that this idempotency key already made.
+
+    :raises IdempotencyConflict: it was made for something else (R-190).
+    """
+    if contract.account is None:
+        return None
+    earlier = session.charges.by_key(contract.account, ask.key)
+    if earlier is not None and earlier.fingerprint != ask.fingerprint:
+        raise IdempotencyConflict(
+            f"idempotency key {ask.key!r} was used for charge {earlier.id} with other contents "
+            f"({earlier.amount} on contract {earlier.contract_id}); use a new key for a new charge",
+            rule="R-190",
+        )
+    return earlier
+
+
+async def preview(
+    services: Services,
+    contract_id: str,
+    amount: Money,
+    *,
+    renew_expiry: bool | None,
+    send_step_mail: bool | None,
+    consent: str | Consent | None,
+    purpose: Purpose,
+    actor: Actor,
+) -> ChargePreview:
+    """What :func:`create` would do now; raises what it would raise."""
+    ask = _ask(contract_id, amount, renew_expiry, send_step_mail, consent, "preview", purpose, actor)
+
+    def look() -> ChargePreview:
+        with services.store.read() as session:
+            contract = session.contracts.get(contract_id)
+            customer = session.customers.get(contract.customer_id)
+            account, decision = _decide(services, session, contract, ask.command)
+        return ChargePreview(
+            contract=contract,
+            customer=customer,
+            provider=account.capabilities.name if account else "",
+            account=contract.account or "",
+            amount=amount,
+            renew_expiry=decision.renew_expiry,
+            send_step_mail=decision.send_step_mail,
+            expires_on=decision.expires_on,
+            expires_on_after=decision.expires_on_after,
+            mails=tuple((plan.name, due) for plan, due in decision.mails),
+            warnings=decision.warnings,
+        )
+
+    return await call(look)
+
+
+async def create(
+    services: Services,
+    contract_id: str,
+    amount: Money,
+    *,
+    renew_expiry: bool | None,
+    send_step_mail: bool | None,
+    consent: str | Consent | None,
+    idempotency_key: str | None,
+    purpose: Purpose,
+    actor: Actor,
+) -> Charge:
+    """Charge the stored credential of a contract; the attempt is committed before the provider hears of it.
+
+    :returns: the attempt: SUCCEEDED, FAILED, PENDING or UNKNOWN. The same key with the same contents returns the first
+        attempt and charges nothing (R-190).
+    """
+    key = checked_key(idempotency_key, services.new_id())
+    ask = _ask(contract_id, amount, renew_expiry, send_step_mail, consent, key, purpose, actor)
+    if services.plugins.listening("before_charge"):
+        await call(partial(_veto, services, ask))
+    charge, contract = await call(partial(_intend, services, ask))
+    if contract is None:
+        return charge
+    account = services.plugins.account(charge.account)
+    provider_key = account.capabilities.idempotency.key_for(charge.id)
+    result = await account.charge(charge_request(charge, contract.credential or "", provider_key))
+    return await settle(services, charge, result, Actor.provider(charge.account))
+
+
+async def settle(services: Services, charge: Charge, result: ChargeResult, actor: Actor) -> Charge:
+    """Record *result* in a transaction of its own, then tell the observers."""
+
+    def write() -> Charge:
+        with services.store.write() as session:
+            return apply_charge(services, session, charge.id, result, actor=actor, now=services.now())
+
+    settled = await call(write)
+    if not settled.open or settled.state is ChargeState.UNKNOWN:
+        await deliver(services)
+    return settled
+
+
+def _veto(services: Services, ask: _Ask) -> None:
+    """Let the observers look before anything is written; outside a transaction, because they may be slow."""
+    with services.store.read() as session:
+        contract = session.contracts.get(ask.contract_id)
+        if _earlier(session, contract, ask) is not None:
+            return
+        _, decision = _decide(services, session, contract, ask.command)
+    services.plugins.before_charge(
+        ChargeProposal(
+            contract=contract,
+            account=contract.account or "",
+            amount=ask.command.amount,
+            renew_expiry=decision.renew_expiry,
+            send_step_mail=decision.send_step_mail,
+            expires_on=decision.expires_on,
+            expires_on_after=decision.expires_on_after,
+        )
+    )
+
+
+def _intend(services: Services, ask: _Ask) -> tuple[Charge, Contract | None]:
+    """Transaction 1: decide under the contract's lock and write the intent down.
+
+    :returns: the new attempt and its contract, or the earlier attempt of this key and None.
+    """
+    with services.store.write() as session:
+        contract = session.contracts.lock(ask.contract_id)
+        earlier = _earlier(session, contract, ask)
+        if earlier is not None:
+            return earlier, None
+        _, decision = _decide(services, session, contract, ask.command)
+        now = services.now()
+        charge = Charge(
+            id=services.new_id(),
+            contract_id=contract.id,
+            customer_id=contract.customer_id,
+            account=contract.account or "",
+            kind=ChargeKind.ADDON,
+            amount=ask.command.amount,
+            idempotency_key=ask.key,
+            fingerprint=ask.fingerprint,
+            purpose=ask.command.purpose,
+            renew_expiry=decision.renew_expiry,
+            send_step_mail=decision.send_step_mail,
+            consent=ask.command.consent,
+            actor=ask.command.actor,
+            created_at=now,
+            previous_expires_on=contract.expires_on,
+            credential_hash=secret_hash(contract.account or "", contract.credential),
+        )
+        session.charges.insert(charge)
+    return charge, contract
+
+
+async def wait(services: Services, charge_id: str, timeout: float) -> Charge:  # noqa: ASYNC109 - seconds of patience, not a cancellation
+    """Ask for the result until it is there or *timeout* seconds have passed.
+
+    Under a frozen clock the seconds are counted, not lived through, so it never hangs.
+    """
+    waited, pause = 0.0, 0.5
+    while True:
+        charge = await reconcile.look(services, charge_id)
+        if not charge.open or waited >= timeout:
+            return charge
+        step = min(pause, timeout - waited)
+        await sleep(step)
+        waited += step
+        pause = min(pause * 1.5, 5.0)
+
+
+async def resolve(
+    services: Services,
+    charge_id: str,
+    *,
+    succeeded: bool,
+    reference: str | None,
+    charged_at: dt.datetime | None,
+    note: str,
+    actor: Actor,
+) -> Charge:
+    """An operator says what became of an attempt that cannot be looked up (design §6.5)."""
+    if actor.kind is not ActorKind.ADMIN:
+        raise PermissionDenied("only an administrator may resolve a charge", rule="R-267")
+    if not note.strip():
+        raise InvalidValue("say in the note where the outcome was seen, for example 'provider console, 2026-11-20'")
+
+    def write() -> Charge:
+        with services.store.write() as session:
+            charge = session.charges.get(charge_id)
+            if not charge.open:
+                raise OperationNotAllowed(
+                    f"charge {charge_id} has ended as {charge.state.value}; there is nothing to resolve"
+                )
+            at = require_aware(charged_at, "charged_at") if charged_at else None
+            if succeeded:
+                result = ChargeResult.succeeded(reference or charge.reference or f"by-hand-{charge_id}", charged_at=at)
+            else:
+                result = ChargeResult.declined("resolved_by_operator", note)
+            return apply_charge(services, session, charge_id, result, actor=actor, now=services.now())
+
+    resolved = await call(write)
+    await deliver(services)
+    return resolved

@@ -1,0 +1,143 @@
+"""Reads: one thing by id, or one page of many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..domain.audit import AuditRecord
+from ..domain.charge import Charge, ChargeState, Refund
+from ..domain.contract import Contract, PaymentMethod, Status
+from ..domain.ledger import LedgerEntry, net_sales
+from ..domain.mails import StepMail, StepMailState
+from ..errors import InvalidValue
+from ..flow import call
+from ..money import Money
+from ..store import Session
+from .services import Services
+
+__all__ = [
+    "audit",
+    "charge",
+    "charges",
+    "contracts",
+    "entries",
+    "entry",
+    "mails",
+    "net",
+    "refund",
+    "refunds",
+]
+
+T = TypeVar("T")
+R = TypeVar("R", AuditRecord, Charge, Contract, LedgerEntry, Refund, StepMail)
+
+
+async def _read(services: Services, look: Callable[[Session], T]) -> T:
+    def work() -> T:
+        with services.store.read() as session:
+            return look(session)
+
+    return await call(work)
+
+
+async def _page(services: Services, size: int, look: Callable[[Session], list[R]]) -> tuple[list[R], str | None]:
+    if type(size) is not int or not 1 <= size <= 10_000:
+        raise InvalidValue(f"page_size is a whole number from 1 to 10,000, got {size!r}")
+    page = await _read(services, look)
+    return page, page[-1].id if len(page) == size else None
+
+
+async def charge(services: Services, charge_id: str) -> Charge:
+    return await _read(services, lambda session: session.charges.get(charge_id))
+
+
+async def refund(services: Services, refund_id: str) -> Refund:
+    return await _read(services, lambda session: session.refunds.get(refund_id))
+
+
+async def entry(services: Services, entry_id: str) -> LedgerEntry:
+    return await _read(services, lambda session: session.ledger.get(entry_id))
+
+
+async def net(services: Services, contract_id: str) -> Money:
+    """Net sales of a contract (R-240)."""
+
+    def look(session: Session) -> Money:
+        contract = session.contracts.get(contract_id)
+        return Money(net_sales(session.ledger.for_contract(contract_id)), contract.plan.price.currency)
+
+    return await _read(services, look)
+
+
+async def contracts(
+    services: Services,
+    after: str | None,
+    size: int,
+    *,
+    status: Status | None,
+    account: str | None,
+    customer_id: str | None,
+    method: PaymentMethod | None,
+) -> tuple[list[Contract], str | None]:
+    return await _page(
+        services,
+        size,
+        lambda session: session.contracts.page(
+            status=status, account=account, customer_id=customer_id, method=method, after=after, limit=size
+        ),
+    )
+
+
+async def charges(
+    services: Services,
+    after: str | None,
+    size: int,
+    *,
+    contract_id: str | None,
+    account: str | None,
+    state: ChargeState | None,
+) -> tuple[list[Charge], str | None]:
+    return await _page(
+        services,
+        size,
+        lambda session: session.charges.page(
+            contract_id=contract_id, account=account, state=state, after=after, limit=size
+        ),
+    )
+
+
+async def refunds(
+    services: Services, after: str | None, size: int, *, contract_id: str | None
+) -> tuple[list[Refund], str | None]:
+    return await _page(
+        services, size, lambda session: session.refunds.page(contract_id=contract_id, after=after, limit=size)
+    )
+
+
+async def entries(
+    services: Services, after: str | None, size: int, *, contract_id: str | None, customer_id: str | None
+) -> tuple[list[LedgerEntry], str | None]:
+    return await _page(
+        services,
+        size,
+        lambda session: session.ledger.page(contract_id=contract_id, customer_id=customer_id, after=after, limit=size),
+    )
+
+
+async def mails(
+    services: Services, after: str | None, size: int, *, contract_id: str | None, state: StepMailState | None
+) -> tuple[list[StepMail], str | None]:
+    return await _page(
+        services,
+        size,
+        lambda session: session.step_mails.page(contract_id=contract_id, state=state, after=after, limit=size),
+    )
+
+
+async def audit(
+    services: Services, after: str | None, size: int, *, contract_id: str | None
+) -> tuple[list[AuditRecord], str | None]:
+    return await _page(
+        services, size, lambda session: session.audit.page(contract_id=contract_id, after=after, limit=size)
+    )

@@ -1,0 +1,110 @@
+"""Notices to observers: written with the outcome, delivered after it, at least once and in order per contract."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from ..domain.charge import ChargeState
+from ..flow import call
+from ..notices import ChargeNotice, OperatorNotice, RefundNotice, StepMailNotice
+from ..store import OutboxRow, Session
+from .services import Services
+
+__all__ = ["Delivery", "deliver", "operator", "put"]
+
+_FIRST_PAUSE = dt.timedelta(seconds=30)
+_LONGEST_PAUSE = dt.timedelta(hours=1)
+
+
+@attrs.frozen
+class Delivery:
+    """How a round of deliveries went."""
+
+    delivered: int = 0
+    failed: int = 0
+
+
+def put(
+    services: Services,
+    session: Session,
+    hook: str,
+    payload: Mapping[str, Any],
+    *,
+    contract_id: str | None,
+    now: dt.datetime,
+) -> None:
+    """Queue a notice in the transaction of the outcome it tells of; nothing is queued if nobody listens."""
+    if services.plugins.listening(hook):
+        session.outbox.put(hook, contract_id, payload, id=services.new_id(), at=now)
+
+
+def operator(
+    services: Services,
+    session: Session,
+    code: str,
+    message: str,
+    *,
+    now: dt.datetime,
+    contract_id: str | None = None,
+    charge_id: str | None = None,
+    refund_id: str | None = None,
+) -> None:
+    """Queue a notice that a person has to act."""
+    payload = {
+        "code": code,
+        "message": message,
+        "contract_id": contract_id,
+        "charge_id": charge_id,
+        "refund_id": refund_id,
+        "at": now.isoformat(),
+    }
+    put(services, session, "on_operator_action_required", payload, contract_id=contract_id, now=now)
+
+
+async def deliver(services: Services, *, limit: int = 100) -> Delivery:
+    """Deliver what is due; what fails is tried again later, after growing pauses."""
+    return await call(lambda: _deliver(services, limit))
+
+
+def _deliver(services: Services, limit: int) -> Delivery:
+    delivered = failed = 0
+    while delivered + failed < limit:
+        with services.store.write() as session:
+            rows = session.outbox.due(services.now(), limit)
+            notices = [(row, _notice(session, row)) for row in rows]
+        if not notices:
+            break
+        for row, notice in notices:
+            errors = services.plugins.tell(row.kind, notice) if notice is not None else []
+            with services.store.write() as session:
+                if errors:
+                    pause = min(_FIRST_PAUSE * 2 ** min(row.attempts, 12), _LONGEST_PAUSE)
+                    session.outbox.failed(row.id, "; ".join(errors)[:500], services.now() + pause)
+                    failed += 1
+                else:
+                    session.outbox.delivered(row.id, services.now())
+                    delivered += 1
+    return Delivery(delivered, failed)
+
+
+def _notice(session: Session, row: OutboxRow) -> object | None:
+    """The notice behind *row*, from what is stored now; None if the contract has been deleted meanwhile."""
+    payload = row.payload
+    if row.kind in {"on_charge_success", "on_charge_failure"}:
+        charge = session.charges.get(payload["charge_id"])
+        made = session.contracts.exists(charge.contract_id)
+        contract = session.contracts.get(charge.contract_id) if made else None
+        return ChargeNotice(row.id, charge, contract) if made or charge.state is ChargeState.FAILED else None
+    if row.kind == "on_refund":
+        refund = session.refunds.get(payload["refund_id"])
+        entry = session.ledger.get(refund.entry_id)
+        return RefundNotice(row.id, refund, entry, session.contracts.get(refund.contract_id))
+    if row.kind == "on_step_mail_due":
+        mail = session.step_mails.get(payload["mail_id"])
+        return StepMailNotice(row.id, mail, session.customers.get(mail.customer_id))
+    at = dt.datetime.fromisoformat(payload["at"])
+    return OperatorNotice(row.id, **{**payload, "at": at})

@@ -1,0 +1,145 @@
+"""Settling what is PENDING or UNKNOWN: by look-up as declared, or by telling an operator; never by a blind repeat."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import partial
+
+import attrs
+
+from ..domain.charge import Charge, ChargeState, Refund
+from ..domain.contract import Actor
+from ..errors import OutcomeUnknown, ProviderUnavailable
+from ..flow import call
+from ..provider import ChargeResult, Found, Lookup, LookupRequest, Outcome
+from . import refunds as refund_cases
+from .outbox import deliver, operator
+from .services import Services
+from .settling import apply_charge, charge_request, credential_of
+
+__all__ = ["Reconciliation", "look", "run"]
+
+
+@attrs.frozen
+class Reconciliation:
+    """What one pass over the open attempts did. Ids of charges and refunds."""
+
+    settled: tuple[str, ...] = ()
+    still_open: tuple[str, ...] = ()
+    needs_operator: tuple[str, ...] = ()
+
+
+async def look(services: Services, charge_id: str) -> Charge:
+    """Look one attempt up and record what was found; an attempt that has ended is returned as it is."""
+    charge, credential = await call(partial(_load, services, charge_id))
+    if not charge.open or _in_flight(services, charge):
+        return charge
+    capabilities = services.plugins.account(charge.account).capabilities
+    if capabilities.lookup is Lookup.NONE:
+        return await call(partial(_overdue, services, charge))
+    found = await _ask(services, charge, credential)
+    if found is None:
+        return await call(partial(_overdue, services, charge))
+    result = found.result
+    if result is None and capabilities.lookup is Lookup.AUTHORITATIVE:
+        result = ChargeResult.not_sent("the provider knows nothing of it")
+    if not isinstance(result, ChargeResult) or result.outcome is Outcome.UNKNOWN:
+        return await call(partial(_overdue, services, charge))
+    settled = await call(partial(_apply, services, charge, result))
+    if settled.state is ChargeState.PENDING:
+        return await call(partial(_overdue, services, settled))
+    if not settled.open:
+        await deliver(services)
+    return settled
+
+
+async def _ask(services: Services, charge: Charge, credential: str) -> Found | None:
+    """The provider's answer to a look-up; None if it could not be asked, which proves nothing."""
+    account = services.plugins.account(charge.account)
+    key = account.capabilities.idempotency.key_for(charge.id)
+    try:
+        return await account.find_charge(LookupRequest(charge_request(charge, credential, key), charge.reference))
+    except (ProviderUnavailable, OutcomeUnknown):
+        return None
+
+
+def _load(services: Services, charge_id: str) -> tuple[Charge, str]:
+    with services.store.read() as session:
+        charge = session.charges.get(charge_id)
+        return charge, credential_of(session, charge) if charge.open else ""
+
+
+def _in_flight(services: Services, charge: Charge) -> bool:
+    """Whether another process may be sending it at this moment: then not finding it would prove nothing."""
+    young = services.now() - charge.created_at < dt.timedelta(seconds=services.waiting.in_flight)
+    return charge.state is ChargeState.PENDING and charge.reference is None and young
+
+
+def _apply(services: Services, charge: Charge, result: ChargeResult) -> Charge:
+    with services.store.write() as session:
+        return apply_charge(
+            services, session, charge.id, result, actor=Actor.provider(charge.account), now=services.now()
+        )
+
+
+def _overdue(services: Services, charge: Charge) -> Charge:
+    """Nothing new was learnt: after the waiting time PENDING becomes UNKNOWN (R-193); later an operator is told, once."""
+    age = services.now() - charge.created_at
+    if charge.state is ChargeState.PENDING and age >= dt.timedelta(seconds=services.waiting.unknown_after):
+        waited = f"no result after {services.waiting.unknown_after} seconds"
+        charge = _apply(services, charge, ChargeResult.unknown(waited, reference=charge.reference))
+    due = age >= dt.timedelta(seconds=services.waiting.operator_after)
+    if charge.state is ChargeState.UNKNOWN and due and not charge.operator_told:
+        with services.store.write() as session:
+            charge = session.charges.get(charge.id)
+            if not charge.open or charge.operator_told:
+                return charge
+            charge = attrs.evolve(charge, operator_told=True)
+            session.charges.update(charge)
+            message = (
+                f"charge {charge.id} of {charge.amount} on {charge.account} is still unknown after {age.days} day(s) of looking; "
+                "find it in the provider's console, then use charges.resolve. Do not charge again"
+            )
+            ids = {"contract_id": charge.contract_id, "charge_id": charge.id}
+            operator(services, session, "unknown_outcome", message, now=services.now(), **ids)
+    return charge
+
+
+async def run(services: Services) -> Reconciliation:
+    """Look at every open charge and refund, oldest first, in pages."""
+    settled: list[str] = []
+    still_open: list[str] = []
+    people: list[str] = []
+    after: str | None = None
+    while charges := await call(partial(_open_charges, services, after)):
+        for charge in charges:
+            now_known = await look(services, charge.id)
+            if not now_known.open:
+                settled.append(charge.id)
+            elif now_known.state is ChargeState.UNKNOWN and _lookup(services, charge.account) is Lookup.NONE:
+                people.append(charge.id)
+            else:
+                still_open.append(charge.id)
+        after = charges[-1].id
+    after = None
+    while refunds := await call(partial(_open_refunds, services, after)):
+        for refund in refunds:
+            looked_at = await refund_cases.look(services, refund)
+            (still_open if looked_at.state.open else settled).append(refund.id)
+        after = refunds[-1].id
+    await deliver(services)
+    return Reconciliation(tuple(settled), tuple(still_open), tuple(people))
+
+
+def _lookup(services: Services, account: str) -> Lookup:
+    return services.plugins.account(account).capabilities.lookup
+
+
+def _open_charges(services: Services, after: str | None) -> list[Charge]:
+    with services.store.read() as session:
+        return session.charges.unsettled(after, 100)
+
+
+def _open_refunds(services: Services, after: str | None) -> list[Refund]:
+    with services.store.read() as session:
+        return session.refunds.unsettled(after, 100)

@@ -1,0 +1,206 @@
+"""From a provider's answer to the books: one transaction that records an outcome, whoever brought it (design §6.4).
+
+The answer to the call, a webhook, a look-up and an operator all end here, so a result is applied once however often
+and from wherever it arrives (R-194).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import attrs
+
+from ..domain.audit import AuditRecord
+from ..domain.charge import Charge, ChargeKind, ChargeState, Failure
+from ..domain.charging import settle_addon
+from ..domain.contract import Actor
+from ..domain.creation import activate
+from ..domain.mails import StepMail, StepMailState
+from ..domain.settlement import Settlement
+from ..provider import ChargeRequest, ChargeResult, Lookup, Outcome
+from ..store import Session
+from .outbox import operator, put
+from .services import Services
+
+__all__ = ["announce", "apply_charge", "charge_request", "credential_of", "record"]
+
+
+def charge_request(charge: Charge, credential: str, key: str) -> ChargeRequest:
+    """What the provider is asked for; built the same way on every repeat, so that a stored key finds the same body."""
+    return ChargeRequest(
+        charge_id=charge.id,
+        key=key,
+        amount=charge.amount,
+        credential=credential,
+        metadata={"paygate_charge": charge.id, "paygate_contract": charge.contract_id},
+        description="",
+        requested_at=charge.created_at,
+    )
+
+
+def credential_of(session: Session, charge: Charge) -> str:
+    """The stored credential that *charge* was made with: its contract's, or its draft's before there is a contract."""
+    draft = session.charges.draft(charge.id) if charge.kind is ChargeKind.INITIAL else None
+    contract = draft.contract if draft else session.contracts.get(charge.contract_id)
+    return contract.credential or ""
+
+
+def apply_charge(
+    services: Services, session: Session, charge_id: str, result: ChargeResult, *, actor: Actor, now: dt.datetime
+) -> Charge:
+    """Record *result* for the attempt inside the caller's write transaction.
+
+    Serialised per contract by locking it first (R-268). An attempt that has ended stays as it is, except that a
+    success which the provider reports after all is always recorded: captured money must not go missing.
+    """
+    charge = session.charges.get(charge_id)
+    made = session.contracts.exists(charge.contract_id)
+    if made:
+        session.contracts.lock(charge.contract_id)
+        charge = session.charges.get(charge_id)
+    if not charge.open and not (charge.state is ChargeState.FAILED and result.outcome is Outcome.SUCCEEDED):
+        return charge
+    match result.outcome:
+        case Outcome.SUCCEEDED if result.amount is not None and result.amount != charge.amount:
+            message = f"the provider took {result.amount}, asked for was {charge.amount}; compare with its console"
+            return _unknown(services, session, charge, ChargeResult.unknown(message, reference=result.reference), now)
+        case Outcome.SUCCEEDED:
+            return _succeed(services, session, charge, result, actor=actor, now=now)
+        case Outcome.PENDING:
+            pending = attrs.evolve(
+                charge,
+                reference=result.reference or charge.reference,
+                action_url=result.action_url or charge.action_url,
+            )
+            if pending != charge:
+                session.charges.update(pending)
+            return pending
+        case Outcome.DECLINED | Outcome.NOT_SENT:
+            return _fail(services, session, charge, result, actor=actor, now=now)
+        case _:
+            return _unknown(services, session, charge, result, now)
+
+
+def _succeed(
+    services: Services, session: Session, charge: Charge, result: ChargeResult, *, actor: Actor, now: dt.datetime
+) -> Charge:
+    late = charge.state is ChargeState.FAILED
+    settled = attrs.evolve(
+        charge,
+        state=ChargeState.SUCCEEDED,
+        reference=result.reference or charge.reference,
+        action_url=None,
+        settled_at=now,
+        charged_at=result.charged_at or now,
+        failure=None,
+    )
+    capabilities = services.plugins.account(charge.account).capabilities
+    draft = session.charges.draft(charge.id) if charge.kind is ChargeKind.INITIAL else None
+    if draft is not None:
+        session.customers.upsert(draft.customer)
+        before = draft.contract
+        settlement = activate(
+            draft.contract,
+            charge=settled,
+            capabilities=capabilities,
+            rules=services.rules,
+            receipt_at=now,
+            new_id=services.new_id,
+        )
+        session.contracts.insert(settlement.contract)
+        session.charges.drop_draft(charge.id)
+    else:
+        before = session.contracts.get(charge.contract_id)
+        settlement = settle_addon(before, settled, capabilities, services.rules, now, services.new_id)
+        if settlement.contract != before:
+            session.contracts.update(settlement.contract)
+    settled = attrs.evolve(settled, previous_expires_on=before.expires_on, expires_on=settlement.contract.expires_on)
+    session.charges.update(settled)
+    record(services, session, settlement, now=now)
+    put(services, session, "on_charge_success", {"charge_id": charge.id}, contract_id=charge.contract_id, now=now)
+    if late:
+        message = f"charge {charge.id} was recorded as failed, but the provider took the money after all; it is now in the ledger"
+        operator(
+            services, session, "late_success", message, now=now, contract_id=charge.contract_id, charge_id=charge.id
+        )
+    return settled
+
+
+def record(services: Services, session: Session, settlement: Settlement, *, now: dt.datetime) -> None:
+    """Write what a settlement decided: rows, licences, mails, audit; mails without delay are due at once (R-230)."""
+    session.ledger.insert_many(settlement.entries)
+    session.licences.insert_many(settlement.licences)
+    session.step_mails.insert_many(settlement.mails)
+    session.audit.insert_many(settlement.audit)
+    for mail in settlement.mails:
+        if mail.state is StepMailState.SENT:
+            announce(services, session, mail, now)
+
+
+def announce(services: Services, session: Session, mail: StepMail, now: dt.datetime) -> None:
+    """Queue the notice that *mail* is due."""
+    put(services, session, "on_step_mail_due", {"mail_id": mail.id}, contract_id=mail.contract_id, now=now)
+
+
+def _fail(
+    services: Services, session: Session, charge: Charge, result: ChargeResult, *, actor: Actor, now: dt.datetime
+) -> Charge:
+    sent = result.outcome is not Outcome.NOT_SENT
+    failed = attrs.evolve(
+        charge,
+        state=ChargeState.FAILED,
+        reference=result.reference or charge.reference,
+        action_url=None,
+        settled_at=now,
+        failure=Failure(result.code, result.message, result.decline, sent),
+    )
+    session.charges.update(failed)
+    session.charges.drop_draft(charge.id)
+    session.audit.insert_many([_audit(services, failed, "charge_failed", actor, now, result.code or result.message)])
+    put(services, session, "on_charge_failure", {"charge_id": charge.id}, contract_id=charge.contract_id, now=now)
+    return failed
+
+
+def _unknown(services: Services, session: Session, charge: Charge, result: ChargeResult, now: dt.datetime) -> Charge:
+    unknown = attrs.evolve(
+        charge,
+        state=ChargeState.UNKNOWN,
+        reference=result.reference or charge.reference,
+        failure=Failure(result.code, result.message, None),
+    )
+    if unknown == charge:
+        return charge
+    session.charges.update(unknown)
+    if charge.state is not ChargeState.UNKNOWN:
+        actor = Actor.scheduler()
+        session.audit.insert_many([_audit(services, unknown, "charge_unknown", actor, now, result.message)])
+        capabilities = services.plugins.account(charge.account).capabilities
+        if capabilities.lookup is Lookup.NONE:
+            message = (
+                f"charge {charge.id} of {charge.amount}: {capabilities.name} gave no answer and cannot be asked; "
+                "look it up in the provider's console, then use charges.resolve. Do not charge again"
+            )
+            ids = {"contract_id": charge.contract_id, "charge_id": charge.id}
+            operator(services, session, "unknown_outcome", message, now=now, **ids)
+    return unknown
+
+
+def _audit(services: Services, charge: Charge, action: str, actor: Actor, now: dt.datetime, reason: str) -> AuditRecord:
+    return AuditRecord(
+        id=services.new_id(),
+        at=now,
+        actor=actor,
+        action=action,
+        contract_id=charge.contract_id,
+        before={"charge": charge.id, "state": ChargeState.PENDING.value},
+        after={
+            "charge": charge.id,
+            "state": charge.state.value,
+            "amount": charge.amount.minor,
+            "currency": charge.amount.currency,
+            "renew_expiry": charge.renew_expiry,
+            "send_step_mail": charge.send_step_mail,
+            "requested_by": str(charge.actor),
+        },
+        reason=reason,
+    )

@@ -1,0 +1,116 @@
+"""What providers tell us: authenticated by the plugin, stored once, applied once (R-194, R-269)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import attrs
+
+from ..domain.charge import Charge, Refund
+from ..domain.contract import Actor
+from ..errors import InvalidValue, NotFound, WebhookRejected
+from ..flow import call
+from ..plugins.account import Account
+from ..provider import EventKind, ProviderEvent, Webhook
+from ..store import Session
+from .outbox import deliver, operator
+from .refunds import apply_refund
+from .services import Services
+from .settling import apply_charge
+
+__all__ = ["MAX_BODY", "EventOutcome", "Receipt", "receive"]
+
+#: Largest delivery that is read, in bytes; providers' events are a few kilobytes.
+MAX_BODY = 1_048_576
+
+
+@attrs.frozen
+class EventOutcome:
+    """What became of one event: ``applied``, ``repeated``, ``ignored`` (nothing to act on) or ``unmatched``."""
+
+    event_id: str
+    outcome: str
+    charge_id: str | None = None
+    refund_id: str | None = None
+
+
+@attrs.frozen
+class Receipt:
+    """The events of one delivery. Answer the provider with 200."""
+
+    events: tuple[EventOutcome, ...] = ()
+
+
+async def receive(services: Services, account_name: str, headers: Mapping[str, str], body: bytes) -> Receipt:
+    """Take one delivery for *account_name*."""
+    account = services.plugins.account(account_name)
+    if not isinstance(body, bytes | bytearray | memoryview):
+        raise InvalidValue(f"the body of a webhook is the raw bytes as they came, not {type(body).__name__}")
+    if len(body) > MAX_BODY:
+        raise WebhookRejected(f"{account_name}: a delivery of {len(body):,} bytes is larger than {MAX_BODY:,}", status=413)
+    names = {str(name).lower(): str(value) for name, value in headers.items()}
+    events = await account.parse_webhook(Webhook(names, bytes(body)))
+    outcomes = [await call(partial(_take, services, account, event)) for event in events]
+    if any(outcome.outcome in {"applied", "unmatched"} for outcome in outcomes):
+        await deliver(services)
+    return Receipt(tuple(outcomes))
+
+
+def _take(services: Services, account: Account, event: ProviderEvent) -> EventOutcome:
+    """Store the event and apply it in one transaction: after a crash it is delivered again and applied then."""
+    now = services.now()
+    with services.store.write() as session:
+        fresh = session.events.first_time(
+            account.name, event.event_id, type=event.type or event.kind.value, at=now, payload=dict(event.raw or {})
+        )
+        if not fresh:
+            return EventOutcome(event.event_id, "repeated")
+        outcome = _apply(services, session, account, event)
+        session.events.set_outcome(account.name, event.event_id, outcome.outcome)
+    return outcome
+
+
+def _apply(services: Services, session: Session, account: Account, event: ProviderEvent) -> EventOutcome:
+    now, actor = services.now(), Actor.provider(account.name)
+    if event.kind is EventKind.CHARGE and event.charge is not None:
+        charge = _charge(session, account.name, event)
+        if charge is not None:
+            apply_charge(services, session, charge.id, event.charge, actor=actor, now=now)
+            return EventOutcome(event.event_id, "applied", charge_id=charge.id)
+    elif event.kind is EventKind.REFUND and event.refund is not None:
+        refund = _refund(session, account.name, event)
+        if refund is not None:
+            apply_refund(services, session, refund.id, event.refund, actor=actor, now=now)
+            return EventOutcome(event.event_id, "applied", refund_id=refund.id)
+    else:
+        return EventOutcome(event.event_id, "ignored")
+    message = (
+        f"{account.name} reports {event.kind.value} {event.reference or event.attempt_id}, which paygate did not make "
+        "or no longer has; compare with the provider's console"
+    )
+    operator(services, session, "unmatched_event", message, now=now)
+    return EventOutcome(event.event_id, "unmatched")
+
+
+def _charge(session: Session, account: str, event: ProviderEvent) -> Charge | None:
+    """By our own id first: the event may come before the answer that would have told the provider's id."""
+    if event.attempt_id:
+        try:
+            charge = session.charges.get(event.attempt_id)
+        except NotFound:
+            charge = None
+        if charge is not None and charge.account == account:
+            return charge
+    return session.charges.by_reference(account, event.reference) if event.reference else None
+
+
+def _refund(session: Session, account: str, event: ProviderEvent) -> Refund | None:
+    if event.attempt_id:
+        try:
+            refund = session.refunds.get(event.attempt_id)
+        except NotFound:
+            refund = None
+        if refund is not None and refund.account == account:
+            return refund
+    return session.refunds.by_reference(account, event.reference) if event.reference else None

@@ -1,0 +1,225 @@
+"""``paygate.toml`` and the environment: every unknown key, missing secret and unknown provider is an error that names it.
+
+.. code-block:: toml
+
+    database = "sqlite:///paygate.db"     # or postgresql://user@host/name; PAYGATE_DATABASE overrides it
+    timezone = "Asia/Tokyo"               # the business zone (R-001)
+    system_max_expiry = 2030-12-31        # R-055
+    plugins = ["myshop.hooks"]            # observers: entry points or dotted paths
+
+    [waiting]                             # seconds, see paygate.billing.services.Waiting
+    unknown_after = 900
+
+    [http]                                # see paygate.drivers.settings.HttpSettings
+    read_timeout = 30
+
+    [accounts.univapay]                   # the account's name is yours
+    provider = "univapay"                 # the plugin; left out it is the account's name
+    webhook_auth_token = "…"              # a secret is better kept in PAYGATE_UNIVAPAY_WEBHOOK_AUTH_TOKEN
+    [accounts.univapay.capabilities]
+    charge_window_years = 1               # R-203
+
+    [[step_mails]]
+    name = "thanks"
+    set = "ON_RENEWAL"
+    delay = 300                           # seconds after the receipt (R-225)
+    subject = "…"
+    body = "…"
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import inspect
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from .billing.services import Waiting
+from .domain.mails import MailSet, StepMailPlan
+from .domain.rules import SYSTEM_MAX_EXPIRY
+from .drivers.settings import HttpSettings
+from .errors import ConfigurationError, PaygateError
+from .plugins import discovery
+from .settings import is_secret
+
+__all__ = ["Config", "load"]
+
+_TOP = {"database", "timezone", "system_max_expiry", "plugins", "waiting", "http", "accounts", "step_mails"}
+
+
+@attrs.frozen
+class Config:
+    """A checked configuration. Providers and plugins are created, but nothing has been opened or sent."""
+
+    database: str = attrs.field(repr=False)  # a URL may hold a password
+    zone: dt.tzinfo
+    system_max: dt.date
+    waiting: Waiting
+    http: HttpSettings
+    step_mails: tuple[StepMailPlan, ...]
+    providers: Mapping[str, object]
+    overrides: Mapping[str, Mapping[str, Any]]
+    plugins: tuple[object, ...]
+
+
+class _Source:
+    """Where a value came from, for messages."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def wrong(self, where: str, problem: str) -> ConfigurationError:
+        return ConfigurationError(f"{self.path}: {where}: {problem}")
+
+    def known(self, where: str, given: Iterable[str], known: Iterable[str]) -> None:
+        known = sorted(known)
+        for key in given:
+            if key not in known:
+                close = difflib.get_close_matches(key, known, n=1)
+                hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known) or 'none'}"
+                raise self.wrong(f"{where}{key}", f"unknown key; {hint}")
+
+    def table(self, where: str, value: object) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.wrong(where, f"must be a table, write [{where}] and its keys below it")
+        return value
+
+    def text(self, where: str, value: object) -> str:
+        if not isinstance(value, str) or not value:
+            raise self.wrong(where, "must be a non-empty text")
+        return value
+
+
+def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> Config:
+    """Read and check the configuration file *path*.
+
+    :param environ: the environment; by default the process's own. ``PAYGATE_DATABASE`` overrides the database,
+        ``PAYGATE_<ACCOUNT>_<SETTING>`` any text setting of an account, secrets above all.
+    :raises ConfigurationError: the message names the file, the key and the remedy, and never quotes a secret.
+    """
+    environ = os.environ if environ is None else environ
+    source = _Source(Path(path))
+    try:
+        data = tomllib.loads(source.path.read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        raise ConfigurationError(f"{source.path}: no such file; create it or name another one") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigurationError(f"{source.path}: not readable as TOML: {exc}") from exc
+    source.known("", data, _TOP)
+    accounts = source.table("accounts", data.get("accounts", {}))
+    providers: dict[str, object] = {}
+    overrides: dict[str, Mapping[str, Any]] = {}
+    for name, table in accounts.items():
+        rest = dict(source.table(f"accounts.{name}", table))
+        overrides[name] = source.table(f"accounts.{name}.capabilities", rest.pop("capabilities", {}))
+        providers[name] = _provider(source, name, rest, environ)
+    database = environ.get("PAYGATE_DATABASE") or source.text("database", data.get("database", "sqlite:///paygate.db"))
+    return Config(
+        database=database,
+        zone=_zone(source, data.get("timezone", "Asia/Tokyo")),
+        system_max=_date(source, "system_max_expiry", data.get("system_max_expiry", SYSTEM_MAX_EXPIRY)),
+        waiting=_values(source, "waiting", data.get("waiting", {}), Waiting),
+        http=_values(source, "http", data.get("http", {}), HttpSettings),
+        step_mails=_step_mails(source, data.get("step_mails", [])),
+        providers=providers,
+        overrides=overrides,
+        plugins=tuple(_plugin(source, name) for name in data.get("plugins", [])),
+    )
+
+
+def _zone(source: _Source, name: object) -> dt.tzinfo:
+    try:
+        return ZoneInfo(source.text("timezone", name))
+    except (OSError, ValueError, KeyError) as exc:
+        raise source.wrong("timezone", f"no zone {name!r}; use an IANA name such as 'Asia/Tokyo'") from exc
+
+
+def _date(source: _Source, where: str, value: object) -> dt.date:
+    if not isinstance(value, dt.date) or isinstance(value, dt.datetime):
+        raise source.wrong(where, f"must be a date without quotes, for example 2030-12-31; got {value!r}")
+    return value
+
+
+def _values(source: _Source, where: str, value: object, kind: type[Any]) -> Any:
+    """An attrs value of numbers and texts from a table of the same names."""
+    table = source.table(where, value)
+    fields = {field.name: field for field in attrs.fields(kind)}
+    source.known(f"{where}.", table, fields)
+    defaults = kind()
+    for key, given in table.items():
+        expected = getattr(defaults, key)
+        numeric = isinstance(expected, int | float) or expected is None
+        fits = type(given) in {int, float} if numeric else isinstance(given, type(expected))
+        if not fits or (type(expected) is int and type(given) is not int) or (numeric and given < 0):
+            raise source.wrong(f"{where}.{key}", f"must be like {expected!r}, got {given!r}")
+    return kind(**table)
+
+
+def _step_mails(source: _Source, value: object) -> tuple[StepMailPlan, ...]:
+    if not isinstance(value, list):
+        raise source.wrong("step_mails", "must be a list of tables, write [[step_mails]]")
+    plans = []
+    for number, item in enumerate(value, start=1):
+        where = f"step_mails[{number}]"
+        table = source.table(where, item)
+        source.known(f"{where}.", table, {"name", "set", "delay", "subject", "body"})
+        try:
+            mail_set = MailSet(table.get("set"))
+        except ValueError as exc:
+            sets = ", ".join(member.value for member in MailSet)
+            raise source.wrong(f"{where}.set", f"no mail set {table.get('set')!r}; one of {sets}") from exc
+        try:
+            name = source.text(f"{where}.name", table.get("name"))
+            plans.append(
+                StepMailPlan(name, mail_set, table.get("delay", 0), table.get("subject", ""), table.get("body", ""))
+            )
+        except PaygateError as exc:
+            raise source.wrong(where, str(exc)) from exc
+    return tuple(plans)
+
+
+def _plugin(source: _Source, name: object) -> object:
+    try:
+        plugin = discovery.load(source.text("plugins", name))
+        return plugin() if inspect.isclass(plugin) else plugin
+    except PaygateError as exc:
+        raise source.wrong("plugins", str(exc)) from exc
+
+
+def _provider(source: _Source, account: str, table: dict[str, Any], environ: Mapping[str, str]) -> object:
+    where = f"accounts.{account}"
+    type_name = source.text(f"{where}.provider", table.pop("provider", account))
+    try:
+        plugin = discovery.load(type_name)
+    except PaygateError as exc:
+        raise source.wrong(f"{where}.provider", str(exc)) from exc
+    settings_class = getattr(plugin, "Settings", None)
+    fields: dict[str, Any] = {field.name: field for field in attrs.fields(settings_class)} if settings_class else {}
+    source.known(f"{where}.", table, fields)
+    values = dict(table)
+    for name, field in fields.items():
+        variable = f"PAYGATE_{account}_{name}".upper().replace("-", "_")
+        if variable in environ:
+            values[name] = environ[variable]
+        elif name not in values and field.default is attrs.NOTHING:
+            kind = "secret" if is_secret(field) else "setting"
+            raise source.wrong(
+                f"{where}.{name}", f"{kind} is missing; set {variable} in the environment, or {name} = … in the file"
+            )
+    if settings_class is None:
+        return plugin() if inspect.isclass(plugin) else plugin
+    if not callable(plugin):
+        raise source.wrong(where, f"plugin {type_name!r} names Settings but cannot be called with them")
+    try:
+        return plugin(settings_class(**values))
+    except (PaygateError, TypeError, ValueError) as exc:
+        # the texts of paygate's own validators never quote a value; a foreign one might, so only its kind is told
+        problem = str(exc) if isinstance(exc, PaygateError) else f"not accepted by {type_name!r} ({type(exc).__name__})"
+        raise source.wrong(where, problem) from None

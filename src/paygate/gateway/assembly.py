@@ -1,0 +1,67 @@
+"""Putting a gateway together from values or from a configuration file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..billing.services import Services, Waiting
+from ..clock import JST, Clock, SystemClock
+from ..config import load
+from ..domain.mails import StepMailPlan
+from ..domain.rules import SYSTEM_MAX_EXPIRY, Rules
+from ..drivers.settings import HttpSettings
+from ..errors import ConfigurationError
+from ..plugins.manager import Plugins
+from ..provider import Provider
+from ..store import Store
+
+__all__ = ["assemble", "from_file"]
+
+
+def assemble(
+    *,
+    database: str,
+    providers: Mapping[str, object],
+    plugins: Sequence[object],
+    clock: Clock | None,
+    step_mails: Sequence[StepMailPlan],
+    zone: dt.tzinfo = JST,
+    system_max_expiry: dt.date = SYSTEM_MAX_EXPIRY,
+    waiting: Waiting | None = None,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Services:
+    """The services of a gateway; the database is opened, and created where it is empty."""
+    if not isinstance(providers, Mapping):
+        raise ConfigurationError(
+            "providers is a mapping from account name to provider, for example {'univapay': UnivaPay(…)}"
+        )
+    clock = clock or SystemClock()
+    for provider in providers.values():
+        # in-process providers live on the gateway's clock, so that a frozen test freezes them as well
+        if isinstance(provider, Provider) and getattr(provider, "clock", False) is None:
+            provider.clock = clock  # type: ignore[attr-defined]
+    ready = Plugins(providers, [plugin() if inspect.isclass(plugin) else plugin for plugin in plugins], overrides)
+    rules = Rules(zone=zone, system_max=system_max_expiry, step_mails=tuple(step_mails))
+    store = Store.open(database, clock=clock)
+    return Services(store, ready, clock, rules, waiting or Waiting())
+
+
+def from_file(path: str | os.PathLike[str], clock: Clock | None) -> tuple[Services, HttpSettings]:
+    """The services that *path* describes, with the settings of its HTTP driver."""
+    config = load(path)
+    services = assemble(
+        database=config.database,
+        providers=config.providers,
+        plugins=config.plugins,
+        clock=clock,
+        step_mails=config.step_mails,
+        zone=config.zone,
+        system_max_expiry=config.system_max,
+        waiting=config.waiting,
+        overrides=config.overrides,
+    )
+    return services, config.http

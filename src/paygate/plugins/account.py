@@ -1,0 +1,201 @@
+"""One configured account: its provider's hooks, called with types, limits and honesty about outcomes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import attrs
+
+from ..errors import (
+    CapabilityNotSupported,
+    ConfigurationError,
+    OutcomeUnknown,
+    PluginError,
+    ProviderUnavailable,
+    Refused,
+)
+from ..flow import Call, Effect, Flow, ForeignAwait, Request, Sleep, watched
+from ..money import Money
+from ..provider import (
+    AmountRange,
+    Capabilities,
+    ChargeRequest,
+    ChargeResult,
+    Found,
+    Lookup,
+    LookupRequest,
+    ProviderEvent,
+    RefundPolicy,
+    RefundRequest,
+    RefundResult,
+    Webhook,
+)
+
+__all__ = ["Account", "overridden"]
+
+logger = logging.getLogger("paygate.plugins")
+
+R = TypeVar("R", ChargeResult, RefundResult)
+
+
+class _Watch:
+    """Counts what a provider's flow asked for and refuses what no driver can do."""
+
+    __slots__ = ("effects",)
+
+    def __init__(self) -> None:
+        self.effects = 0
+
+    def __call__(self, effect: Effect) -> None:
+        if not isinstance(effect, Request | Sleep | Call):
+            msg = f"provider code awaited {effect!r}; a flow may await only paygate.flow.send, sleep and call"
+            raise ForeignAwait(msg)
+        self.effects += 1
+
+
+class Account:
+    """A provider under the name that the configuration gives it.
+
+    The methods are flows. ``charge`` and ``refund`` answer one of the five outcomes whatever the plugin does: an
+    exception that does not say that nothing happened is an unknown outcome, because money may have moved.
+    """
+
+    def __init__(
+        self, name: str, type_name: str, capabilities: Capabilities, hooks: Mapping[str, Callable[..., Any]]
+    ) -> None:
+        self.name = name
+        self.type_name = type_name
+        self.capabilities = capabilities
+        self._hooks = hooks
+
+    def __repr__(self) -> str:
+        return f"<Account {self.name!r} ({self.type_name})>"
+
+    async def charge(self, request: ChargeRequest) -> ChargeResult:
+        """Charge; never raises for what the provider or its plugin did."""
+        return await self._attempt(self._hooks["charge"](request=request), ChargeResult)
+
+    async def refund(self, request: RefundRequest) -> RefundResult:
+        """Refund; never raises for what the provider or its plugin did.
+
+        :raises CapabilityNotSupported: refunds through this provider are made by hand.
+        """
+        if self.capabilities.refunds is RefundPolicy.BY_HAND:
+            raise CapabilityNotSupported(f"{self.name}: refunds are made by hand; nothing was sent", rule="R-249")
+        return await self._attempt(self._hooks["refund"](request=request), RefundResult)
+
+    async def find_charge(self, request: LookupRequest) -> Found:
+        """Look a charge up.
+
+        :raises CapabilityNotSupported: the provider declares no look-up.
+        """
+        return await self._find("find_charge", self.capabilities.lookup, request)
+
+    async def find_refund(self, request: LookupRequest) -> Found:
+        """Look a refund up; see :meth:`find_charge`."""
+        return await self._find("find_refund", self.capabilities.refund_lookup, request)
+
+    async def parse_webhook(self, webhook: Webhook) -> list[ProviderEvent]:
+        """Authenticate and read a delivery.
+
+        :raises CapabilityNotSupported: the provider sends no webhooks.
+        :raises WebhookRejected: forged or malformed.
+        """
+        if not self.capabilities.webhooks:
+            raise CapabilityNotSupported(f"{self.name}: this provider sends no webhooks; nothing was read")
+        events: list[ProviderEvent] = await self._hooks["parse_webhook"](webhook=webhook)
+        return events
+
+    async def ping(self) -> str:
+        """Check credentials and reachability.
+
+        :raises CapabilityNotSupported: the plugin has no ``ping``.
+        """
+        if "ping" not in self._hooks:
+            raise CapabilityNotSupported(f"{self.name}: the plugin has no ping")
+        return str(await self._hooks["ping"]())
+
+    async def _find(self, hook: str, declared: Lookup, request: LookupRequest) -> Found:
+        if declared is Lookup.NONE:
+            raise CapabilityNotSupported(
+                f"{self.name}: nothing can be looked up; see the provider's own console and use charges.resolve"
+            )
+        found: Found = await self._hooks[hook](request=request)
+        return found
+
+    async def _attempt(self, flow: Flow[Any], kind: type[R]) -> R:
+        watch = _Watch()
+        try:
+            result = await watched(flow, watch)
+        except ProviderUnavailable as exc:
+            return kind.not_sent(str(exc), code=exc.code)
+        except OutcomeUnknown as exc:
+            return kind.unknown(str(exc))
+        except (ConfigurationError, Refused) as exc:
+            if watch.effects:
+                return kind.unknown(f"{type(exc).__name__}: {exc}")
+            return kind.not_sent(str(exc))
+        except Exception as exc:
+            # a bug in the plugin: whether the provider was reached cannot be told from it
+            logger.exception("%s: the plugin failed; the outcome counts as unknown", self.name)
+            return kind.unknown(f"the plugin failed: {type(exc).__name__}")
+        if not isinstance(result, kind):
+            return kind.unknown(f"the plugin answered {type(result).__name__}, not {kind.__name__}")
+        return result
+
+
+def overridden(account: str, capabilities: Capabilities, overrides: Mapping[str, Any]) -> Capabilities:
+    """*capabilities* with an account's own settings applied (R-203: the one-year limit can be switched on or off).
+
+    Known settings: ``charge_window_years`` (0 switches it off), ``minimum_amount`` and ``maximum_amount`` (minor units
+    of JPY).
+
+    :raises ConfigurationError: an unknown setting, or a value that is not a whole number.
+    """
+    known = {"charge_window_years", "minimum_amount", "maximum_amount"}
+    for key, value in overrides.items():
+        if key not in known:
+            raise ConfigurationError(
+                f"account {account!r}: unknown capability setting {key!r}; known: {', '.join(sorted(known))}"
+            )
+        if type(value) is not int or value < 0:
+            raise ConfigurationError(f"account {account!r}: {key} is a whole number, got {value!r}")
+    if "charge_window_years" in overrides:
+        capabilities = attrs.evolve(capabilities, charge_window_years=overrides["charge_window_years"] or None)
+    declared = capabilities.amounts.get("JPY", AmountRange())
+    narrowed = AmountRange(
+        max(declared.minimum, overrides.get("minimum_amount", declared.minimum)),
+        overrides.get("maximum_amount", declared.maximum),
+    )
+    if declared.maximum is not None and (narrowed.maximum is None or narrowed.maximum > declared.maximum):
+        limit = Money(declared.maximum, "JPY")
+        raise ConfigurationError(f"account {account!r}: maximum_amount cannot be above the provider's own {limit}")
+    if narrowed != declared:
+        capabilities = attrs.evolve(capabilities, amounts={**capabilities.amounts, "JPY": narrowed})
+    return capabilities
+
+
+def required_hooks(capabilities: Capabilities) -> tuple[str, ...]:
+    """The hooks that a provider with these capabilities must answer."""
+    hooks = ["charge"]
+    if capabilities.refunds is not RefundPolicy.BY_HAND:
+        hooks.append("refund")
+    if capabilities.lookup is not Lookup.NONE:
+        hooks.append("find_charge")
+    if capabilities.refund_lookup is not Lookup.NONE:
+        hooks.append("find_refund")
+    if capabilities.webhooks:
+        hooks.append("parse_webhook")
+    return tuple(hooks)
+
+
+def check_hooks(account: str, capabilities: Capabilities, hooks: Mapping[str, Callable[..., Any]]) -> None:
+    """Hold a provider to its word.
+
+    :raises PluginError: a capability is declared whose hook is missing.
+    """
+    for name in required_hooks(capabilities):
+        if name not in hooks:
+            raise PluginError(f"account {account!r}: the provider declares what needs the hook {name!r}, but has none")

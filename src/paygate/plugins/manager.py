@@ -1,0 +1,175 @@
+"""The plugin manager of one gateway: registers providers under their accounts, and everybody else as observers.
+
+A provider hook reaches exactly one account, together with plugins that wrap it; an observer hook reaches everybody.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pluggy
+
+from .. import hookspecs
+from ..errors import ConfigurationError, NotFound, PluginError, Vetoed
+from ..hookspecs import PROVIDER_HOOKS
+from ..notices import ChargeProposal
+from ..provider import Capabilities, Provider
+from .account import Account, check_hooks, overridden
+
+__all__ = ["Plugins"]
+
+_PLAIN = {
+    "wrapper": False,
+    "hookwrapper": False,
+    "optionalhook": False,
+    "tryfirst": False,
+    "trylast": False,
+    "specname": None,
+}
+
+
+class _Manager(pluggy.PluginManager):
+    """Knows that an overridden method of :class:`Provider` is a hook without a marker."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
+        if isinstance(plugin, Provider):
+            # looked up on the class: touching every attribute of an instance would run its properties
+            method = getattr(type(plugin), name, None)
+            overridden_here = name in PROVIDER_HOOKS and method is not getattr(Provider, name)
+            return dict(_PLAIN) if overridden_here else None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
+def _check_spelling(account: str, provider: Provider) -> None:
+    for name, member in inspect.getmembers_static(type(provider)):
+        if name.startswith("_") or hasattr(Provider, name):
+            continue
+        function = member.__func__ if isinstance(member, classmethod | staticmethod) else member
+        close = difflib.get_close_matches(name, PROVIDER_HOOKS, n=1, cutoff=0.75)
+        if inspect.iscoroutinefunction(function) or (close and inspect.isfunction(function)):
+            hint = f"; did you mean {close[0]!r}?" if close else "; a private helper starts with an underscore"
+            msg = f"account {account!r}: {type(provider).__name__}.{name} is no hook of paygate{hint}"
+            raise PluginError(msg)
+
+
+def _check_async(account: str, plugin: object, hooks: Mapping[str, Callable[..., Any]]) -> None:
+    for name in hooks.keys() - {"capabilities"}:
+        if not inspect.iscoroutinefunction(getattr(plugin, name)):
+            msg = f"account {account!r}: the hook {name!r} must be 'async def'; it may await only paygate.flow"
+            raise PluginError(msg)
+
+
+class Plugins:
+    """All plugins of one gateway.
+
+    :param providers: account name → provider: a :class:`Provider`, or a module or object with hook implementations.
+    :param observers: plugins that implement observer hooks, or wrap provider hooks.
+    :param overrides: account name → capability settings, see :func:`~paygate.plugins.account.overridden`.
+    :raises PluginError: a misspelt hook, a declared capability without its hook, a hook that is not ``async``.
+    """
+
+    def __init__(
+        self,
+        providers: Mapping[str, object],
+        observers: Sequence[object] = (),
+        overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self._manager = _Manager("paygate")
+        self._manager.add_hookspecs(hookspecs)
+        for name, provider in providers.items():
+            self._register(provider, name)
+        for observer in observers:
+            self._register(observer, None)
+        try:
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as exc:
+            raise PluginError(f"{exc}; see the list of hooks in paygate.hookspecs") from exc
+        unknown = set(overrides or ()) - set(providers)
+        if unknown:
+            raise ConfigurationError(f"capability settings for unknown accounts: {', '.join(sorted(unknown))}")
+        self._accounts = {
+            name: self._account(name, provider, list(providers.values()), (overrides or {}).get(name, {}))
+            for name, provider in providers.items()
+        }
+        self._listening = {
+            name: bool(getattr(self._manager.hook, name).get_hookimpls())
+            for name in hookspecs.__all__
+            if name not in PROVIDER_HOOKS
+        }
+
+    def _register(self, plugin: object, name: str | None) -> None:
+        if inspect.isclass(plugin):
+            raise PluginError(f"{plugin.__name__} is a class; give an instance of it")
+        try:
+            self._manager.register(plugin, name)
+        except (ValueError, pluggy.PluginValidationError) as exc:
+            raise PluginError(f"plugin {name or type(plugin).__name__!r} cannot be registered: {exc}") from exc
+
+    def _account(self, name: str, provider: object, everybody: list[object], overrides: Mapping[str, Any]) -> Account:
+        if isinstance(provider, Provider):
+            _check_spelling(name, provider)
+        others = [other for other in everybody if other is not provider]
+        hooks: dict[str, Callable[..., Any]] = {}
+        for hook in PROVIDER_HOOKS:
+            caller = self._manager.subset_hook_caller(hook, others)
+            if any(impl.plugin is provider for impl in caller.get_hookimpls()):
+                hooks[hook] = caller
+        if "capabilities" not in hooks:
+            raise PluginError(f"account {name!r}: the provider has no hook 'capabilities'")
+        _check_async(name, provider, hooks)
+        declared = hooks.pop("capabilities")()
+        if not isinstance(declared, Capabilities):
+            raise PluginError(f"account {name!r}: capabilities() answered {type(declared).__name__}, not Capabilities")
+        check_hooks(name, declared, hooks)
+        return Account(name, type(provider).__name__, overridden(name, declared, overrides), hooks)
+
+    # --- accounts ---
+
+    def account(self, name: str | None) -> Account:
+        """The account *name*.
+
+        :raises NotFound: there is none; the message lists those that are configured.
+        """
+        account = self._accounts.get(name or "")
+        if account is None:
+            known = ", ".join(sorted(self._accounts)) or "none"
+            raise NotFound(
+                f"no provider account {name!r} is configured (configured: {known}); add it to [accounts]", rule="R-166"
+            )
+        return account
+
+    def __iter__(self) -> Iterator[Account]:
+        return iter(self._accounts.values())
+
+    # --- observers ---
+
+    def listening(self, hook: str) -> bool:
+        """Whether any plugin implements the observer *hook*."""
+        return self._listening[hook]
+
+    def before_charge(self, proposal: ChargeProposal) -> None:
+        """Ask the observers.
+
+        :raises Vetoed: the first reason that one of them gave.
+        """
+        if not self._listening["before_charge"]:
+            return
+        for reason in self._manager.hook.before_charge(proposal=proposal):
+            if reason:
+                raise Vetoed(f"the charge was vetoed: {reason}; nothing was sent")
+
+    def tell(self, hook: str, notice: object) -> list[str]:
+        """Tell every plugin that implements *hook*; one that raises does not keep the others from hearing it.
+
+        :returns: what went wrong, one text per plugin that raised; empty when all is well.
+        """
+        errors = []
+        for impl in getattr(self._manager.hook, hook).get_hookimpls():
+            try:
+                impl.function(notice) if impl.argnames else impl.function()
+            except Exception as exc:  # noqa: BLE001 - an observer's failure is kept, shown and retried, never raised
+                errors.append(f"{impl.plugin_name}: {type(exc).__name__}: {exc}")
+        return errors

@@ -13,7 +13,7 @@ from .clock import JST, UTC
 from .money import Money
 
 if TYPE_CHECKING:
-    from .billing.contracts import NewContract
+    from .billing.importing import NewContract
     from .domain.charge import Charge, ChargeState, Consent, Purpose, Refund, RefundState
     from .domain.contract import (
         Actor,
@@ -77,7 +77,7 @@ _HOMES = {
     ),
     **dict.fromkeys(("MailSet", "StepMailPlan"), "domain.mails"),
     **dict.fromkeys(("Capabilities", "Provider"), "provider"),
-    "NewContract": "billing.contracts",
+    "NewContract": "billing.importing",
     "secret": "settings",
 }  # fmt: skip
 

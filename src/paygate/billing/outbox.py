@@ -14,7 +14,7 @@ from ..notices import ChargeNotice, OperatorNotice, RefundNotice, StepMailNotice
 from ..store import OutboxRow, Session
 from .services import Services
 
-__all__ = ["Delivery", "deliver", "operator", "put"]
+__all__ = ["Delivery", "deliver", "operator", "put", "stuck"]
 
 _FIRST_PAUSE = dt.timedelta(seconds=30)
 _LONGEST_PAUSE = dt.timedelta(hours=1)
@@ -68,6 +68,16 @@ def operator(
 async def deliver(services: Services, *, limit: int = 100) -> Delivery:
     """Deliver what is due; what fails is tried again later, after growing pauses."""
     return await call(lambda: _deliver(services, limit))
+
+
+async def stuck(services: Services, attempts: int) -> list[OutboxRow]:
+    """Notices that failed at least *attempts* times."""
+
+    def read() -> list[OutboxRow]:
+        with services.store.read() as session:
+            return session.outbox.stuck(attempts)
+
+    return await call(read)
 
 
 def _deliver(services: Services, limit: int) -> Delivery:

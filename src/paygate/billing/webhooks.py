@@ -48,7 +48,9 @@ async def receive(services: Services, account_name: str, headers: Mapping[str, s
     if not isinstance(body, bytes | bytearray | memoryview):
         raise InvalidValue(f"the body of a webhook is the raw bytes as they came, not {type(body).__name__}")
     if len(body) > MAX_BODY:
-        raise WebhookRejected(f"{account_name}: a delivery of {len(body):,} bytes is larger than {MAX_BODY:,}", status=413)
+        raise WebhookRejected(
+            f"{account_name}: a delivery of {len(body):,} bytes is larger than {MAX_BODY:,}", status=413
+        )
     names = {str(name).lower(): str(value) for name, value in headers.items()}
     events = await account.parse_webhook(Webhook(names, bytes(body)))
     outcomes = [await call(partial(_take, services, account, event)) for event in events]

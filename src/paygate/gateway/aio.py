@@ -7,9 +7,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeVar
 
-from ..billing import charges, contracts, listing, outbox, reconcile, refunds, step_mails, webhooks
+from ..billing import charges, contracts, importing, listing, outbox, reconcile, refunds, step_mails, webhooks
 from ..billing.charges import ChargePreview
-from ..billing.contracts import ContractDetails, ImportReport, NewContract
+from ..billing.contracts import ContractDetails
+from ..billing.importing import ImportReport, NewContract
 from ..billing.outbox import Delivery
 from ..billing.reconcile import Reconciliation
 from ..billing.refunds import RefundPreview
@@ -232,12 +233,15 @@ class AsyncContracts(_Namespace):
             contracts.set_expiry(self._services, contract_id, expires_on, reason=reason, actor=actor)
         )
 
-    async def import_many(self, rows: Sequence[NewContract], *, actor: Actor = ADMIN) -> ImportReport:
-        """Take over contracts that run elsewhere: nothing is charged; all of them or none.
+    async def import_many(
+        self, rows: Sequence[NewContract], *, skip_invalid: bool = False, actor: Actor = ADMIN
+    ) -> ImportReport:
+        """Take over contracts that run elsewhere, in one transaction: nothing is charged, nothing is mailed.
 
-        :raises InvalidValue: a contract id exists already.
+        :param skip_invalid: import the good ones although some are refused; by default one refusal imports nothing.
+        :returns: ids of what was imported, and each refused row with its reason.
         """
-        return await self._run(contracts.import_many(self._services, rows, actor=actor))
+        return await self._run(importing.import_many(self._services, rows, skip_invalid=skip_invalid, actor=actor))
 
 
 class AsyncCharges(_Namespace):
@@ -421,9 +425,9 @@ class AsyncRefunds(_Namespace):
         """Look the result up until it is there or *timeout* seconds have passed; then the refund as it is (R-247)."""
         return await self._run(refunds.wait(self._services, refund_id, timeout))
 
-    async def dues(self) -> list[LedgerEntry]:
+    async def dues(self) -> tuple[LedgerEntry, ...]:
         """Refunds that a person has yet to make by hand (X-14)."""
-        return await self._run(refunds.dues(self._services))
+        return tuple(await self._run(refunds.dues(self._services)))
 
     async def mark_done(
         self, entry_id: str, *, on: dt.date | None = None, note: str, actor: Actor = ADMIN
@@ -506,9 +510,9 @@ class AsyncBilling(_Namespace):
         """Deliver notices to observers that are still waiting, for example after an observer failed."""
         return await self._run(outbox.deliver(self._services))
 
-    async def stuck(self, *, attempts: int = 3) -> list[OutboxRow]:
+    async def stuck(self, *, attempts: int = 3) -> tuple[OutboxRow, ...]:
         """Notices that failed at least *attempts* times, with the last error."""
-        return await self._run(outbox.stuck(self._services, attempts))
+        return tuple(await self._run(outbox.stuck(self._services, attempts)))
 
 
 class AsyncWebhooks(_Namespace):
@@ -529,9 +533,9 @@ class AsyncWebhooks(_Namespace):
 class AsyncProviders(_Namespace):
     """The configured accounts."""
 
-    def list(self) -> list[Account]:
+    def list(self) -> tuple[Account, ...]:
         """All accounts; ``account.capabilities`` says what each does."""
-        return list(self._services.plugins)
+        return tuple(self._services.plugins)
 
     def get(self, name: str) -> Account:
         """One account.

@@ -7,9 +7,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeVar
 
-from ..billing import charges, contracts, listing, outbox, reconcile, refunds, step_mails, webhooks
+from ..billing import charges, contracts, importing, listing, outbox, reconcile, refunds, step_mails, webhooks
 from ..billing.charges import ChargePreview
-from ..billing.contracts import ContractDetails, ImportReport, NewContract
+from ..billing.contracts import ContractDetails
+from ..billing.importing import ImportReport, NewContract
 from ..billing.outbox import Delivery
 from ..billing.reconcile import Reconciliation
 from ..billing.refunds import RefundPreview
@@ -226,12 +227,15 @@ class Contracts(_Namespace):
         """有効期限の手動変更: set the expiry date by hand; audited, no mail, no sale (R-056, R-057)."""
         return self._run(contracts.set_expiry(self._services, contract_id, expires_on, reason=reason, actor=actor))
 
-    def import_many(self, rows: Sequence[NewContract], *, actor: Actor = ADMIN) -> ImportReport:
-        """Take over contracts that run elsewhere: nothing is charged; all of them or none.
+    def import_many(
+        self, rows: Sequence[NewContract], *, skip_invalid: bool = False, actor: Actor = ADMIN
+    ) -> ImportReport:
+        """Take over contracts that run elsewhere, in one transaction: nothing is charged, nothing is mailed.
 
-        :raises InvalidValue: a contract id exists already.
+        :param skip_invalid: import the good ones although some are refused; by default one refusal imports nothing.
+        :returns: ids of what was imported, and each refused row with its reason.
         """
-        return self._run(contracts.import_many(self._services, rows, actor=actor))
+        return self._run(importing.import_many(self._services, rows, skip_invalid=skip_invalid, actor=actor))
 
 
 class Charges(_Namespace):
@@ -415,9 +419,9 @@ class Refunds(_Namespace):
         """Look the result up until it is there or *timeout* seconds have passed; then the refund as it is (R-247)."""
         return self._run(refunds.wait(self._services, refund_id, timeout))
 
-    def dues(self) -> list[LedgerEntry]:
+    def dues(self) -> tuple[LedgerEntry, ...]:
         """Refunds that a person has yet to make by hand (X-14)."""
-        return self._run(refunds.dues(self._services))
+        return tuple(self._run(refunds.dues(self._services)))
 
     def mark_done(self, entry_id: str, *, on: dt.date | None = None, note: str, actor: Actor = ADMIN) -> LedgerEntry:
         """A manual refund has been made (R-250).
@@ -496,9 +500,9 @@ class Billing(_Namespace):
         """Deliver notices to observers that are still waiting, for example after an observer failed."""
         return self._run(outbox.deliver(self._services))
 
-    def stuck(self, *, attempts: int = 3) -> list[OutboxRow]:
+    def stuck(self, *, attempts: int = 3) -> tuple[OutboxRow, ...]:
         """Notices that failed at least *attempts* times, with the last error."""
-        return self._run(outbox.stuck(self._services, attempts))
+        return tuple(self._run(outbox.stuck(self._services, attempts)))
 
 
 class Webhooks(_Namespace):
@@ -519,9 +523,9 @@ class Webhooks(_Namespace):
 class Providers(_Namespace):
     """The configured accounts."""
 
-    def list(self) -> list[Account]:
+    def list(self) -> tuple[Account, ...]:
         """All accounts; ``account.capabilities`` says what each does."""
-        return list(self._services.plugins)
+        return tuple(self._services.plugins)
 
     def get(self, name: str) -> Account:
         """One account.

@@ -1,0 +1,271 @@
+"""Contracts: made with their first payment, read, confirmed, and their expiry set by hand (§6.2, §6.5, §6.11)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+
+import attrs
+
+from ..domain.audit import change
+from ..domain.charge import Charge, ChargeKind, ChargeState
+from ..domain.charging import window_closes_at
+from ..domain.contract import Actor, Card, Contract, Customer, Payment, Plan
+from ..domain.creation import Creation, activate, decide_creation
+from ..domain.creation import confirm_payment as decide_confirmation
+from ..domain.expiry import set_expiry as decide_expiry
+from ..domain.ledger import LedgerEntry
+from ..domain.operations import Offer
+from ..domain.operations import operations as decide_operations
+from ..domain.running import next_renewal_on
+from ..errors import IdempotencyConflict, InvalidValue, OutcomeUnknown
+from ..flow import call
+from ..provider import Capabilities
+from ..store import Draft, Session
+from . import reconcile
+from .charges import settle
+from .charges import wait as wait_for
+from .outbox import deliver
+from .services import Services, checked_key, fingerprint, secret_hash
+from .settling import charge_request, record
+
+__all__ = ["ContractDetails", "confirm_payment", "create", "details", "get", "operations", "set_expiry"]
+
+
+@attrs.frozen
+class ContractDetails:
+    """A contract with what a person wants to see beside it.
+
+    :param addon_window_closes_at: from this instant on additional charges are refused (R-197, X-13), or None.
+    """
+
+    contract: Contract
+    customer: Customer
+    next_renewal_on: dt.date | None
+    last_paid_at: dt.datetime | None
+    addon_window_closes_at: dt.datetime | None
+    open_charge: Charge | None
+    entries: tuple[LedgerEntry, ...]
+
+
+def _capabilities(services: Services, account: str | None) -> Capabilities | None:
+    return services.plugins.account(account).capabilities if account is not None else None
+
+
+async def create(
+    services: Services,
+    customer: Customer,
+    plan: Plan,
+    payment: Payment,
+    *,
+    start_on: dt.date | None,
+    contract_id: str | None,
+    paid: bool,
+    idempotency_key: str | None,
+    actor: Actor,
+) -> Contract:
+    """Make a contract. A card is charged first, and a decline makes none (R-013)."""
+    for name, value, kind in (("customer", customer, Customer), ("plan", plan, Plan), ("payment", payment, Payment)):
+        if not isinstance(value, kind):
+            raise InvalidValue(
+                f"{name} must be a paygate {getattr(kind, '__name__', 'Card, BankTransfer or Manual')}, got {value!r}"
+            )
+    key = checked_key(idempotency_key, services.new_id())
+    start_on = start_on or services.today()
+    account = payment.account if isinstance(payment, Card) else None
+    digest = fingerprint(
+        customer=customer.id, plan=attrs.asdict(plan), start_on=start_on, method=type(payment).__name__, account=account
+    )
+    # without a charge to hang the key on, the contract's own id carries it
+    made_id = contract_id or (
+        services.new_id() if idempotency_key is None else hashlib.sha256(key.encode()).hexdigest()[:32]
+    )
+    creation = decide_creation(
+        customer, plan, payment, start_on, _capabilities(services, account), services.rules, services.now(), actor,
+        contract_id=made_id, paid=paid,
+    )  # fmt: skip
+    if creation.charge_now:
+        return await _charge_first(services, customer, creation, key=key, digest=digest, actor=actor)
+    contract = await call(
+        lambda: _insert(services, customer, creation, repeatable=idempotency_key is not None, actor=actor)
+    )
+    await deliver(services)
+    return contract
+
+
+def _insert(services: Services, customer: Customer, creation: Creation, *, repeatable: bool, actor: Actor) -> Contract:
+    draft, now = creation.contract, services.now()
+    with services.store.write() as session:
+        if repeatable and session.contracts.exists(draft.id):
+            return _repeated(session.contracts.get(draft.id), draft)
+        session.customers.upsert(customer)
+        if creation.activate_now:
+            capabilities = _capabilities(services, draft.account)
+            settlement = activate(
+                draft, now, services.rules, services.new_id, actor=actor, capabilities=capabilities, action="create"
+            )
+            session.contracts.insert(settlement.contract)
+            record(services, session, settlement, now=now)
+            return settlement.contract
+        session.contracts.insert(draft)
+        session.audit.insert_many([change(None, draft, id=services.new_id(), at=now, actor=actor, action="create")])
+    return draft
+
+
+def _repeated(made: Contract, draft: Contract) -> Contract:
+    def essence(contract: Contract) -> tuple[object, ...]:
+        return contract.customer_id, contract.plan, contract.method, contract.start_on, contract.account
+
+    if essence(made) != essence(draft):
+        raise IdempotencyConflict(
+            f"this idempotency key made contract {made.id} with other contents; use a new key", rule="R-190"
+        )
+    return made
+
+
+async def _charge_first(
+    services: Services, customer: Customer, creation: Creation, *, key: str, digest: str, actor: Actor
+) -> Contract:
+    """Charge the first payment; its success makes the contract, in the transaction that records it."""
+    draft = creation.contract
+
+    def intend() -> tuple[Charge, bool]:
+        with services.store.write() as session:
+            earlier = session.charges.by_key(draft.account or "", key)
+            if earlier is not None:
+                if earlier.fingerprint != digest:
+                    raise IdempotencyConflict(
+                        f"idempotency key {key!r} was used for charge {earlier.id} with other contents; use a new key",
+                        rule="R-190",
+                    )
+                return earlier, False
+            if session.contracts.exists(draft.id):
+                raise InvalidValue(f"contract {draft.id} exists already; choose another id")
+            charge = Charge(
+                id=services.new_id(),
+                contract_id=draft.id,
+                customer_id=customer.id,
+                account=draft.account or "",
+                kind=ChargeKind.INITIAL,
+                amount=creation.due,
+                idempotency_key=key,
+                fingerprint=digest,
+                actor=actor,
+                created_at=services.now(),
+                period_start=draft.start_on,
+                credential_hash=secret_hash(draft.account or "", draft.credential),
+            )
+            session.charges.insert(charge, Draft(customer, draft))
+        return charge, True
+
+    charge, fresh = await call(intend)
+    account = services.plugins.account(charge.account)
+    if fresh:
+        request = charge_request(charge, draft.credential or "", account.capabilities.idempotency.key_for(charge.id))
+        charge = await settle(services, charge, await account.charge(request), Actor.provider(account.name))
+    if charge.state is ChargeState.PENDING and charge.action_url is None:
+        charge = await wait_for(services, charge.id, services.waiting.first_payment)
+    elif charge.open and not fresh:
+        charge = await reconcile.look(services, charge.id)
+    charge.raise_for_failure()
+    if charge.open:
+        where = (
+            f"the customer has to act at {charge.action_url}"
+            if charge.action_url
+            else "the provider has not decided yet"
+        )
+        raise OutcomeUnknown(
+            f"contract {charge.contract_id} is not made yet: its first payment {charge.id} is pending; {where}. "
+            "It appears once the payment succeeds; ask with charges.wait",
+            provider=charge.account,
+            charge_id=charge.id,
+            rule="R-013",
+        )
+    return await get(services, charge.contract_id)
+
+
+async def get(services: Services, contract_id: str) -> Contract:
+    def look() -> Contract:
+        with services.store.read() as session:
+            return session.contracts.get(contract_id)
+
+    return await call(look)
+
+
+def _last_paid(session: Session, contract: Contract) -> dt.datetime | None:
+    return session.ledger.last_paid_at(contract.customer_id, contract.account) if contract.account else None
+
+
+async def details(services: Services, contract_id: str) -> ContractDetails:
+    """A contract with customer, next renewal, ledger, open charge and charge window."""
+
+    def look() -> ContractDetails:
+        with services.store.read() as session:
+            contract = session.contracts.get(contract_id)
+            last_paid_at = _last_paid(session, contract)
+            capabilities = _capabilities(services, contract.account)
+            return ContractDetails(
+                contract,
+                session.customers.get(contract.customer_id),
+                next_renewal_on(contract, services.today()),
+                last_paid_at,
+                window_closes_at(last_paid_at, capabilities, services.rules.zone) if capabilities else None,
+                session.charges.open_for(contract_id, ChargeKind.ADDON),
+                tuple(session.ledger.for_contract(contract_id)),
+            )
+
+    return await call(look)
+
+
+async def operations(services: Services, contract_id: str) -> tuple[Offer, ...]:
+    """Every operation with whether it is offered now, or why not (domain §3.1)."""
+
+    def look() -> tuple[Offer, ...]:
+        with services.store.read() as session:
+            contract = session.contracts.get(contract_id)
+            return decide_operations(
+                contract,
+                services.now(),
+                services.rules,
+                capabilities=_capabilities(services, contract.account),
+                last_paid_at=_last_paid(session, contract),
+                open_charge=session.charges.open_for(contract_id, ChargeKind.ADDON) is not None,
+                entries=session.ledger.for_contract(contract_id),
+            )
+
+    return await call(look)
+
+
+async def confirm_payment(
+    services: Services, contract_id: str, *, received_at: dt.datetime | None, actor: Actor
+) -> Contract:
+    """支払いを確認 (R-104 to R-110)."""
+
+    def work() -> Contract:
+        now = services.now()
+        with services.store.write() as session:
+            contract = session.contracts.lock(contract_id)
+            settlement = decide_confirmation(
+                contract, services.rules, now, services.new_id, actor=actor, received_at=received_at
+            )
+            updated = session.contracts.update(settlement.contract)
+            record(services, session, settlement, now=now)
+        return updated
+
+    contract = await call(work)
+    await deliver(services)
+    return contract
+
+
+async def set_expiry(services: Services, contract_id: str, to: dt.date, *, reason: str, actor: Actor) -> Contract:
+    """有効期限の手動変更 (R-056, R-057)."""
+
+    def work() -> Contract:
+        now = services.now()
+        with services.store.write() as session:
+            contract = session.contracts.lock(contract_id)
+            changed, audit = decide_expiry(contract, to, actor, now, services.new_id, reason=reason)
+            session.audit.insert_many([audit])
+            return session.contracts.update(changed)
+
+    return await call(work)

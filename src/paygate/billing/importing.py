@@ -1,0 +1,185 @@
+"""Taking over contracts that already run elsewhere: nothing is charged and nothing is mailed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import attrs
+
+from ..clock import business_date, require_aware
+from ..domain.audit import change
+from ..domain.calendar import period_containing
+from ..domain.contract import (
+    Actor,
+    Cancellation,
+    CancellationOrigin,
+    Card,
+    Contract,
+    Customer,
+    PastDue,
+    Payment,
+    Plan,
+    Status,
+)
+from ..domain.creation import decide_creation
+from ..domain.expiry import first_expiry
+from ..domain.ledger import EntryKind, EntryState, LedgerEntry
+from ..domain.running import next_renewal_on, running
+from ..errors import InvalidValue, PaygateError
+from ..flow import call
+from ..money import Money
+from ..provider import ExpiryPolicy
+from ..store import Session
+from .services import Services
+
+__all__ = ["ImportReport", "NewContract", "import_many"]
+
+
+@attrs.frozen
+class NewContract:
+    """A contract as another system knows it.
+
+    :param status: by default what the dates say.
+    :param expires_on: by default the renewal day after the last payment; one-off: the system's largest date.
+    :param last_paid_at: when the customer last paid, aware; the provider's window counts from it (R-197).
+    :param last_paid: how much; by default the plan's price.
+    :param reference: the provider's id of that payment; with it the payment can be refunded through the provider.
+    """
+
+    contract_id: str
+    customer: Customer
+    plan: Plan
+    payment: Payment
+    start_on: dt.date
+    status: Status | None = None
+    expires_on: dt.date | None = None
+    last_paid_at: dt.datetime | None = None
+    last_paid: Money | None = None
+    reference: str | None = None
+
+
+@attrs.frozen
+class ImportReport:
+    """Ids of what was imported, and the refused rows: index in the sequence, and why."""
+
+    imported: tuple[str, ...] = ()
+    refused: tuple[tuple[int, PaygateError], ...] = ()
+
+
+async def import_many(
+    services: Services, rows: Sequence[NewContract], *, skip_invalid: bool, actor: Actor
+) -> ImportReport:
+    """Import *rows* in one transaction; with a wrong one among them nothing, unless *skip_invalid*."""
+    return await call(lambda: _import(services, rows, skip_invalid=skip_invalid, actor=actor))
+
+
+def _import(services: Services, rows: Sequence[NewContract], *, skip_invalid: bool, actor: Actor) -> ImportReport:
+    good: list[tuple[NewContract, Contract, LedgerEntry | None]] = []
+    refused: list[tuple[int, PaygateError]] = []
+    seen: set[str] = set()
+    with services.store.read() as session:
+        for index, row in enumerate(rows):
+            try:
+                _check_new(session, row, seen)
+                good.append((row, *_build(services, row, actor)))
+                seen.add(row.contract_id)
+            except PaygateError as exc:
+                refused.append((index, exc))
+    if refused and not skip_invalid:
+        return ImportReport((), tuple(refused))
+    now = services.now()
+    with services.store.write() as session:
+        for row, contract, entry in good:
+            session.customers.upsert(row.customer)
+            session.contracts.insert(contract)
+            if entry is not None:
+                session.ledger.insert_many([entry])
+            session.audit.insert_many(
+                [change(None, contract, id=services.new_id(), at=now, actor=actor, action="import")]
+            )
+    return ImportReport(tuple(contract.id for _, contract, _ in good), tuple(refused))
+
+
+def _check_new(session: Session, row: NewContract, seen: set[str]) -> None:
+    if row.contract_id in seen:
+        raise InvalidValue(f"contract id {row.contract_id!r} appears twice; give each contract its own")
+    if session.contracts.exists(row.contract_id):
+        raise InvalidValue(f"contract {row.contract_id!r} exists already; leave it out or give another id")
+
+
+def _build(services: Services, row: NewContract, actor: Actor) -> tuple[Contract, LedgerEntry | None]:
+    now, rules = services.now(), services.rules
+    account = row.payment.account if isinstance(row.payment, Card) else None
+    capabilities = services.plugins.account(account).capabilities if account else None
+    draft = decide_creation(
+        row.customer, row.plan, row.payment, row.start_on, capabilities, rules, now, actor,
+        contract_id=row.contract_id, paid=True, imported=True,
+    ).contract  # fmt: skip
+    paid_at = require_aware(row.last_paid_at, "last_paid_at") if row.last_paid_at else None
+    if paid_at is not None and paid_at > now:
+        raise InvalidValue(f"last_paid_at {paid_at.isoformat()} lies in the future")
+    paid_on = business_date(paid_at, rules.zone) if paid_at else None
+    expires_on = row.expires_on
+    if expires_on is None and row.status not in {Status.PENDING_PAYMENT, Status.CANCELED}:
+        fixed = capabilities is not None and capabilities.expiry is ExpiryPolicy.SYSTEM_MAX
+        later = max(row.start_on, paid_on) if paid_on else row.start_on
+        expires_on = rules.system_max if fixed else first_expiry(row.plan, row.start_on, later, rules.system_max)
+    contract = _with_status(services, attrs.evolve(draft, expires_on=expires_on, applied_at=paid_at or now), row.status)
+    if paid_at is None or paid_on is None:
+        return contract, None
+    target = row.start_on
+    if row.plan.cycle is not None and paid_on > row.start_on:
+        target = period_containing(row.start_on, row.plan.cycle, paid_on)[0]
+    entry = LedgerEntry(
+        id=services.new_id(),
+        contract_id=contract.id,
+        customer_id=contract.customer_id,
+        kind=EntryKind.PERIOD if row.plan.is_recurring else EntryKind.INITIAL_FEE,
+        amount=row.last_paid or row.plan.price,
+        state=EntryState.SUCCEEDED,
+        purchased_on=paid_on,
+        target_on=target,
+        received_at=paid_at,
+        actor=actor,
+        account=account,
+        reference=row.reference,
+        remarks="imported",
+    )
+    return contract, entry
+
+
+def _with_status(services: Services, contract: Contract, status: Status | None) -> Contract:
+    """*contract* in *status*, with the details that the status needs; refused where it does not fit the plan (R-021)."""
+    now, today = services.now(), services.today()
+    recurring = contract.plan.is_recurring
+    if contract.start_on > today and status in {None, Status.NOT_STARTED}:
+        return attrs.evolve(contract, status=Status.NOT_STARTED)
+    natural = running(contract, max(today, contract.start_on), now)
+    if status is None or status is natural.status:
+        return natural
+    anywhere = {Status.PENDING_PAYMENT, Status.CANCELED}
+    only_recurring = {Status.PAST_DUE, Status.CANCEL_SCHEDULED, Status.TERMINATED}
+    if status in only_recurring and recurring:
+        started = attrs.evolve(natural, status=status, cancellation=None)
+        if status is Status.PAST_DUE:
+            missing = PastDue(since=now, period_start=natural.period_start or contract.start_on)
+            return attrs.evolve(started, past_due=missing)
+        if status is Status.CANCEL_SCHEDULED:
+            effective = next_renewal_on(contract, today) or contract.start_on
+            return attrs.evolve(
+                started, cancellation=Cancellation(CancellationOrigin.ADMIN, now, contract.created_by, effective)
+            )
+        return attrs.evolve(started, ended_on=min(today, contract.expires_on or today))
+    if status in anywhere:
+        if status is Status.PENDING_PAYMENT and contract.is_card:
+            raise InvalidValue(
+                "a card contract is never PENDING_PAYMENT; it is made by its first payment", rule="R-013"
+            )
+        return attrs.evolve(contract, status=status, period_start=None, expires_on=None)
+    plan = "recurring" if recurring else "one-off"
+    raise InvalidValue(
+        f"status {status.value} does not fit a {plan} contract that starts on {contract.start_on}; "
+        f"by its dates it is {natural.status.value}",
+        rule="R-021",
+    )

@@ -1,0 +1,362 @@
+"""Refunds of ledger rows, whole or in part, through the provider or by hand (§6.22)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import partial
+
+import attrs
+
+from ..domain.charge import Failure, Refund, RefundState
+from ..domain.contract import Actor
+from ..domain.ledger import LedgerEntry, refundable
+from ..domain.refunding import RefundDecision, decide_refund, mark_manual_refund_done, settle_refund, state_after
+from ..errors import IdempotencyConflict, InvalidValue, NotFound, OutcomeUnknown, ProviderUnavailable
+from ..flow import call, sleep
+from ..money import Money
+from ..provider import Capabilities, Lookup, LookupRequest, Outcome, RefundRequest, RefundResult
+from ..store import Session
+from .outbox import deliver, operator, put
+from .services import Services, checked_key, fingerprint
+
+__all__ = ["RefundPreview", "apply_refund", "create", "dues", "look", "mark_done", "preview", "wait"]
+
+_STATES = {
+    Outcome.SUCCEEDED: RefundState.DONE,
+    Outcome.PENDING: RefundState.PENDING,
+    Outcome.DECLINED: RefundState.FAILED,
+    Outcome.NOT_SENT: RefundState.FAILED,
+    Outcome.UNKNOWN: RefundState.UNKNOWN,
+}
+
+
+@attrs.frozen
+class RefundPreview:
+    """What a refund would do; nothing has been written or sent (R-272).
+
+    :param left_after: what could still be refunded of the row afterwards.
+    :param by_hand: no provider call is made; a person returns the money (R-245, R-249).
+    :param licenses: codes of the products whose licence would be removed.
+    """
+
+    entry: LedgerEntry
+    amount: Money
+    left_after: Money
+    by_hand: bool
+    licenses: tuple[str, ...]
+
+
+def _row(session: Session, target: str) -> LedgerEntry:
+    """The ledger row that *target*, a row's or a charge's id, names."""
+    if not isinstance(target, str):
+        raise InvalidValue(f"name what to refund by the id of a charge or ledger row, got {target!r}")
+    rows = [row for row in session.ledger.for_charge(target) if row.kind.sale]
+    if len(rows) > 1:
+        known = ", ".join(f"{row.id} ({row.kind.value}, {row.amount})" for row in rows)
+        raise InvalidValue(f"charge {target} paid several rows; name the one to refund: {known}", rule="R-241")
+    if rows:
+        return rows[0]
+    try:
+        return session.ledger.get(target)
+    except NotFound as exc:
+        raise NotFound(f"{target!r} is neither a charge that was paid nor a ledger row") from exc
+
+
+def _capabilities(services: Services, row: LedgerEntry) -> Capabilities | None:
+    return services.plugins.account(row.account).capabilities if row.account is not None else None
+
+
+def _decide(
+    services: Services,
+    session: Session,
+    row: LedgerEntry,
+    amount: Money | None,
+    *,
+    remove_license: bool,
+    reason: str = "",
+    actor: Actor,
+    key: str = "preview",
+    digest: str = "",
+) -> RefundDecision:
+    together = (
+        [other for other in session.ledger.for_charge(row.charge_id) if other.kind.sale] if row.charge_id else [row]
+    )
+    return decide_refund(
+        session.contracts.get(row.contract_id),
+        row,
+        session.ledger.refunds_of(row.id),
+        amount,
+        _capabilities(services, row),
+        actor=actor,
+        now=services.now(),
+        refund_id=services.new_id(),
+        entry_id=services.new_id(),
+        audit_id=services.new_id(),
+        idempotency_key=key,
+        fingerprint=digest,
+        remove_license=remove_license,
+        licences=session.licences.for_contract(row.contract_id),
+        charged=Money(sum(other.amount.minor for other in together), row.amount.currency),
+        reason=reason,
+        zone=services.rules.zone,
+    )
+
+
+async def preview(services: Services, target: str, amount: Money | None, *, remove_license: bool) -> RefundPreview:
+    """What :func:`create` would do now; raises what it would raise."""
+
+    def look() -> RefundPreview:
+        with services.store.read() as session:
+            row = _row(session, target)
+            decision = _decide(services, session, row, amount, remove_license=remove_license, actor=Actor.admin())
+            left = refundable(row, session.ledger.refunds_of(row.id)) - decision.refund.amount.minor
+            gone = [
+                known.product for known in session.licences.for_contract(row.contract_id) if known.entry_id == row.id
+            ]
+        return RefundPreview(
+            row,
+            decision.refund.amount,
+            Money(left, row.amount.currency),
+            decision.by_hand,
+            tuple(gone) if remove_license else (),
+        )
+
+    return await call(look)
+
+
+async def create(
+    services: Services,
+    target: str,
+    amount: Money | None,
+    *,
+    idempotency_key: str | None,
+    remove_license: bool,
+    reason: str,
+    actor: Actor,
+) -> Refund:
+    """Refund a row: intent first, provider after, outcome in a second transaction."""
+    key = checked_key(idempotency_key, services.new_id())
+    digest = fingerprint(target=target, amount=str(amount), remove_license=remove_license)
+    refund, fresh = await call(
+        partial(
+            _intend, services, target, amount, key, digest, remove_license=remove_license, reason=reason, actor=actor
+        )
+    )
+    if not fresh or refund.by_hand:
+        await deliver(services)
+        return refund
+    request = await call(partial(refund_request, services, refund))
+    account = services.plugins.account(refund.account)
+    return await settle(services, refund, await account.refund(request), Actor.provider(account.name))
+
+
+def _intend(
+    services: Services,
+    target: str,
+    amount: Money | None,
+    key: str,
+    digest: str,
+    *,
+    remove_license: bool,
+    reason: str,
+    actor: Actor,
+) -> tuple[Refund, bool]:
+    with services.store.write() as session:
+        row = _row(session, target)
+        session.contracts.lock(row.contract_id)  # two refunds of one row must not both see the whole of it (R-239)
+        row = session.ledger.get(row.id)
+        earlier = session.refunds.by_key(row.account, key)
+        if earlier is not None:
+            if earlier.fingerprint != digest:
+                raise IdempotencyConflict(
+                    f"idempotency key {key!r} was used for refund {earlier.id} with other contents; use a new key",
+                    rule="R-190",
+                )
+            return earlier, False
+        decision = _decide(
+            services,
+            session,
+            row,
+            amount,
+            remove_license=remove_license,
+            reason=reason,
+            actor=actor,
+            key=key,
+            digest=digest,
+        )
+        session.ledger.set_state(row.id, decision.entry.state)
+        session.ledger.insert_many([decision.refund_entry])
+        session.refunds.insert(decision.refund)
+        for licence in decision.licences:
+            session.licences.set_state(licence.id, licence.state)
+        session.audit.insert_many([decision.audit])
+        if decision.by_hand:
+            message = (
+                f"return {decision.refund.amount} of row {row.id} by hand, then mark row {decision.refund_entry.id} "
+                "as done with refunds.mark_done"
+            )
+            ids = {"contract_id": row.contract_id, "refund_id": decision.refund.id}
+            operator(services, session, "manual_refund_due", message, now=services.now(), **ids)
+    return decision.refund, True
+
+
+def refund_request(services: Services, refund: Refund) -> RefundRequest:
+    """What the provider is asked for; built the same way on every look-up."""
+    with services.store.read() as session:
+        row = session.ledger.get(refund.entry_id)
+        together = (
+            [other for other in session.ledger.for_charge(row.charge_id) if other.kind.sale] if row.charge_id else [row]
+        )
+    capabilities = services.plugins.account(refund.account).capabilities
+    return RefundRequest(
+        refund_id=refund.id,
+        key=capabilities.idempotency.key_for(refund.id),
+        amount=refund.amount,
+        charge_reference=row.reference or "",
+        charged=Money(sum(other.amount.minor for other in together), row.amount.currency),
+        reason=refund.reason,
+        metadata={"paygate_refund": refund.id, "paygate_contract": refund.contract_id},
+        requested_at=refund.created_at,
+    )
+
+
+async def settle(services: Services, refund: Refund, result: RefundResult, actor: Actor) -> Refund:
+    """Record *result* in a transaction of its own, then tell the observers."""
+
+    def write() -> Refund:
+        with services.store.write() as session:
+            return apply_refund(services, session, refund.id, result, actor=actor, now=services.now())
+
+    settled = await call(write)
+    await deliver(services)
+    return settled
+
+
+def apply_refund(
+    services: Services, session: Session, refund_id: str, result: RefundResult, *, actor: Actor, now: dt.datetime
+) -> Refund:
+    """Record *result* inside the caller's write transaction; repeats change nothing (R-194)."""
+    refund = session.refunds.get(refund_id)
+    session.contracts.lock(refund.contract_id)
+    refund = session.refunds.get(refund_id)
+    row = session.ledger.get(refund.entry_id)
+    state = _STATES[result.outcome]
+    failure = None
+    if state in {RefundState.FAILED, RefundState.UNKNOWN}:
+        failure = Failure(result.code, result.message, None, sent=result.outcome is not Outcome.NOT_SENT)
+    settlement = settle_refund(
+        refund,
+        row,
+        session.ledger.get(refund.refund_entry_id),
+        session.ledger.refunds_of(row.id),
+        state,
+        now=now,
+        new_id=services.new_id,
+        licences=session.licences.for_contract(refund.contract_id),
+        reference=result.reference,
+        refunded_at=result.refunded_at,
+        failure=failure,
+        actor=actor,
+        zone=services.rules.zone,
+    )
+    if settlement.audit is None:
+        if result.reference and refund.reference is None:
+            refund = attrs.evolve(refund, reference=result.reference)
+            session.refunds.update(refund)
+        return refund
+    session.refunds.update(settlement.refund)
+    for entry in (settlement.entry, settlement.refund_entry):
+        session.ledger.set_state(
+            entry.id, entry.state, remarks=entry.remarks, reference=entry.reference, done_on=entry.done_on
+        )
+    for licence in settlement.licences:
+        session.licences.set_state(licence.id, licence.state)
+    session.audit.insert_many([settlement.audit])
+    if not settlement.refund.state.open:
+        put(services, session, "on_refund", {"refund_id": refund.id}, contract_id=refund.contract_id, now=now)
+    if settlement.alert:
+        message = f"refund {refund.id} of {refund.amount} failed: {result.code or result.message or 'no reason given'}"
+        ids = {"contract_id": refund.contract_id, "refund_id": refund.id}
+        operator(services, session, "refund_failed", message, now=now, **ids)
+    return settlement.refund
+
+
+async def look(services: Services, refund: Refund) -> Refund:
+    """Look one refund up and record what was found."""
+    if refund.by_hand or not refund.state.open:
+        return refund
+    account = services.plugins.account(refund.account)
+    lookup = account.capabilities.refund_lookup
+    young = services.now() - refund.created_at < dt.timedelta(seconds=services.waiting.in_flight)
+    in_flight = refund.state is RefundState.PENDING and refund.reference is None and young
+    if lookup is Lookup.NONE or in_flight:
+        return refund
+    request = await call(partial(refund_request, services, refund))
+    try:
+        found = await account.find_refund(LookupRequest(request, refund.reference))
+    except (ProviderUnavailable, OutcomeUnknown):
+        return refund
+    result = found.result
+    if result is None and lookup is Lookup.AUTHORITATIVE:
+        result = RefundResult.not_sent("the provider knows nothing of it")
+    if not isinstance(result, RefundResult) or result.outcome is Outcome.UNKNOWN:
+        return refund
+    return await settle(services, refund, result, Actor.provider(account.name))
+
+
+async def wait(services: Services, refund_id: str, timeout: float) -> Refund:  # noqa: ASYNC109 - seconds of patience, not a cancellation
+    """Look the result up until it is there or *timeout* seconds have passed."""
+    waited, pause = 0.0, 0.5
+
+    def read() -> Refund:
+        with services.store.read() as session:
+            return session.refunds.get(refund_id)
+
+    while True:
+        refund = await look(services, await call(read))
+        if not refund.state.open or waited >= timeout:
+            return refund
+        step = min(pause, timeout - waited)
+        await sleep(step)
+        waited += step
+        pause = min(pause * 1.5, 5.0)
+
+
+async def dues(services: Services) -> list[LedgerEntry]:
+    """Manual refunds that are still due (X-14)."""
+
+    def read() -> list[LedgerEntry]:
+        with services.store.read() as session:
+            return session.ledger.dues()
+
+    return await call(read)
+
+
+async def mark_done(services: Services, entry_id: str, *, on: dt.date | None, note: str, actor: Actor) -> LedgerEntry:
+    """A person has returned the money (R-250)."""
+
+    def write() -> LedgerEntry:
+        with services.store.write() as session:
+            row = session.ledger.get(entry_id)
+            session.contracts.lock(row.contract_id)
+            row = session.ledger.get(entry_id)
+            done, audit = mark_manual_refund_done(
+                row,
+                on or services.today(),
+                note,
+                actor=actor,
+                now=services.now(),
+                new_id=services.new_id,
+                zone=services.rules.zone,
+            )
+            session.ledger.set_state(done.id, done.state, remarks=done.remarks, done_on=done.done_on)
+            session.audit.insert_many([audit])
+            sale = session.ledger.get(row.refunds) if row.refunds else None
+            if sale is not None:
+                session.ledger.set_state(sale.id, state_after(sale, session.ledger.refunds_of(sale.id)))
+                for refund in session.refunds.for_entry(sale.id):
+                    if refund.refund_entry_id == row.id:
+                        session.refunds.update(attrs.evolve(refund, state=RefundState.DONE, settled_at=services.now()))
+        return done
+
+    return await call(write)

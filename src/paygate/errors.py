@@ -15,6 +15,7 @@
     │   │   └── NotCardCustomer, ChargeWindowExpired, RetryPending, SystemMaxPassed
     │   ├── CapabilityNotSupported    this provider cannot do that
     │   │   └── ProviderNotCapable, OptionNotSupported
+    │   ├── ChangedMeanwhile              read it again, then decide again
     │   ├── ChargeInProgress, DuplicateCharge, IdempotencyConflict, PendingMoney
     │   ├── NothingToRefund, RefundExceedsSale, LicenseRemovalTooLate
     │   ├── MailAlreadySent, DeleteNotConfirmed
@@ -37,6 +38,7 @@ from typing import ClassVar
 
 __all__ = [
     "CapabilityNotSupported",
+    "ChangedMeanwhile",
     "ChargeDeclined",
     "ChargeInProgress",
     "ChargeWindowExpired",
@@ -188,6 +190,10 @@ class ProviderNotCapable(CapabilityNotSupported):
 
 class OptionNotSupported(CapabilityNotSupported):
     """An explicit option contradicts what the provider always does (R-185)."""
+
+
+class ChangedMeanwhile(Refused):
+    """Someone else changed the same thing first (R-268): read it again, and decide on what it is now."""
 
 
 class ChargeInProgress(Refused):

@@ -83,11 +83,16 @@ class Request:
 
 @attrs.frozen
 class Response:
-    """One HTTP response. ``headers`` has lower-case names; headers and body never show in ``repr``."""
+    """One HTTP response. ``headers`` has lower-case names; headers and body never show in ``repr``.
+
+    :param repeated: set by the driver: an earlier sending of the same request got no answer and may have had its
+        effect, so this may be the answer to a second one.
+    """
 
     status: int
     headers: Mapping[str, str] = attrs.field(factory=dict, converter=_lower, repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
+    repeated: bool = attrs.field(default=False, eq=False)
 
     def json(self) -> Any:
         """The decoded JSON body.

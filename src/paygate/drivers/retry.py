@@ -91,7 +91,9 @@ def next_step(
         return Raise(_unknown(request, history, f"the answer was lost ({outcome})"))
     if _in_doubt(history[:-1], outcome):
         return Raise(_unknown(request, history, f"an earlier answer was lost, now {_say(outcome)}"))
-    return Deliver(outcome) if isinstance(outcome, Response) else Raise(_unavailable(request, history, outcome))
+    if isinstance(outcome, Response):
+        return Deliver(attrs.evolve(outcome, repeated=True) if _unanswered(history[:-1]) else outcome)
+    return Raise(_unavailable(request, history, outcome))
 
 
 def _may_repeat(request: Request, outcome: Outcome) -> bool:
@@ -105,10 +107,14 @@ def _may_repeat(request: Request, outcome: Outcome) -> bool:
 
 def _in_doubt(earlier: Sequence[Outcome], outcome: NotSent | Response) -> bool:
     """Whether *outcome*, the last, leaves open what became of the *earlier* attempts."""
-    lost = any(isinstance(one, Lost) for one in earlier)
     if isinstance(outcome, NotSent) or outcome.status == 429:
-        return lost or any(isinstance(one, Response) and one.status in _GATEWAY for one in earlier)
-    return lost and outcome.status in _GATEWAY
+        return _unanswered(earlier)
+    return outcome.status in _GATEWAY and any(isinstance(one, Lost) for one in earlier)
+
+
+def _unanswered(earlier: Sequence[Outcome]) -> bool:
+    """Whether one of the *earlier* attempts may have had an effect that the provider itself never confirmed."""
+    return any(one.status in _GATEWAY if isinstance(one, Response) else isinstance(one, Lost) for one in earlier)
 
 
 def _wait(outcome: Outcome, attempt: int, settings: HttpSettings, now: dt.datetime, rng: random.Random) -> float:

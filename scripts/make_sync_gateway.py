@@ -1,4 +1,4 @@
-"""Make ``gateway/sync.py`` from ``gateway/aio.py``; with ``--check``, fail if it is not what it should be."""
+"""Make the sync gateway from the async one; with ``--check``, fail if it is not what it should be."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ SUBSTITUTIONS = [
 ]
 
 
-def convert(source: str) -> str:
+def convert(source: str, target: Path) -> str:
     """The sync twin of the async *source*."""
     for pattern, replacement in SUBSTITUTIONS:
         source = re.sub(
-            pattern, replacement, source, flags=re.MULTILINE | re.DOTALL if pattern.startswith('^"') else re.MULTILINE
+            pattern, replacement, source, flags=re.MULTILINE | re.DOTALL if pattern.startswith(r"\A") else re.MULTILINE
         )
-    ruff = [sys.executable, "-m", "ruff"]
-    source = subprocess.run(
-        [*ruff, "check", "--select", "I", "--fix", "--quiet", "--stdin-filename", str(GATEWAY / "sync.py"), "-"],
-        input=source, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    return subprocess.run(
-        [*ruff, "format", "--stdin-filename", str(GATEWAY / "sync.py"), "-"],
-        input=source, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+    for command in (["check", "--select", "I", "--fix", "--quiet"], ["format"]):
+        run = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(target), "-"]
+        source = subprocess.run(run, input=source, capture_output=True, text=True, check=True).stdout
+    return source
 
 
 def main() -> int:
-    wanted = convert((GATEWAY / "aio.py").read_text(encoding="utf-8"))
-    target = GATEWAY / "sync.py"
-    if "--check" in sys.argv[1:]:
-        if target.read_text(encoding="utf-8") == wanted:
-            return 0
-        print("gateway/sync.py is not what scripts/make_sync_gateway.py makes of aio.py; run it", file=sys.stderr)
-        return 1
-    target.write_text(wanted, encoding="utf-8")
-    return 0
+    stale = []
+    for name, twin in TWINS.items():
+        target = GATEWAY / twin
+        wanted = convert((GATEWAY / name).read_text(encoding="utf-8"), target)
+        if "--check" not in sys.argv[1:]:
+            target.write_text(wanted, encoding="utf-8")
+        elif target.read_text(encoding="utf-8") != wanted:
+            stale.append(twin)
+    if stale:
+        print(
+            f"not what scripts/make_sync_gateway.py makes of their async twins: {', '.join(stale)}; run it",
+            file=sys.stderr,
+        )
+    return bool(stale)
 
 
 if __name__ == "__main__":

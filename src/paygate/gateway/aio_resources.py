@@ -1,0 +1,475 @@
+"""The resource namespaces of the async face. ``resources.py`` is generated from this module."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ..billing import charges, contracts, importing, listing, outbox, reconcile, refunds, step_mails, webhooks
+from ..billing.charges import ChargePreview
+from ..billing.contracts import ContractDetails
+from ..billing.importing import ImportReport, NewContract
+from ..billing.outbox import Delivery
+from ..billing.reconcile import Reconciliation
+from ..billing.refunds import RefundPreview
+from ..billing.step_mails import Release
+from ..billing.webhooks import Receipt
+from ..domain.audit import AuditRecord
+from ..domain.charge import Charge, ChargeState, Consent, Purpose, Refund
+from ..domain.contract import Actor, Contract, Customer, Payment, PaymentMethod, Plan, Status
+from ..domain.ledger import LedgerEntry
+from ..domain.mails import StepMail, StepMailState
+from ..domain.operations import Offer
+from ..money import Money
+from ..plugins.account import Account
+from ..store import OutboxRow
+from .cursor import AsyncCursor
+
+if TYPE_CHECKING:
+    from .aio import AsyncGateway
+
+__all__ = [
+    "AsyncAudit",
+    "AsyncBilling",
+    "AsyncCharges",
+    "AsyncContracts",
+    "AsyncLedger",
+    "AsyncProviders",
+    "AsyncRefunds",
+    "AsyncStepMails",
+    "AsyncWebhooks",
+]
+
+ADMIN = Actor.admin()
+
+
+class _Namespace:
+    def __init__(self, gateway: AsyncGateway) -> None:
+        self._gateway = gateway
+        self._services = gateway._services  # noqa: SLF001 - one class in several parts
+        self._run = gateway.run
+
+
+class AsyncContracts(_Namespace):
+    """Contracts: create, read, import, and what may be done with them."""
+
+    async def create(
+        self,
+        customer: Customer,
+        plan: Plan,
+        payment: Payment,
+        *,
+        start_on: dt.date | None = None,
+        contract_id: str | None = None,
+        paid: bool = False,
+        idempotency_key: str | None = None,
+        actor: Actor = ADMIN,
+    ) -> Contract:
+        """Make a contract; a card contract's first payment is charged at once (R-013 to R-015).
+
+        :param payment: ``Card(account, token)``, ``BankTransfer()`` or ``Manual()``.
+        :param start_on: JST date: in the future, today (the default), or the first day of this month (R-016).
+        :param paid: for a manual contract: it is paid already (R-012).
+        :param idempotency_key: the same key with the same contents returns the contract that it made.
+        :raises ChargeDeclined: the first payment was declined; no contract was made (R-013).
+        :raises OutcomeUnknown: the first payment has no result yet; the contract appears once it succeeds. The error
+            carries ``charge_id``.
+        """
+        return await self._run(
+            contracts.create(
+                self._services,
+                customer,
+                plan,
+                payment,
+                start_on=start_on,
+                contract_id=contract_id,
+                paid=paid,
+                idempotency_key=idempotency_key,
+                actor=actor,
+            )
+        )
+
+    async def get(self, contract_id: str) -> Contract:
+        """One contract.
+
+        :raises NotFound: there is none.
+        """
+        return await self._run(contracts.get(self._services, contract_id))
+
+    async def details(self, contract_id: str) -> ContractDetails:
+        """A contract with its customer, next renewal, ledger, open charge and the close of its charge window."""
+        return await self._run(contracts.details(self._services, contract_id))
+
+    def list(
+        self,
+        *,
+        status: Status | None = None,
+        account: str | None = None,
+        customer_id: str | None = None,
+        method: PaymentMethod | None = None,
+        page_size: int = 100,
+    ) -> AsyncCursor[Contract]:
+        """All contracts that fit, by id."""
+
+        async def fetch(after: str | None) -> tuple[list[Contract], str | None]:
+            return await self._run(
+                listing.contracts(
+                    self._services,
+                    after,
+                    page_size,
+                    status=status,
+                    account=account,
+                    customer_id=customer_id,
+                    method=method,
+                )
+            )
+
+        return AsyncCursor(fetch)
+
+    async def operations(self, contract_id: str) -> tuple[Offer, ...]:
+        """Every operation: offered now, or why not (R-023; domain §3.1). Asking changes nothing."""
+        return await self._run(contracts.operations(self._services, contract_id))
+
+    async def confirm_payment(
+        self, contract_id: str, *, received_at: dt.datetime | None = None, actor: Actor = ADMIN
+    ) -> Contract:
+        """支払いを確認: the payment of a PENDING_PAYMENT contract has been found (R-104 to R-110)."""
+        return await self._run(
+            contracts.confirm_payment(self._services, contract_id, received_at=received_at, actor=actor)
+        )
+
+    async def set_expiry(
+        self, contract_id: str, expires_on: dt.date, *, reason: str = "", actor: Actor = ADMIN
+    ) -> Contract:
+        """有効期限の手動変更: set the expiry date by hand; audited, no mail, no sale (R-056, R-057)."""
+        return await self._run(
+            contracts.set_expiry(self._services, contract_id, expires_on, reason=reason, actor=actor)
+        )
+
+    async def import_many(
+        self, rows: Sequence[NewContract], *, skip_invalid: bool = False, actor: Actor = ADMIN
+    ) -> ImportReport:
+        """Take over contracts that run elsewhere, in one transaction: nothing is charged, nothing is mailed.
+
+        :param skip_invalid: import the good ones although some are refused; by default one refusal imports nothing.
+        :returns: ids of what was imported, and each refused row with its reason.
+        """
+        return await self._run(importing.import_many(self._services, rows, skip_invalid=skip_invalid, actor=actor))
+
+
+class AsyncCharges(_Namespace):
+    """Additional charges (従量課金, §6.16)."""
+
+    async def preview(
+        self,
+        contract_id: str,
+        amount: Money,
+        *,
+        renew_expiry: bool | None = None,
+        send_step_mail: bool | None = None,
+        consent: str | Consent | None = None,
+        purpose: Purpose = Purpose.ONE_OFF,
+        actor: Actor = ADMIN,
+    ) -> ChargePreview:
+        """What ``create`` would do now: nothing is written, nothing is sent (R-172, R-173, R-272)."""
+        return await self._run(
+            charges.preview(
+                self._services,
+                contract_id,
+                amount,
+                renew_expiry=renew_expiry,
+                send_step_mail=send_step_mail,
+                consent=consent,
+                purpose=purpose,
+                actor=actor,
+            )
+        )
+
+    async def create(
+        self,
+        contract_id: str,
+        amount: Money,
+        *,
+        renew_expiry: bool | None = None,
+        send_step_mail: bool | None = None,
+        consent: str | Consent | None = None,
+        idempotency_key: str | None = None,
+        purpose: Purpose = Purpose.ONE_OFF,
+        actor: Actor = ADMIN,
+    ) -> Charge:
+        """Charge an additional amount to the stored card of a contract.
+
+        :param amount: whole minor units of the contract's currency, within the provider's limits (R-171).
+        :param renew_expiry: extend the expiry by one cycle on success; None accepts what the provider always does, or
+            off (R-181, R-184, R-185).
+        :param send_step_mail: send the mails prepared for renewal on success; None likewise (R-182).
+        :param consent: how and when the customer agreed; required (R-188).
+        :param idempotency_key: the same key with the same contents returns the first attempt (R-190).
+        :param purpose: ONE_OFF, or ARREARS to pay an unpaid period (R-191).
+        :returns: the attempt: SUCCEEDED, FAILED, PENDING or UNKNOWN; ``raise_for_failure()`` turns a failure into an
+            error.
+        :raises Refused: one of its subclasses, naming rule and remedy; nothing was sent, nothing has changed.
+        """
+        return await self._run(
+            charges.create(
+                self._services,
+                contract_id,
+                amount,
+                renew_expiry=renew_expiry,
+                send_step_mail=send_step_mail,
+                consent=consent,
+                idempotency_key=idempotency_key,
+                purpose=purpose,
+                actor=actor,
+            )
+        )
+
+    async def get(self, charge_id: str) -> Charge:
+        """One attempt.
+
+        :raises NotFound: there is none.
+        """
+        return await self._run(listing.charge(self._services, charge_id))
+
+    def list(
+        self,
+        *,
+        contract_id: str | None = None,
+        account: str | None = None,
+        state: ChargeState | None = None,
+        page_size: int = 100,
+    ) -> AsyncCursor[Charge]:
+        """Attempts, oldest first."""
+
+        async def fetch(after: str | None) -> tuple[list[Charge], str | None]:
+            return await self._run(
+                listing.charges(self._services, after, page_size, contract_id=contract_id, account=account, state=state)
+            )
+
+        return AsyncCursor(fetch)
+
+    async def wait(self, charge_id: str, timeout: float = 60.0) -> Charge:  # noqa: ASYNC109 - patience, not cancellation
+        """Look the result up until it is there or *timeout* seconds have passed; then the attempt as it is."""
+        return await self._run(charges.wait(self._services, charge_id, timeout))
+
+    async def resolve(
+        self,
+        charge_id: str,
+        *,
+        succeeded: bool,
+        note: str,
+        reference: str | None = None,
+        charged_at: dt.datetime | None = None,
+        actor: Actor = ADMIN,
+    ) -> Charge:
+        """Say what became of an attempt whose outcome only a person can find out.
+
+        :param note: where the outcome was seen.
+        :raises OperationNotAllowed: the attempt has ended.
+        """
+        return await self._run(
+            charges.resolve(
+                self._services,
+                charge_id,
+                succeeded=succeeded,
+                reference=reference,
+                charged_at=charged_at,
+                note=note,
+                actor=actor,
+            )
+        )
+
+
+class AsyncRefunds(_Namespace):
+    """Refunds of ledger rows, whole or in part (§6.22)."""
+
+    async def preview(self, target: str, amount: Money | None = None, *, remove_license: bool = False) -> RefundPreview:
+        """What ``create`` would do now (R-242, R-272)."""
+        return await self._run(refunds.preview(self._services, target, amount, remove_license=remove_license))
+
+    async def create(
+        self,
+        target: str,
+        amount: Money | None = None,
+        *,
+        idempotency_key: str | None = None,
+        remove_license: bool = False,
+        reason: str = "",
+        actor: Actor = ADMIN,
+    ) -> Refund:
+        """部分返金: return a ledger row, or part of it where the provider can (R-241).
+
+        :param target: the id of a charge or of a ledger row.
+        :param amount: by default all that is left of the row.
+        :param remove_license: remove that row's licence as well; afterwards it is too late (R-242, R-243).
+        :returns: the refund: DONE, FAILED, PENDING or UNKNOWN; ``by_hand`` where a person has to return the money
+            (R-245, R-249).
+        :raises NothingToRefund: nothing is left.
+        :raises RefundExceedsSale: more than is left (R-239).
+        """
+        return await self._run(
+            refunds.create(
+                self._services,
+                target,
+                amount,
+                idempotency_key=idempotency_key,
+                remove_license=remove_license,
+                reason=reason,
+                actor=actor,
+            )
+        )
+
+    async def get(self, refund_id: str) -> Refund:
+        """One refund.
+
+        :raises NotFound: there is none.
+        """
+        return await self._run(listing.refund(self._services, refund_id))
+
+    def list(self, *, contract_id: str | None = None, page_size: int = 100) -> AsyncCursor[Refund]:
+        """Refunds, oldest first."""
+
+        async def fetch(after: str | None) -> tuple[list[Refund], str | None]:
+            return await self._run(listing.refunds(self._services, after, page_size, contract_id=contract_id))
+
+        return AsyncCursor(fetch)
+
+    async def wait(self, refund_id: str, timeout: float = 60.0) -> Refund:  # noqa: ASYNC109 - patience, not cancellation
+        """Look the result up until it is there or *timeout* seconds have passed; then the refund as it is (R-247)."""
+        return await self._run(refunds.wait(self._services, refund_id, timeout))
+
+    async def dues(self) -> tuple[LedgerEntry, ...]:
+        """Refunds that a person has yet to make by hand (X-14)."""
+        return tuple(await self._run(refunds.dues(self._services)))
+
+    async def mark_done(
+        self, entry_id: str, *, on: dt.date | None = None, note: str, actor: Actor = ADMIN
+    ) -> LedgerEntry:
+        """A manual refund has been made (R-250).
+
+        :param entry_id: the MANUAL_REFUND_DUE row.
+        :param on: JST date, by default today.
+        """
+        return await self._run(refunds.mark_done(self._services, entry_id, on=on, note=note, actor=actor))
+
+
+class AsyncLedger(_Namespace):
+    """The sales ledger (売上情報)."""
+
+    async def get(self, entry_id: str) -> LedgerEntry:
+        """One row.
+
+        :raises NotFound: there is none.
+        """
+        return await self._run(listing.entry(self._services, entry_id))
+
+    def list(
+        self, *, contract_id: str | None = None, customer_id: str | None = None, page_size: int = 100
+    ) -> AsyncCursor[LedgerEntry]:
+        """Rows, oldest first."""
+
+        async def fetch(after: str | None) -> tuple[list[LedgerEntry], str | None]:
+            return await self._run(
+                listing.entries(self._services, after, page_size, contract_id=contract_id, customer_id=customer_id)
+            )
+
+        return AsyncCursor(fetch)
+
+    async def net(self, contract_id: str) -> Money:
+        """Net sales of a contract: successful rows minus completed refunds (R-240)."""
+        return await self._run(listing.net(self._services, contract_id))
+
+
+class AsyncStepMails(_Namespace):
+    """The queue of step mails (配信前ステップメール, §6.21)."""
+
+    def list(
+        self, *, contract_id: str | None = None, state: StepMailState | None = None, page_size: int = 100
+    ) -> AsyncCursor[StepMail]:
+        """Mails, oldest first."""
+
+        async def fetch(after: str | None) -> tuple[list[StepMail], str | None]:
+            return await self._run(
+                listing.mails(self._services, after, page_size, contract_id=contract_id, state=state)
+            )
+
+        return AsyncCursor(fetch)
+
+    async def pause(self, mail_id: str, *, actor: Actor = ADMIN) -> StepMail:
+        """Hold a mail back, strictly before its due instant (R-227, R-229)."""
+        return await self._run(step_mails.change(self._services, mail_id, "pause", actor=actor))
+
+    async def resume(self, mail_id: str, *, actor: Actor = ADMIN) -> StepMail:
+        """Set a paused mail running; if its time has passed it goes out at the next release (R-231)."""
+        return await self._run(step_mails.change(self._services, mail_id, "resume", actor=actor))
+
+    async def delete(self, mail_id: str, *, actor: Actor = ADMIN) -> StepMail:
+        """Cancel a mail's reservation for good, strictly before its due instant (R-228, R-229)."""
+        return await self._run(step_mails.change(self._services, mail_id, "delete", actor=actor))
+
+    async def release(self) -> Release:
+        """Hand mails that are due to the plugins that deliver them; they stay queued while there is no such plugin."""
+        return await self._run(step_mails.release(self._services))
+
+
+class AsyncBilling(_Namespace):
+    """Work that is not about one contract."""
+
+    async def reconcile(self) -> Reconciliation:
+        """Settle what is PENDING or UNKNOWN: by look-up where the provider has one, else by telling an operator."""
+        return await self._run(reconcile.run(self._services))
+
+    async def deliver(self) -> Delivery:
+        """Deliver notices to observers that are still waiting, for example after an observer failed."""
+        return await self._run(outbox.deliver(self._services))
+
+    async def stuck(self, *, attempts: int = 3) -> tuple[OutboxRow, ...]:
+        """Notices that failed at least *attempts* times, with the last error."""
+        return tuple(await self._run(outbox.stuck(self._services, attempts)))
+
+
+class AsyncWebhooks(_Namespace):
+    """What providers tell us."""
+
+    async def receive(self, account: str, headers: Mapping[str, str], body: bytes) -> Receipt:
+        """Take one delivery: authenticate it, store each event once and apply it once (R-194, R-269).
+
+        :param account: the configured account that the delivery is for.
+        :param headers: as they came; names in any case.
+        :param body: the raw bytes.
+        :raises WebhookRejected: forged, malformed or too large; ``status`` is the HTTP status to answer.
+        :raises NotFound: no such account.
+        """
+        return await self._run(webhooks.receive(self._services, account, headers, body))
+
+
+class AsyncProviders(_Namespace):
+    """The configured accounts."""
+
+    def list(self) -> tuple[Account, ...]:
+        """All accounts; ``account.capabilities`` says what each does."""
+        return tuple(self._services.plugins)
+
+    def get(self, name: str) -> Account:
+        """One account.
+
+        :raises NotFound: none of that name is configured.
+        """
+        return self._services.plugins.account(name)
+
+    async def ping(self, name: str) -> str:
+        """Check an account's credentials and that the provider can be reached."""
+        return await self._run(self._services.plugins.account(name).ping())
+
+
+class AsyncAudit(_Namespace):
+    """Who did what, when and why (R-266)."""
+
+    def list(self, *, contract_id: str | None = None, page_size: int = 100) -> AsyncCursor[AuditRecord]:
+        """Records, oldest first."""
+
+        async def fetch(after: str | None) -> tuple[list[AuditRecord], str | None]:
+            return await self._run(listing.audit(self._services, after, page_size, contract_id=contract_id))
+
+        return AsyncCursor(fetch)

@@ -24,9 +24,10 @@ demo: $(VENV)/.installed ## a year of contracts in a moment, against an emulated
 test: $(VENV)/.installed-dev ## the test suite; options for pytest in ARGS="-k expiry -x"
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(VENV)/.installed-dev ## style and forbidden constructs
+lint: $(VENV)/.installed-dev ## style, forbidden constructs, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python scripts/make_sync_gateway.py --check
 
 format: $(VENV)/.installed-dev ## put the style right where that is mechanical
 	$(BIN)/ruff check --fix .
@@ -37,7 +38,7 @@ types: $(VENV)/.installed-dev ## strict type check of all that ships, and of wha
 
 docs: $(VENV)/.installed-dev ## the documentation, in docs/_build/html
 	$(BIN)/python scripts/provider_matrix.py --check
-	$(BIN)/sphinx-build -W --keep-going -n -q -b html docs docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 bench: $(VENV)/.installed-dev ## the benchmarks

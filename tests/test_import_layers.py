@@ -39,7 +39,7 @@ BELOW: dict[str, set[str]] = {
     "plugins": {"base", "domain", "hooks"},
     "billing": {"base", "domain", "hooks", "store", "drivers", "plugins"},
     "gateway": {"base", "domain", "hooks", "store", "drivers", "plugins", "billing"},
-    "front door": {"base", "domain", "hooks", "gateway"},
+    "front door": {"base", "domain", "hooks", "billing", "gateway"},
     "face": {"base", "domain", "hooks", "store", "drivers", "plugins", "billing", "gateway", "front door"},
     "testing": {"base", "domain", "hooks", "store", "drivers", "plugins", "billing", "gateway", "front door"},
 }

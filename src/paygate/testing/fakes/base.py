@@ -1,0 +1,177 @@
+"""The provider that all fakes share: in process, on an injected clock, true to the capabilities it declares.
+
+This half is what a test says and reads; :mod:`.answering` is what paygate sees. A fake of one more provider is a
+:class:`~paygate.provider.Capabilities` value and a table of codes::
+
+    class FakeAcme(FakeProvider):
+        codes = Codes(declined="acme_no")
+
+        def __init__(self, settings=None, *, clock=None):
+            super().__init__(ACME_CAPABILITIES, settings, clock=clock)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...clock import Clock
+from ...errors import InvalidValue
+from ...money import Money
+from ...provider import Capabilities, Outcome, Webhook
+from ..book import Book, MovementKind
+from .answering import AnsweringProvider, FakeSettings, HookCall
+from .course import ending
+from .memory import Payment, fingerprint
+from .notices import notice
+from .outcomes import ChargeOutcome, ClosePermission, Ending, RefundOutcome, RemoveCredential, Succeed
+from .refusals import Codes
+
+if TYPE_CHECKING:
+    from ..faults import Faults
+
+__all__ = ["Codes", "FakeProvider", "FakeSettings", "HookCall"]
+
+
+class FakeProvider(AnsweringProvider):
+    """An in-process provider that keeps a book of the money that really moved.
+
+    :param capabilities: what it declares, and does.
+    :param settings: see :class:`FakeSettings`.
+    :param clock: where it takes the time from; None: the system's clock, which freezegun may hold.
+
+    Attributes that a test may set at any time (times in seconds):
+
+    ``clock``
+        as above; a gateway may put its own there.
+    ``latency``, ``refund_latency``
+        until a charge or refund ends, where the provider does not answer at once (R-175, R-247).
+    ``index_delay``
+        until a new charge is found by its attempt, where the look-up is EVENTUAL.
+    ``keys_down``
+        the provider's store of keys is broken: a repeat is processed again, and says so in the tell-tale header,
+        where the idempotency is BEST_EFFORT.
+
+    ``calls`` lists every hook call, so that a test can prove that nothing was sent.
+    """
+
+    def __init__(
+        self, capabilities: Capabilities, settings: FakeSettings | None = None, *, clock: Clock | None = None
+    ) -> None:
+        super().__init__(capabilities, settings, clock)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self._memory.payments)} payments>"
+
+    # --- what happens next -------------------------------------------------------------------------------------------
+
+    def next(self, outcome: ChargeOutcome) -> None:
+        """Let the next charge end like *outcome*; the same as ``script(outcome)``."""
+        self.script(outcome)
+
+    def script(self, *outcomes: ChargeOutcome) -> None:
+        """Queue outcomes of charges. Each answers one charge; afterwards charges succeed again.
+
+        A repeat that is answered from its key, and a charge that the provider refuses by rule, use none up; a lost
+        answer (:class:`~.outcomes.Vanish`, :class:`~.outcomes.NeverThere`) hits whichever call comes next.
+
+        :raises InvalidValue: for anything that is not an outcome of a charge.
+        """
+        self._script.queue_charges(outcomes)
+
+    def script_for(self, credential: str, outcome: ChargeOutcome) -> None:
+        """Let every charge on *credential* end like *outcome*, whatever is queued.
+
+        ``tok_declines``, ``tok_pending`` (a minute), ``tok_action``, ``tok_vanishes`` and ``tok_removed`` do so from
+        the start.
+
+        :raises InvalidValue: as for :meth:`script`.
+        """
+        self._script.stick(credential, outcome)
+
+    def next_refund(self, outcome: RefundOutcome) -> None:
+        """Let the next refund end like *outcome*; the same as ``script_refund(outcome)``."""
+        self.script_refund(outcome)
+
+    def script_refund(self, *outcomes: RefundOutcome) -> None:
+        """Queue outcomes of refunds, as :meth:`script` does for charges.
+
+        :raises InvalidValue: for anything that is not an outcome of a refund.
+        """
+        self._script.queue_refunds(outcomes)
+
+    @property
+    def faults(self) -> Faults | None:
+        """Random trouble on the wire, beside what is scripted."""
+        return self._script.faults
+
+    @faults.setter
+    def faults(self, faults: Faults | None) -> None:
+        self._script.faults = faults
+
+    # --- what happens at the provider --------------------------------------------------------------------------------
+
+    def finish(self, reference: str, outcome: Ending | None = None) -> None:
+        """End a pending payment now, as *outcome* says; by default well.
+
+        :param reference: the provider's, or paygate's id of the attempt.
+        :raises InvalidValue: nothing of that name is pending.
+        """
+        with self._at_work() as (memory, now):
+            named = memory.payments.get(reference)
+            for payment in [
+                *([named] if named else []),
+                *memory.of_attempt(MovementKind.CAPTURE, reference),
+                *memory.of_attempt(MovementKind.REFUND, reference),
+            ]:
+                if payment.at(now).state is Outcome.PENDING:
+                    memory.extend(payment, ending(outcome or Succeed(), now, self.codes))
+                    return
+        raise InvalidValue(f"no payment {reference!r} is pending at {self._capabilities.name}")
+
+    def remove_credential(self, credential: str) -> None:
+        """The customer's card is gone: every later charge on it is declined."""
+        with self._at_work() as (memory, _now):
+            memory.blocked[fingerprint(credential)] = self._block(RemoveCredential())
+
+    def close_permission(self, credential: str) -> None:
+        """The customer withdraws the permission: every later charge on it is declined (R-222)."""
+        with self._at_work() as (memory, _now):
+            memory.blocked[fingerprint(credential)] = self._block(ClosePermission())
+
+    def charge_unasked(self, credential: str, amount: Money, outcome: Ending | None = None) -> str:
+        """A charge that paygate did not ask for: the provider's own renewal, or one made on its console.
+
+        :returns: its reference. The notification about it names no attempt.
+        """
+        with self._at_work() as (memory, now):
+            reference = f"{self.prefixes[MovementKind.CAPTURE]}unasked_{len(memory.payments) + 1}"
+            steps = (ending(outcome or Succeed(), now, self.codes),)
+            memory.add(Payment(MovementKind.CAPTURE, reference, amount, steps, credential=fingerprint(credential)))
+            return reference
+
+    # --- what has happened -------------------------------------------------------------------------------------------
+
+    @property
+    def book(self) -> Book:
+        """The ground truth of money moved up to now."""
+        with self._at_work() as (memory, _now):
+            return memory.book
+
+    def notifications(self, *, again: bool = False) -> list[Webhook]:
+        """The deliveries about payments that have ended since the last call, in the order in which they ended.
+
+        Hand them to ``gateway.webhooks.receive``: once, twice, out of order (:mod:`paygate.testing.faults`), late or
+        never.
+
+        :param again: all deliveries since the beginning, with the same event ids.
+        """
+        if not self._capabilities.webhooks:
+            return []
+        with self._at_work() as (memory, _now):
+            first = 0 if again else memory.announced
+            memory.announced = len(memory.notices)
+            return [
+                notice(memory.payments[reference], index, self._settings.webhook_secret)
+                for reference, index in memory.notices[first:]
+                for _ in range(memory.payments[reference].notices)
+            ]

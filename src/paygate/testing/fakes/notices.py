@@ -1,0 +1,113 @@
+"""The notifications of a fake: JSON with a shared secret in the ``Authorization`` header.
+
+The real providers differ in form and proof; what a fake keeps of them is what the rules see: an event id, one kind of
+event, the state at the time of the event, and paygate's own id where the provider echoes it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+import json
+from typing import Any
+
+from ...clock import require_aware
+from ...errors import PaygateError, WebhookRejected
+from ...money import Money
+from ...provider import ChargeResult, DeclineClass, EventKind, Outcome, ProviderEvent, RefundResult, Webhook
+from ..book import MovementKind
+from .memory import Payment, Step
+
+__all__ = ["charge_result", "notice", "read_notice", "refund_result"]
+
+_STATES = {Outcome.SUCCEEDED: "succeeded", Outcome.DECLINED: "failed"}
+_KINDS = {MovementKind.CAPTURE: "charge", MovementKind.REFUND: "refund"}
+
+
+def charge_result(payment: Payment, step: Step, reference: str | None, raw: dict[str, Any] | None) -> ChargeResult:
+    """*step* of a charge as a provider answers it. *reference* None: the provider does not tell its id yet."""
+    if step.state is Outcome.SUCCEEDED:
+        return ChargeResult.succeeded(payment.reference, amount=payment.amount, charged_at=step.at, raw=raw)
+    if step.state is Outcome.PENDING:
+        return ChargeResult.pending(reference, action_url=step.action_url, raw=raw)
+    return ChargeResult.declined(
+        step.code or "", step.message, decline=step.decline or DeclineClass.UNKNOWN, reference=reference, raw=raw
+    )
+
+
+def refund_result(payment: Payment, step: Step, raw: dict[str, Any] | None) -> RefundResult:
+    """*step* of a refund as a provider answers it."""
+    if step.state is Outcome.SUCCEEDED:
+        return RefundResult.succeeded(payment.reference, refunded_at=step.at, raw=raw)
+    if step.state is Outcome.PENDING:
+        return RefundResult.pending(payment.reference, raw=raw)
+    return RefundResult.declined(step.code or "", step.message, reference=payment.reference, raw=raw)
+
+
+def notice(payment: Payment, index: int, secret: str) -> Webhook:
+    """The delivery about *payment*'s step *index*; the same bytes, with the same event id, each time."""
+    step = payment.steps[index]
+    body = {
+        "id": f"evt_{payment.reference}_{index}",
+        "type": f"{_KINDS[payment.kind]}.{_STATES[step.state]}",
+        "at": step.at.isoformat(),
+        "reference": payment.reference,
+        "attempt": payment.attempt,
+        "amount": {"minor": payment.amount.minor, "currency": payment.amount.currency},
+        "code": step.code,
+        "message": step.message,
+        "decline": step.decline.value if step.decline else None,
+        "credential": payment.credential,
+        "charge": payment.charge,
+    }
+    headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
+    return Webhook(headers, json.dumps(body, ensure_ascii=False).encode())
+
+
+def read_notice(webhook: Webhook, secret: str) -> ProviderEvent:
+    """Authenticate and read a delivery.
+
+    :raises WebhookRejected: 401 without the shared secret, 400 where the body is not a notification.
+    """
+    offered = webhook.headers.get("authorization", "")
+    if not hmac.compare_digest(offered.encode(errors="replace"), f"Bearer {secret}".encode()):
+        raise WebhookRejected("the delivery does not carry the shared secret", status=401)
+    try:
+        return _event(json.loads(webhook.body))
+    except (ValueError, KeyError, TypeError, AttributeError, PaygateError) as exc:
+        raise WebhookRejected("the body is not a notification of a fake provider", status=400) from exc
+
+
+def _event(body: dict[str, Any]) -> ProviderEvent:
+    event_id, name = body["id"], body["type"]
+    if not (isinstance(event_id, str) and event_id and isinstance(name, str)):
+        raise TypeError("id and type are texts")
+    what, _, how = name.partition(".")
+    states = {text: state for state, text in _STATES.items()}
+    kinds = {text: kind for kind, text in _KINDS.items()}
+    if what not in kinds or how not in states:
+        return ProviderEvent(event_id, EventKind.OTHER, name, raw=body)
+    step = Step(
+        require_aware(dt.datetime.fromisoformat(body["at"])),
+        states[how],
+        body["code"],
+        body["message"],
+        DeclineClass(body["decline"]) if body["decline"] else None,
+    )
+    payment = Payment(
+        kinds[what],
+        str(body["reference"]),
+        Money(body["amount"]["minor"], body["amount"]["currency"]),
+        (step,),
+        attempt=str(body["attempt"]),
+    )
+    return ProviderEvent(
+        event_id,
+        EventKind.CHARGE if payment.kind is MovementKind.CAPTURE else EventKind.REFUND,
+        name,
+        reference=payment.reference,
+        attempt_id=payment.attempt or None,
+        charge=charge_result(payment, step, payment.reference, body) if what == "charge" else None,
+        refund=refund_result(payment, step, body) if what == "refund" else None,
+        raw=body,
+    )

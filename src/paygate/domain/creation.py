@@ -185,7 +185,7 @@ def activate(
     rules: Rules,
     new_id: Callable[[], str],
     *,
-    actor: Actor,
+    actor: Actor | None = None,
     charge: Charge | None = None,
     capabilities: Capabilities | None = None,
     received_at: dt.datetime | None = None,
@@ -199,11 +199,13 @@ def activate(
     the customer expired.
 
     :param receipt_at: when the success is processed, aware; decides status, expiry and mails.
+    :param actor: who brought this about; by default whoever made the charge or, without one, the contract.
     :param charge: the first charge, for a card; what it paid for was decided when the customer applied, so a charge of
         the initial fee alone gives NOT_STARTED, whenever its result arrives (R-015).
     :param received_at: when the money came in, for the ledger; by default the provider's success time, or *receipt_at*.
     """
     receipt_at = require_aware(receipt_at, "receipt_at")
+    actor = actor or (charge.actor if charge else contract.created_by)
     today = business_date(receipt_at, rules.zone)
     plan, start_on = contract.plan, contract.start_on
     opened = start_on <= (today if charge is None else business_date(contract.applied_at, rules.zone))

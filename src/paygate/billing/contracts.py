@@ -14,8 +14,9 @@ from ..domain.contract import Actor, Card, Contract, Customer, Payment, Plan
 from ..domain.creation import Creation, activate, decide_creation
 from ..domain.creation import confirm_payment as decide_confirmation
 from ..domain.expiry import set_expiry as decide_expiry
-from ..domain.ledger import LedgerEntry
-from ..domain.operations import Offer
+from ..domain.ledger import EntryKind, EntryState, LedgerEntry, refundable
+from ..domain.mails import StepMailState
+from ..domain.operations import Facts, Offer
 from ..domain.operations import operations as decide_operations
 from ..domain.running import next_renewal_on
 from ..errors import IdempotencyConflict, InvalidValue, OutcomeUnknown
@@ -217,6 +218,21 @@ async def details(services: Services, contract_id: str) -> ContractDetails:
     return await call(look)
 
 
+def _facts(session: Session, contract: Contract, now: dt.datetime) -> Facts:
+    entries = session.ledger.for_contract(contract.id)
+    mails = session.step_mails.page(contract_id=contract.id, limit=1000)
+    return Facts(
+        last_paid_at=_last_paid(session, contract),
+        open_charge=session.charges.open_for(contract.id, ChargeKind.ADDON) is not None,
+        refundable=any(refundable(row, entries) > 0 for row in entries),
+        manual_refund_due=any(
+            row.kind is EntryKind.MANUAL_REFUND_DUE and row.state is EntryState.PENDING for row in entries
+        ),
+        queued_mails=sum(mail.state is StepMailState.QUEUED and now < mail.due_at for mail in mails),
+        paused_mails=sum(mail.state is StepMailState.PAUSED for mail in mails),
+    )
+
+
 async def operations(services: Services, contract_id: str) -> tuple[Offer, ...]:
     """Every operation with whether it is offered now, or why not (domain §3.1)."""
 
@@ -228,9 +244,7 @@ async def operations(services: Services, contract_id: str) -> tuple[Offer, ...]:
                 services.now(),
                 services.rules,
                 capabilities=_capabilities(services, contract.account),
-                last_paid_at=_last_paid(session, contract),
-                open_charge=session.charges.open_for(contract_id, ChargeKind.ADDON) is not None,
-                entries=session.ledger.for_contract(contract_id),
+                facts=_facts(session, contract, services.now()),
             )
 
     return await call(look)
@@ -264,8 +278,8 @@ async def set_expiry(services: Services, contract_id: str, to: dt.date, *, reaso
         now = services.now()
         with services.store.write() as session:
             contract = session.contracts.lock(contract_id)
-            changed, audit = decide_expiry(contract, to, actor, now, services.new_id, reason=reason)
-            session.audit.insert_many([audit])
-            return session.contracts.update(changed)
+            settlement = decide_expiry(contract, to, actor=actor, now=now, new_id=services.new_id, reason=reason)
+            session.audit.insert_many(settlement.audit)
+            return session.contracts.update(settlement.contract)
 
     return await call(work)

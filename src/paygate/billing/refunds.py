@@ -7,7 +7,7 @@ from functools import partial
 
 import attrs
 
-from ..domain.charge import Failure, Refund, RefundState
+from ..domain.charge import Refund, RefundState
 from ..domain.contract import Actor
 from ..domain.ledger import LedgerEntry, refundable
 from ..domain.refunding import RefundDecision, decide_refund, mark_manual_refund_done, settle_refund, state_after
@@ -18,6 +18,7 @@ from ..provider import Capabilities, Lookup, LookupRequest, Outcome, RefundReque
 from ..store import Session
 from .outbox import deliver, operator, put
 from .services import Services, checked_key, fingerprint
+from .settling import failure
 
 __all__ = ["RefundPreview", "apply_refund", "create", "dues", "look", "mark_done", "preview", "wait"]
 
@@ -241,9 +242,7 @@ def apply_refund(
     refund = session.refunds.get(refund_id)
     row = session.ledger.get(refund.entry_id)
     state = _STATES[result.outcome]
-    failure = None
-    if state in {RefundState.FAILED, RefundState.UNKNOWN}:
-        failure = Failure(result.code, result.message, None, sent=result.outcome is not Outcome.NOT_SENT)
+    wrong = failure(result) if state in {RefundState.FAILED, RefundState.UNKNOWN} else None
     settlement = settle_refund(
         refund,
         row,
@@ -255,7 +254,7 @@ def apply_refund(
         licences=session.licences.for_contract(refund.contract_id),
         reference=result.reference,
         refunded_at=result.refunded_at,
-        failure=failure,
+        failure=wrong,
         actor=actor,
         zone=services.rules.zone,
     )

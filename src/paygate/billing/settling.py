@@ -11,18 +11,19 @@ import datetime as dt
 import attrs
 
 from ..domain.audit import AuditRecord
-from ..domain.charge import Charge, ChargeKind, ChargeState, Failure
+from ..domain.charge import Charge, ChargeKind, ChargeState, Failure, Purpose
 from ..domain.charging import settle_addon
 from ..domain.contract import Actor
 from ..domain.creation import activate
 from ..domain.mails import StepMail, StepMailState
 from ..domain.settlement import Settlement
-from ..provider import ChargeRequest, ChargeResult, Lookup, Outcome
+from ..drivers.redact import mask_text
+from ..provider import ChargeRequest, ChargeResult, Lookup, Outcome, RefundResult
 from ..store import Session
 from .outbox import operator, put
 from .services import Services
 
-__all__ = ["announce", "apply_charge", "charge_request", "credential_of", "record"]
+__all__ = ["announce", "apply_charge", "charge_request", "credential_of", "failure", "record"]
 
 
 def charge_request(charge: Charge, credential: str, key: str) -> ChargeRequest:
@@ -65,7 +66,7 @@ def apply_charge(
             message = f"the provider took {result.amount}, asked for was {charge.amount}; compare with its console"
             return _unknown(services, session, charge, ChargeResult.unknown(message, reference=result.reference), now)
         case Outcome.SUCCEEDED:
-            return _succeed(services, session, charge, result, actor=actor, now=now)
+            return _succeed(services, session, charge, result, now=now)
         case Outcome.PENDING:
             pending = attrs.evolve(
                 charge,
@@ -81,9 +82,13 @@ def apply_charge(
             return _unknown(services, session, charge, result, now)
 
 
-def _succeed(
-    services: Services, session: Session, charge: Charge, result: ChargeResult, *, actor: Actor, now: dt.datetime
-) -> Charge:
+def failure(result: ChargeResult | RefundResult) -> Failure:
+    """Why *result* is no success; the provider's words are kept without anything that looks like a secret."""
+    decline = result.decline if isinstance(result, ChargeResult) else None
+    return Failure(result.code, mask_text(result.message), decline, sent=result.outcome is not Outcome.NOT_SENT)
+
+
+def _succeed(services: Services, session: Session, charge: Charge, result: ChargeResult, *, now: dt.datetime) -> Charge:
     late = charge.state is ChargeState.FAILED
     settled = attrs.evolve(
         charge,
@@ -100,18 +105,22 @@ def _succeed(
         session.customers.upsert(draft.customer)
         before = draft.contract
         settlement = activate(
-            draft.contract,
+            before,
+            now,
+            services.rules,
+            services.new_id,
+            actor=charge.actor,
             charge=settled,
             capabilities=capabilities,
-            rules=services.rules,
-            receipt_at=now,
-            new_id=services.new_id,
+            action="create",
         )
         session.contracts.insert(settlement.contract)
         session.charges.drop_draft(charge.id)
     else:
         before = session.contracts.get(charge.contract_id)
-        settlement = settle_addon(before, settled, capabilities, services.rules, now, services.new_id)
+        arrears = charge.purpose is Purpose.ARREARS
+        known = session.licences.for_contract(before.id) if arrears else []
+        settlement = settle_addon(before, settled, capabilities, services.rules, now, services.new_id, licences=known)
         if settlement.contract != before:
             session.contracts.update(settlement.contract)
     settled = attrs.evolve(settled, previous_expires_on=before.expires_on, expires_on=settlement.contract.expires_on)
@@ -129,7 +138,7 @@ def _succeed(
 def record(services: Services, session: Session, settlement: Settlement, *, now: dt.datetime) -> None:
     """Write what a settlement decided: rows, licences, mails, audit; mails without delay are due at once (R-230)."""
     session.ledger.insert_many(settlement.entries)
-    session.licences.insert_many(settlement.licences)
+    session.licences.put_many(settlement.licences)
     session.step_mails.insert_many(settlement.mails)
     session.audit.insert_many(settlement.audit)
     for mail in settlement.mails:
@@ -145,17 +154,15 @@ def announce(services: Services, session: Session, mail: StepMail, now: dt.datet
 def _fail(
     services: Services, session: Session, charge: Charge, result: ChargeResult, *, actor: Actor, now: dt.datetime
 ) -> Charge:
-    sent = result.outcome is not Outcome.NOT_SENT
     failed = attrs.evolve(
         charge,
         state=ChargeState.FAILED,
         reference=result.reference or charge.reference,
         action_url=None,
         settled_at=now,
-        failure=Failure(result.code, result.message, result.decline, sent),
+        failure=failure(result),
     )
-    session.charges.update(failed)
-    session.charges.drop_draft(charge.id)
+    session.charges.update(failed)  # its draft stays: should the provider report a success after all, it is needed
     session.audit.insert_many([_audit(services, failed, "charge_failed", actor, now, result.code or result.message)])
     put(services, session, "on_charge_failure", {"charge_id": charge.id}, contract_id=charge.contract_id, now=now)
     return failed
@@ -166,7 +173,7 @@ def _unknown(services: Services, session: Session, charge: Charge, result: Charg
         charge,
         state=ChargeState.UNKNOWN,
         reference=result.reference or charge.reference,
-        failure=Failure(result.code, result.message, None),
+        failure=failure(result),
     )
     if unknown == charge:
         return charge

@@ -1,0 +1,161 @@
+"""A gateway over the four fakes on both databases, run as Gateway and as AsyncGateway."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from paygate import JST, AsyncGateway, Card, Contract, Customer, Cycle, Gateway, MailSet, Money, Plan, StepMailPlan, hookimpl
+from paygate.domain.charge import Charge
+from paygate.testing import FakeAmazonPay, FakeStripe, FakeTelecom, FakeUnivaPay, ManualClock
+
+PLAN = Plan.recurring("Gold", Money(3000, "JPY"), Cycle.MONTHLY)
+ONE_OFF = Plan.one_off("Course", Money(12_000, "JPY"))
+MAILS = (
+    StepMailPlan("thanks", MailSet.ON_RENEWAL, delay=300, subject="Thank you"),
+    StepMailPlan("welcome", MailSet.ON_PAYMENT_COMPLETE, delay=0, subject="Welcome"),
+)
+
+
+class Observer:
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, Any]] = []
+        self.veto: str | None = None
+
+    @hookimpl
+    def before_charge(self, proposal: Any) -> str | None:
+        return self.veto
+
+    @hookimpl
+    def on_charge_success(self, notice: Any) -> None:
+        self.heard.append(("success", notice))
+
+    @hookimpl
+    def on_charge_failure(self, notice: Any) -> None:
+        self.heard.append(("failure", notice))
+
+    @hookimpl
+    def on_refund(self, notice: Any) -> None:
+        self.heard.append(("refund", notice))
+
+    @hookimpl
+    def on_step_mail_due(self, notice: Any) -> None:
+        self.heard.append(("mail", notice))
+
+    @hookimpl
+    def on_operator_action_required(self, notice: Any) -> None:
+        self.heard.append(("operator", notice))
+
+    def of(self, kind: str) -> list[Any]:
+        return [notice for name, notice in self.heard if name == kind]
+
+
+@attrs.define
+class World:
+    """One shop: gateway, clock, fakes, observer. Its helpers read like the sentences of a test."""
+
+    gateway: Any
+    clock: ManualClock
+    univapay: FakeUnivaPay
+    telecom: FakeTelecom
+    stripe: FakeStripe
+    amazonpay: FakeAmazonPay
+    observer: Observer
+
+    def fake(self, account: str) -> Any:
+        return getattr(self, account)
+
+    def contract(self, account: str = "stripe", plan: Plan | None = None, customer: str = "cus_1", token: str = "") -> Contract:
+        """A paid contract; afterwards the result has come and the fakes' calls start from nothing."""
+        plan = plan or (ONE_OFF if account == "amazonpay" else PLAN)
+        made: Contract = self.gateway.contracts.create(
+            Customer(customer, "山田花子", f"{customer}@example.com"), plan, Card(account, token or f"tok_{account}_{customer}")
+        )
+        self.clock.advance(minutes=1)
+        self.fake(account).calls.clear()
+        return made
+
+    def charge(self, contract: Contract, amount: int = 5000, **options: Any) -> Charge:
+        options = {"consent": "phone, 2026-01-15", **options}
+        charge: Charge = self.gateway.charges.create(contract.id, Money(amount, "JPY"), **options)
+        return charge
+
+    def settled(self, contract: Contract, amount: int = 5000, **options: Any) -> Charge:
+        """A charge whose result has come."""
+        charge: Charge = self.gateway.charges.wait(self.charge(contract, amount, **options).id, timeout=300)
+        return charge
+
+
+class Blocking:
+    """An AsyncGateway that is driven to the end of each call, so that one test reads the same for both faces."""
+
+    def __init__(self, target: Any, run: Callable[[Any], Any]) -> None:
+        self._target = target
+        self._run = run
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._target, name)
+        if inspect.iscoroutinefunction(value):
+            return lambda *args, **kwargs: self._run(lambda: value(*args, **kwargs))
+        if name == "list" and callable(value):
+            return lambda **kwargs: self._listed(value(**kwargs))
+        return Blocking(value, self._run) if type(value).__module__.startswith("paygate.gateway") else value
+
+    def _listed(self, value: Any) -> Any:
+        return self._run(value.all) if hasattr(value, "all") else value
+
+
+def _asyncio(function: Callable[[], Any]) -> Any:
+    async def main() -> Any:
+        return await function()
+
+    return asyncio.run(main())
+
+
+FACES = {"sync": None, "asyncio": _asyncio, "trio": trio.run}
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(dt.datetime(2026, 1, 15, 12, 0, tzinfo=JST))
+
+
+@pytest.fixture
+def world(database_url: str, clock: ManualClock) -> Iterator[World]:
+    yield from _world(database_url, clock, "sync")
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def faces(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[World]:
+    """The world behind each face, in memory."""
+    yield from _world("sqlite://", clock, request.param)
+
+
+def _world(url: str, clock: ManualClock, face: str) -> Iterator[World]:
+    fakes = {
+        "univapay": FakeUnivaPay(clock=clock),
+        "telecom": FakeTelecom(clock=clock),
+        "stripe": FakeStripe(clock=clock),
+        "amazonpay": FakeAmazonPay(clock=clock),
+    }
+    observer = Observer()
+    options: dict[str, Any] = {
+        "database": url, "providers": fakes, "plugins": [observer], "clock": clock, "step_mails": MAILS,
+    }  # fmt: skip
+    run = FACES[face]
+    if run is None:
+        with Gateway(**options) as gateway:
+            yield World(gateway, clock, observer=observer, **fakes)
+    else:
+        target = AsyncGateway(**options)
+        yield World(Blocking(target, run), clock, observer=observer, **fakes)
+        run(target.aclose)

@@ -30,17 +30,18 @@ def foreign_refusal(error: RuntimeError) -> ForeignAwait | None:
     """The error for a flow out of which an event loop's library raised *error* because its loop is not running.
 
     ``asyncio.sleep`` does not get as far as handing something over where there is no asyncio loop: it raises. Who
-    raised is read from the innermost frame. None: the error is the flow's own.
+    raised is read from the innermost frames. None: the error is the flow's own.
     """
+    entry = None  # the frame in which the flow's own code called the event loop's
     trace = error.__traceback__
-    if trace is None:
-        return None
-    while trace.tb_next is not None:
+    while trace is not None:
+        module = trace.tb_frame.f_globals.get("__name__", "")
+        if module.partition(".")[0] not in _EVENT_LOOPS:
+            entry = None
+        elif entry is None:
+            entry = f"{module}.{trace.tb_frame.f_code.co_name}"
         trace = trace.tb_next
-    module = trace.tb_frame.f_globals.get("__name__", "")
-    if module.partition(".")[0] not in _EVENT_LOOPS:
-        return None
-    return ForeignAwait(f"a flow awaited {module}.{trace.tb_frame.f_code.co_name} ({error}); {_REMEDY}")
+    return None if entry is None else ForeignAwait(f"a flow awaited {entry} ({error}); {_REMEDY}")
 
 
 def _name(awaited: object) -> str:

@@ -75,9 +75,10 @@ class SyncSender:
         body = _Body(request, self._settings)
         try:
             for chunk in answer.iter_bytes():
-                body.add(chunk)
+                if not body.take(chunk):
+                    break
         except httpx.RequestError as exc:
-            raise Lost(f"body cut off, {_reason(exc)}") from None
+            body.end(f"body cut off, {_reason(exc)}")
         finally:
             answer.close()
         return body.response(answer)
@@ -104,9 +105,12 @@ class AsyncSender:
         body = _Body(request, self._settings)
         try:
             async for chunk in answer.aiter_bytes():
-                body.add(chunk)
+                if not body.take(chunk):
+                    # Leaving the loop would abandon httpx's generators half-way, which trio warns of. Over a closed
+                    # line they come to their own end.
+                    await answer.aclose()
         except httpx.RequestError as exc:
-            raise Lost(f"body cut off, {_reason(exc)}") from None
+            body.end(f"body cut off, {_reason(exc)}")
         finally:
             await answer.aclose()
         return body.response(answer)
@@ -124,20 +128,30 @@ class _Body:
         self._left = settings.max_response_bytes
         self._seconds = _patience(request, settings)
         self._started = _SYSTEM.monotonic()
+        self._fault: str | None = None
 
-    def add(self, chunk: bytes) -> None:
-        """Keep *chunk*.
-
-        :raises Lost: the body is too large, or trickles in for longer than one waits for an answer.
-        """
+    def take(self, chunk: bytes) -> bool:
+        """Keep *chunk*; False if the body is too large, or trickles in for longer than one waits for an answer."""
         self._left -= len(chunk)
         if self._left < 0:
-            raise Lost("body too large")
-        if _SYSTEM.monotonic() - self._started > self._seconds:
-            raise Lost("body too slow")
-        self._chunks.append(chunk)
+            self.end("body too large")
+        elif _SYSTEM.monotonic() - self._started > self._seconds:
+            self.end("body too slow")
+        else:
+            self._chunks.append(chunk)
+        return self._fault is None
+
+    def end(self, fault: str) -> None:
+        """Note that the body will not be whole; the first reason counts."""
+        self._fault = self._fault or fault
 
     def response(self, answer: httpx.Response) -> Response:
+        """The whole response.
+
+        :raises Lost: the body is not whole.
+        """
+        if self._fault is not None:
+            raise Lost(self._fault)
         return Response(answer.status_code, dict(answer.headers.items()), b"".join(self._chunks))
 
 

@@ -111,19 +111,13 @@ def redact_json(value: Any, allow: frozenset[str]) -> Any:
     """
     if isinstance(value, Mapping):
         return {
-            # A key that is not allowed may itself be data: {"4242424242424242": true}.
-            (key if key in allow else mask_text(str(key))): redact_json(item, allow)
-            if key in allow
-            else _placeholder(item)
+            # A key that is not allowed may itself be data: {"4242 4242 4242 4242": true}.
+            mask_text(str(key)): _keep(item, allow) if key in allow else _placeholder(item)
             for key, item in value.items()
         }
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list | tuple):
         return [redact_json(item, allow) for item in value]
-    if isinstance(value, str):
-        return mask_text(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value if mask_text(text := str(value)) == text else "<card>"
-    return value
+    return _placeholder(value)
 
 
 def mask_text(text: str) -> str:
@@ -142,6 +136,18 @@ def mask_text(text: str) -> str:
         pieces += [text[end:start], "<card>"]
         end = stop
     return "".join([*pieces, text[end:]])
+
+
+def _keep(value: Any, allow: frozenset[str]) -> Any:
+    if isinstance(value, Mapping):
+        return redact_json(value, allow)
+    if isinstance(value, list | tuple):
+        return [_keep(item, allow) for item in value]
+    if isinstance(value, str):
+        return mask_text(value)
+    if isinstance(value, int) and mask_text(str(value)) == "<card>":
+        return "<card>"
+    return value
 
 
 def _placeholder(value: object) -> str | None:

@@ -190,7 +190,7 @@ def test_a_blocking_function_may_fail_in_an_event_loop_of_its_own(run) -> None:
     """It is the function's error, not a foreign await of the flow's."""
 
     async def flow() -> None:
-        await call(lambda: asyncio.tasks.current_task())  # no loop runs in a worker thread
+        await call(asyncio.tasks.current_task)  # no loop runs in a worker thread
 
     with pytest.raises(RuntimeError) as caught:
         run(flow())

@@ -52,9 +52,16 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<=://)[^\s/@]+@"), ""),
     (
         re.compile(
-            r"\b((?:client_?|app_?)?secret|password|passwd|api_?key|(?:access_?)?token|cv[vc]2?|security_?code)"
+            r"(?<![\w-])([\w-]{0,40}?(?:secret|password|passwd|api[_-]?key|cv[vc]2?|security_?code))"
             r"""(["']?\s*[:=]\s*["']?)[^\s"'&,;<>}]+""",
             re.IGNORECASE,
+        ),
+        r"\1\2<secret>",
+    ),
+    # "Invalid token: card expired" is a sentence worth keeping; token=… and "token": … are not
+    (
+        re.compile(
+            r"""(?<![\w-])([\w-]{0,40}?token)(["']\s*:\s*["']?|["']?\s*=\s*["']?)[^\s"'&,;<>}]+""", re.IGNORECASE
         ),
         r"\1\2<secret>",
     ),

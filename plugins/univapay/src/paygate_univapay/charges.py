@@ -1,0 +1,142 @@
+"""Charging a stored card, and finding a charge whose answer was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from paygate.errors import ConfigurationError, OutcomeUnknown, ProviderUnavailable
+from paygate.money import Money
+from paygate.provider import ChargeRequest, ChargeResult, Found, Outcome
+
+from .client import Client
+from .mapping import charge_refusal, charge_result
+from .resources import CHARGE_REF, listed, since, wait_for_result
+
+__all__ = ["charge", "find_charge", "read_charge", "shown"]
+
+#: Statuses of a charge that has certainly taken nothing.
+_NOTHING_TAKEN = frozenset({"failed", "canceled"})
+
+
+async def charge(client: Client, request: ChargeRequest) -> ChargeResult:
+    """Create the charge and wait a little for its result; see :func:`paygate.hookspecs.charge`."""
+    reply = await client.create(
+        "/charges",
+        {
+            "transaction_token_id": request.credential,
+            "amount": request.amount.minor,
+            "currency": request.amount.currency,
+            "capture": True,
+            "only_direct_currency": True,  # refuse rather than take a converted amount
+            "metadata": {**request.metadata, CHARGE_REF: request.charge_id},
+        },
+        request.key,
+    )
+    created = reply.created
+    if created is None:
+        refusal = charge_refusal(reply)
+        # where the charge may exist all the same, the list may have it already
+        return await _found_at_once(client, request, refusal) if refusal.outcome is Outcome.UNKNOWN else refusal
+    if reply.doubtful and (doubt := await _twin(client, request, str(created["id"]))) is not None:
+        return doubt
+    seen = await wait_for_result(client, client.charge_path(str(created["id"])), created)
+    return await shown(client, seen, request.amount, repeated=reply.repeated)
+
+
+async def find_charge(client: Client, attempt: ChargeRequest, reference: str | None) -> Found:
+    """Look the attempt up; see :func:`paygate.hookspecs.find_charge`. Not finding it proves nothing (§20.4)."""
+    if reference is not None:
+        seen = await read_charge(client, reference)
+        return Found() if seen is None else Found(await shown(client, seen, attempt.amount))
+    own = await _own_charges(client, attempt)
+    return Found(await _judged(client, attempt, own)) if own else Found()
+
+
+async def read_charge(client: Client, reference: str) -> Mapping[str, Any] | None:
+    """The charge as UnivaPay has it now; None where it knows none of that id.
+
+    :raises ProviderUnavailable: the answer was not readable.
+    """
+    seen = await client.read(client.charge_path(reference))
+    if seen is not None and seen.get("id") != reference:
+        raise ProviderUnavailable("univapay: a look-up was answered with another charge; look again later")
+    return seen
+
+
+async def shown(
+    client: Client, seen: Mapping[str, Any], asked: Money | None, *, repeated: bool = False
+) -> ChargeResult:
+    """The result that a charge shows, with the address where the customer has to act, if it waits for that."""
+    result = charge_result(seen, asked)
+    if repeated and result.outcome is Outcome.DECLINED and result.code == "311":
+        # the 30-second rule struck a repeat: what it repeats was probably processed (§20.2)
+        return ChargeResult.unknown("code 311 on a repeat: the first sending was probably processed", code="311")
+    if seen.get("status") == "awaiting":
+        return await _with_action(client, result)
+    return result
+
+
+async def _found_at_once(client: Client, request: ChargeRequest, otherwise: ChargeResult) -> ChargeResult:
+    """The attempt's charge, if the list has it already; else *otherwise*, and reconciliation goes on looking."""
+    try:
+        found = (await find_charge(client, request, None)).result
+    except (ProviderUnavailable, OutcomeUnknown, ConfigurationError):
+        return otherwise
+    return found if isinstance(found, ChargeResult) else otherwise
+
+
+async def _twin(client: Client, request: ChargeRequest, reference: str) -> ChargeResult | None:
+    """Why the charge *reference*, made by an unchecked repeat, may be the second of this attempt; None if it is not.
+
+    The first was sent earlier, so a list that has this one and no other is as good as proof. A list that does not
+    even have this one is late: the result stays unknown and without a reference, so that reconciliation goes through
+    the list and sees both.
+    """
+    try:
+        own = await _own_charges(client, request)
+    except (ProviderUnavailable, OutcomeUnknown, ConfigurationError):
+        own = []
+    known = [one["id"] for one in own]
+    if known == [reference]:
+        return None
+    if reference in known:
+        return _two(own)
+    return ChargeResult.unknown(
+        f"charge {reference} was made by a repeat that UnivaPay did not check; the first sending may have charged too"
+    )
+
+
+async def _own_charges(client: Client, request: ChargeRequest) -> list[Mapping[str, Any]]:
+    query = {"transaction_token_id": request.credential, **since(request.requested_at)}
+    return await listed(client, client.charge_path(), query, CHARGE_REF, request.charge_id)
+
+
+async def _judged(client: Client, attempt: ChargeRequest, own: Sequence[Mapping[str, Any]]) -> ChargeResult | None:
+    """The result of the charges *own* of one attempt, of which there should be one. Lists are late, so each is read."""
+    current = [seen for one in own if (seen := await read_charge(client, one["id"])) is not None]
+    alive = [seen for seen in current if seen.get("status") not in _NOTHING_TAKEN]
+    if len(alive) > 1:
+        return _two(alive)
+    best = (alive or current)[:1]
+    return await shown(client, best[0], attempt.amount) if best else None
+
+
+def _two(own: Sequence[Mapping[str, Any]]) -> ChargeResult:
+    ids = ", ".join(one["id"] for one in own)
+    return ChargeResult.unknown(f"more than one charge carries this attempt ({ids}): refund all but one by hand")
+
+
+async def _with_action(client: Client, result: ChargeResult) -> ChargeResult:
+    """Add where the customer has to go. Where ``call_method`` is ``http_post``, the page posts ``payload`` there."""
+    try:
+        issuer = await client.read(client.charge_path(str(result.reference), "three_ds", "issuer_token"))
+    except (ProviderUnavailable, OutcomeUnknown, ConfigurationError):
+        return result
+    if issuer is None or not isinstance(issuer.get("issuer_token"), str):
+        return result
+    action = {name: issuer.get(name) for name in ("issuer_token", "call_method", "payload", "content_type")}
+    raw = {**(result.raw or {}), "action": action}
+    return attrs.evolve(result, action_url=issuer["issuer_token"], raw=raw)

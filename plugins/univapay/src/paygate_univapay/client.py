@@ -1,0 +1,139 @@
+"""Requests to UnivaPay and what their answers are, before anybody asks what they mean for money."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import attrs
+
+from paygate.errors import ConfigurationError, OutcomeUnknown, ProviderUnavailable
+from paygate.flow import Replay, Request, Response, send
+
+from .settings import UnivaPaySettings
+
+__all__ = ["Client", "Reply"]
+
+#: ``Idempotency-Status`` values that say the key was looked at before anything was done (§13).
+_CHECKED = frozenset({"successfully_stored", "not_stored", "retrieved_idempotent_response"})
+
+#: Seconds to wait for an answer that UnivaPay itself holds back for up to 3 seconds.
+_POLL_TIMEOUT = 10.0
+
+
+@attrs.frozen
+class Reply:
+    """The answer to a POST.
+
+    :param body: the JSON object, or None where the body is none: then whoever answered was not UnivaPay's own code,
+        unless the status is one that comes without a body.
+    :param doubtful: the driver sent the request more than once, and UnivaPay does not say that it checked the key: an
+        earlier sending may have had its effect beside this one (§20.4).
+    """
+
+    status: int
+    body: Mapping[str, Any] | None = attrs.field(repr=False)
+    code: str
+    text: str
+    repeated: bool
+    doubtful: bool
+
+    @property
+    def created(self) -> Mapping[str, Any] | None:
+        """The resource, where the request was accepted and one came back."""
+        resource = self.body if 200 <= self.status < 300 else None
+        return resource if resource is not None and isinstance(resource.get("id"), str) and resource["id"] else None
+
+
+@attrs.frozen
+class Client:
+    """Builds and sends requests of one store. Awaits only :mod:`paygate.flow`; repeats nothing by itself."""
+
+    settings: UnivaPaySettings
+    store_id: str
+    mode: str
+
+    @classmethod
+    def of(cls, settings: UnivaPaySettings) -> Client:
+        """The client for *settings*."""
+        return cls(settings, settings.store_id, settings.mode)
+
+    def charge_path(self, *segments: str) -> str:
+        """``/stores/{store}/charges/…`` with *segments* escaped: ids come from outside."""
+        return "/".join(
+            ("", "stores", quote(self.store_id, safe=""), "charges", *(quote(s, safe="") for s in segments))
+        )
+
+    async def create(self, path: str, body: Mapping[str, Any], key: str) -> Reply:
+        """POST *body* under the idempotency *key*.
+
+        The driver may repeat it under the same key (§20.4, step 1); :class:`Reply` tells when that proves too little.
+
+        :raises ProviderUnavailable: certainly nothing happened.
+        :raises OutcomeUnknown: the answer was lost.
+        """
+        headers = {**self._headers(), "Content-Type": "application/json", "Idempotency-Key": key}
+        data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        url = f"{self.settings.base_url.rstrip('/')}{path}"
+        response = await send(Request("POST", url, headers, data, replay=Replay.SAME_KEY))
+        content = _object(response)
+        code, text = _error(content)
+        checked = response.headers.get("idempotency-status") in _CHECKED
+        return Reply(response.status, content, code, text, response.repeated, response.repeated and not checked)
+
+    async def read(
+        self, path: str, query: Mapping[str, str] | None = None, *, poll: bool = False
+    ) -> Mapping[str, Any] | None:
+        """GET *path*; None where UnivaPay knows no such thing.
+
+        :param poll: let UnivaPay hold the answer for up to 3 seconds until the state changes (§7.3).
+        :raises ConfigurationError: UnivaPay refuses the credentials.
+        :raises ProviderUnavailable: no readable answer; reading moves no money.
+        """
+        asked = {**(query or {}), **({"polling": "true"} if poll else {})}
+        url = f"{self.settings.base_url.rstrip('/')}{path}" + (f"?{urlencode(asked)}" if asked else "")
+        response = await send(Request("GET", url, self._headers(), timeout=_POLL_TIMEOUT if poll else None))
+        if response.status == 404:
+            return None
+        content = _object(response)
+        code, _ = _error(content)
+        if response.status in {401, 403}:
+            raise ConfigurationError(
+                f"univapay: UnivaPay refuses the credentials (HTTP {response.status} {code or 'without a code'}); check "
+                "the account's settings app_token and secret, or PAYGATE_<ACCOUNT>_APP_TOKEN and "
+                "PAYGATE_<ACCOUNT>_SECRET in the environment"
+            )
+        if response.status != 200 or content is None:
+            raise ProviderUnavailable(
+                f"univapay: the answer to a look-up was not usable (HTTP {response.status}); look again later",
+                code=code or None,
+            )
+        return content
+
+    def _headers(self) -> dict[str, str]:
+        credential = f"{self.settings.secret}.{self.settings.app_token}"  # secret first (§3)
+        return {"Authorization": f"Bearer {credential}", "Accept": "application/json"}
+
+
+def _object(response: Response) -> Mapping[str, Any] | None:
+    """The JSON object in the body, or None."""
+    try:
+        content = response.json()
+    except OutcomeUnknown:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _error(content: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Code and readable text of an HTTP error (§15.1). Field names and reasons only: no value that was sent."""
+    if content is None or content.get("status") != "error" or not isinstance(content.get("code"), str):
+        return "", ""
+    errors = content.get("errors")
+    said = [
+        f"{one.get('field')}: {one.get('reason')}"
+        for one in (errors if isinstance(errors, list) else [])
+        if isinstance(one, dict)
+    ]
+    return content["code"], "; ".join(said)[:200]

@@ -1,0 +1,238 @@
+"""What UnivaPay's statuses and codes mean for money (provider fact sheet §7.2, §15.2, §15.3).
+
+Texts are for people and never decide. A status that nobody documented is an unknown outcome, an unknown code beside a
+documented refusal is a decline of class UNKNOWN, and nothing but ``successful`` with the amount that was asked for is
+a success.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from paygate.errors import InvalidAmount
+from paygate.money import Money
+from paygate.provider import ChargeResult, DeclineClass, RefundResult
+
+from .client import Reply
+
+__all__ = ["charge_refusal", "charge_result", "instant", "redacted", "refund_refusal", "refund_result"]
+
+_SOFT, _HARD, _ACTION, _CONFIG = DeclineClass.SOFT, DeclineClass.HARD, DeclineClass.ACTION, DeclineClass.CONFIG
+
+
+def _table(by_class: Mapping[DeclineClass, str]) -> dict[str, DeclineClass]:
+    return {code: decline for decline, codes in by_class.items() for code in codes.split()}
+
+
+#: ``error.code`` of a failed charge (§15.3).
+CHARGE_CODES = _table(
+    {
+        _HARD: "301 302 303 304 305 307 308 314 319 326 332 333 334 335 340 342 351 355 356 359",
+        _SOFT: "306 309 313 315 320 330 336 337 343 344 346",
+        _ACTION: "322 323 327 358 363",
+        _CONFIG: "310 316 317 318 321 331 341",
+        DeclineClass.DUPLICATE: "311",
+        # about a cancel or a refund: on a charge they say that it failed, not why
+        DeclineClass.UNKNOWN: "312 329 345",
+    }
+)
+
+#: Codes with which a charge says ``failed`` while the state of the money is unclear: somebody has to look (§15.3).
+UNCLEAR_CODES = frozenset({"324", "325", "328", "338", "339", "500", "501", "502", "504", "601", "602", "603", "604"})
+
+#: Codes of HTTP 4xx refusals (§15.2). What is missing here is declined with class UNKNOWN.
+HTTP_CODES = _table(
+    {
+        _CONFIG: """
+            VALIDATION_ERROR RECURRING_USAGE_LIMIT_REQUIRED USAGE_LIMIT_NOT_APPLICABLE INVALID_TOKEN_TYPE
+            NON_SUBSCRIPTION_PAYMENT NOT_ONE_TIME_TOKEN NOT_SUBSCRIPTION_TOKEN TOKEN_FOR_WRONG_STORE
+            PROCESSING_MODE_MISMATCH NO_TEST_CARD_IN_LIVE_MODE LIVE_MODE_NOT_ENABLED_WHEN_UNVERIFIED
+            CHARGE_AMOUNT_TOO_HIGH CHARGE_AMOUNT_TOO_LOW CARD_PROCESSING_DISABLED NO_GATEWAYS_AVAILABLE
+            NO_DIRECT_CURRENCY_GATEWAY NOT_SUPPORTED_BY_PROCESSOR AUTH_NOT_SUPPORTED RESOURCE_LIMIT_REACHED
+            INVALID_PLATFORM PAYMENT_TYPE_NOT_ALLOWED ONE_TIME_ONLY_ALLOWED
+            AUTH_HEADER_MISSING INVALID_APP_TOKEN INVALID_CREDENTIALS INVALID_DOMAIN INVALID_LOGIN_TOKEN
+            EXPIRED_LOGIN_TOKEN INVALID_PERMISSIONS OUTDATED_APP_TOKEN AUTH_EXPIRED
+        """,
+        _HARD: """
+            TRANSACTION_ALREADY_PROCESSED TRANSACTION_TOKEN_EXPIRED RECURRING_TOKEN_DISABLED
+            RECURRING_TOKEN_NOT_ALLOWED CARD_BRAND_NOT_SUPPORTED CARD_COUNTRY_NOT_SUPPORTED FORBIDDEN_IP USER_BANNED
+            NOT_FOUND
+        """,
+        _ACTION: """
+            RECURRING_USAGE_REQUIRES_CVV CVV_REQUIRED CVV_AUTHORIZATION_NOT_COMPLETED LAST_NAME_REQUIRED
+            TOKEN_MUST_BE_CONFIRMED
+        """,
+        _SOFT: "CARD_LOCKED SERVICE_RESTRICTED CARD_LIMIT_EXCEEDED_FOR_STORE",
+        DeclineClass.DUPLICATE: "CHARGE_TOO_QUICK",
+    }
+)
+
+#: Refusals that, met on a repeat, say that the first sending very probably had its effect (§20.4, step 4).
+_FIRST_ONE_EXISTS = frozenset({"CHARGE_TOO_QUICK", "TRANSACTION_ALREADY_PROCESSED"})
+
+_LONG_NUMBER = re.compile(r"\d(?:[ -]?\d){11,18}")
+
+#: Fields of a resource that may be kept; the rest may hold names, addresses, cards or credentials.
+_HARMLESS = (
+    "id", "store_id", "charge_id", "transaction_token_type", "subscription_id", "requested_amount",
+    "requested_currency", "charged_amount", "charged_currency", "only_direct_currency", "amount", "currency", "reason",
+    "status", "mode", "created_on", "updated_on",
+)  # fmt: skip
+
+
+# --- charges ---------------------------------------------------------------------------------------------------------
+
+
+def charge_result(charge: Mapping[str, Any], asked: Money | None) -> ChargeResult:
+    """What a charge resource says.
+
+    :param asked: the amount that was asked for; None takes it from the resource, for events about attempts whose
+        amount only the caller knows. A success over any other amount is an unknown outcome (§17).
+    """
+    reference, status, raw = str(charge["id"]), charge.get("status"), redacted(charge)
+    if status in {"pending", "awaiting", "authorized"}:
+        # authorized: paygate charges with capture, so this one is on its way and not a failure (§7.2)
+        return ChargeResult.pending(reference, raw=raw)
+    if status == "successful":
+        expected = asked or _money(charge, "requested")
+        charged = _money(charge, "charged")
+        if charged is None or charged != expected:
+            said = f"UnivaPay reports {charged or 'no amount'} charged where {expected or 'an amount'} was asked for"
+            return ChargeResult.unknown(said, reference=reference, code="amount_mismatch", raw=raw)
+        return ChargeResult.succeeded(reference, amount=charged, charged_at=instant(charge.get("updated_on")), raw=raw)
+    code, message = _failure(charge)
+    if status == "failed":
+        if code in UNCLEAR_CODES:
+            said = f"failed with code {code}, which leaves the state of the money open"
+            return ChargeResult.unknown(said, reference=reference, code=code, raw=raw)
+        decline = CHARGE_CODES.get(code, DeclineClass.UNKNOWN)
+        return ChargeResult.declined(code or "failed", message, decline=decline, reference=reference, raw=raw)
+    if status == "canceled":
+        return ChargeResult.declined("canceled", message, reference=reference, raw=raw)
+    said = f"status {_text(status)!r}: a person has to look at charge {_text(reference)}"
+    return ChargeResult.unknown(said, reference=reference, code=code or None, raw=raw)
+
+
+def charge_refusal(reply: Reply) -> ChargeResult:
+    """What a POST that brought no charge says (§20.2)."""
+    if reply.status == 429:
+        return ChargeResult.not_sent("UnivaPay takes no more requests just now", code="429")
+    unclear = _unclear(reply) or _said_on_repeat(reply)
+    if unclear:
+        return ChargeResult.unknown(unclear, code=reply.code or None)
+    code = reply.code or "NOT_FOUND"
+    decline = HTTP_CODES.get(code, DeclineClass.UNKNOWN)
+    return ChargeResult.declined(code, reply.text, decline=decline)
+
+
+# --- refunds ---------------------------------------------------------------------------------------------------------
+
+
+def refund_result(refund: Mapping[str, Any], asked: Money | None) -> RefundResult:
+    """What a refund resource says; like :func:`charge_result`."""
+    reference, status, raw = str(refund["id"]), refund.get("status"), redacted(refund)
+    if status == "pending":
+        return RefundResult.pending(reference, raw=raw)
+    if status == "successful":
+        returned = _money(refund)
+        if returned is None or returned != (asked or returned):
+            said = f"UnivaPay reports {returned or 'no amount'} returned where {asked} was asked for"
+            return RefundResult.unknown(said, reference=reference, raw=raw)
+        return RefundResult.succeeded(reference, refunded_at=instant(refund.get("updated_on")), raw=raw)
+    code, message = _failure(refund)
+    if status == "failed" and code not in UNCLEAR_CODES:
+        return RefundResult.declined(code or "failed", message, reference=reference, raw=raw)
+    said = f"status {_text(status)!r}, code {code or 'none'}: a person has to look at refund {_text(reference)}"
+    return RefundResult.unknown(said, reference=reference, raw=raw)
+
+
+def refund_refusal(reply: Reply) -> RefundResult:
+    """What a POST that brought no refund says. ``REFUND_EXCEEDS_SALES`` is the balance limit of R-248."""
+    if reply.status == 429:
+        return RefundResult.not_sent("UnivaPay takes no more requests just now", code="429")
+    if unclear := _unclear(reply):
+        return RefundResult.unknown(unclear)
+    return RefundResult.declined(reply.code or "NOT_FOUND", reply.text)
+
+
+# --- shared ----------------------------------------------------------------------------------------------------------
+
+
+def redacted(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What of a resource may be kept, by allow-list: no card, e-mail, cardholder, credential or foreign metadata."""
+    kept = {name: resource[name] for name in _HARMLESS if name in resource}
+    code, message = _failure(resource)
+    if code:
+        kept["error"] = {"code": code, "message": message}
+    if metadata := _own_metadata(resource):
+        kept["metadata"] = metadata
+    return kept
+
+
+def instant(value: object) -> dt.datetime | None:
+    """An instant of the interface (ISO 8601) in UTC; None for anything else.
+
+    A charge has no field for the instant of its success. ``updated_on`` is when it last changed, which for a settled
+    charge is that (R-201); where it is missing, the time when paygate learnt it takes its place.
+    """
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else moment.astimezone(dt.UTC)
+
+
+def _unclear(reply: Reply) -> str | None:
+    """Why a POST without a resource leaves open whether anything happened; None where it was refused for certain."""
+    if reply.doubtful:
+        return "an earlier answer was lost, and UnivaPay did not check the idempotency key of the repeat"
+    if not 400 <= reply.status < 500:
+        return f"HTTP {reply.status} {reply.code}".rstrip() + ": whether it was processed cannot be read from that"
+    if reply.code == "IDEMPOTENCY_KEY_CONFLICT":
+        return "the idempotency key is in use for another request: that one may have been processed"
+    if not reply.code and reply.status != 404:
+        return f"HTTP {reply.status} without an error of UnivaPay's: somebody else may have answered"
+    return None
+
+
+def _said_on_repeat(reply: Reply) -> str | None:
+    if reply.repeated and reply.code in _FIRST_ONE_EXISTS:
+        return f"{reply.code} on a repeat: the first sending was probably processed"
+    return None
+
+
+def _failure(resource: Mapping[str, Any]) -> tuple[str, str]:
+    """Code and text of ``error``, where null, missing and ``{}`` are alike (§4)."""
+    error = resource.get("error")
+    if not isinstance(error, Mapping) or type(error.get("code")) not in {int, str}:
+        return "", ""
+    return _text(error["code"]), _text(error.get("message") or "")
+
+
+def _text(value: object) -> str:
+    """A provider's text, short and without anything that might be a card number."""
+    return _LONG_NUMBER.sub("<number>", str(value)[:200])
+
+
+def _money(resource: Mapping[str, Any], prefix: str = "") -> Money | None:
+    """The amount under *prefix*; None where it is not a whole number of a known currency."""
+    names = ("amount", "currency") if not prefix else (f"{prefix}_amount", f"{prefix}_currency")
+    amount, currency = (resource.get(name) for name in names)
+    if not isinstance(amount, int) or not isinstance(currency, str):
+        return None
+    try:
+        return Money(amount, currency)
+    except InvalidAmount:
+        return None
+
+
+def _own_metadata(resource: Mapping[str, Any]) -> dict[str, str]:
+    metadata = resource.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return {}
+    return {key: value for key, value in metadata.items() if key.startswith("paygate_") and isinstance(value, str)}

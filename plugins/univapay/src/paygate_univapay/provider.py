@@ -1,0 +1,79 @@
+"""The provider: paygate's hooks, each answered by the module of its subject."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from paygate.errors import InvalidValue, ProviderUnavailable
+from paygate.provider import (
+    Capabilities,
+    ChargeRequest,
+    ChargeResult,
+    Found,
+    LookupRequest,
+    Provider,
+    ProviderEvent,
+    RefundRequest,
+    RefundResult,
+    Webhook,
+)
+
+from . import charges, refunds, webhooks
+from .capabilities import CAPABILITIES
+from .client import Client
+from .settings import UnivaPaySettings
+
+__all__ = ["UnivaPay"]
+
+
+class UnivaPay(Provider):
+    """One UnivaPay store. All methods but :meth:`capabilities` are flows; see :mod:`paygate.hookspecs` for each."""
+
+    Settings: ClassVar[type] = UnivaPaySettings
+
+    def __init__(self, settings: UnivaPaySettings) -> None:
+        self._client = Client.of(settings)
+
+    def capabilities(self) -> Capabilities:
+        """:data:`~paygate_univapay.CAPABILITIES`."""
+        return CAPABILITIES
+
+    async def charge(self, request: ChargeRequest) -> ChargeResult:
+        """Charge a recurring transaction token; ``request.credential`` is its id."""
+        return await charges.charge(self._client, request)
+
+    async def refund(self, request: RefundRequest) -> RefundResult:
+        """Refund a charge, several times if need be, up to what was charged."""
+        return await refunds.refund(self._client, request)
+
+    async def find_charge(self, request: LookupRequest) -> Found:
+        """Find a charge by UnivaPay's id, or by paygate's in its metadata.
+
+        :raises InvalidValue: the attempt is a refund.
+        """
+        if not isinstance(request.attempt, ChargeRequest):
+            raise InvalidValue("find_charge looks for a charge; use find_refund for a refund")
+        return await charges.find_charge(self._client, request.attempt, request.reference)
+
+    async def find_refund(self, request: LookupRequest) -> Found:
+        """Find a refund by UnivaPay's id, or by paygate's in its metadata.
+
+        :raises InvalidValue: the attempt is a charge.
+        """
+        if not isinstance(request.attempt, RefundRequest):
+            raise InvalidValue("find_refund looks for a refund; use find_charge for a charge")
+        return await refunds.find_refund(self._client, request.attempt, request.reference)
+
+    async def parse_webhook(self, webhook: Webhook) -> list[ProviderEvent]:
+        """Check the word in the header, read the resource again, and believe only that."""
+        return await webhooks.parse_webhook(self._client, webhook)
+
+    async def ping(self) -> str:
+        """Read the merchant's own record, which needs working credentials.
+
+        :raises ConfigurationError: UnivaPay refuses the credentials.
+        :raises ProviderUnavailable: it cannot be reached.
+        """
+        if await self._client.read("/me") is None:
+            raise ProviderUnavailable("univapay: HTTP 404 for /me; is base_url the address of UnivaPay's interface?")
+        return f"UnivaPay answers for store {self._client.store_id} in {self._client.mode} mode"

@@ -14,6 +14,7 @@ import trio
 
 from paygate import JST, AsyncGateway, Card, Contract, Customer, Cycle, Gateway, MailSet, Money, Plan, StepMailPlan, hookimpl
 from paygate.domain.charge import Charge
+from paygate.errors import OutcomeUnknown
 from paygate.testing import FakeAmazonPay, FakeStripe, FakeTelecom, FakeUnivaPay, ManualClock
 
 PLAN = Plan.recurring("Gold", Money(3000, "JPY"), Cycle.MONTHLY)
@@ -70,6 +71,32 @@ class World:
     stripe: FakeStripe
     amazonpay: FakeAmazonPay
     observer: Observer
+    url: str
+    options: dict[str, Any]
+    plan: Plan = PLAN
+    one_off: Plan = ONE_OFF
+
+    def reopen(self) -> None:
+        """Another process opens the same database with the same providers."""
+        self.gateway.close()
+        self.gateway = Gateway(**self.options)
+
+    def deliver(self, account: str) -> None:
+        """The provider's notices arrive."""
+        for notice in self.fake(account).notifications():
+            self.gateway.webhooks.receive(account, notice.headers, notice.body)
+
+    def contract_by_notice(self, account: str) -> Contract:
+        """A paid contract through a provider whose results come by notice alone."""
+        with pytest.raises(OutcomeUnknown):
+            self.gateway.contracts.create(
+                Customer("cus_1", "山田花子", "cus_1@example.com"), PLAN, Card(account, f"tok_{account}_1"), contract_id="con_1"
+            )
+        self.clock.advance(minutes=1)
+        self.deliver(account)
+        self.fake(account).calls.clear()
+        made: Contract = self.gateway.contracts.get("con_1")
+        return made
 
     def fake(self, account: str) -> Any:
         return getattr(self, account)
@@ -154,8 +181,10 @@ def _world(url: str, clock: ManualClock, face: str) -> Iterator[World]:
     run = FACES[face]
     if run is None:
         with Gateway(**options) as gateway:
-            yield World(gateway, clock, observer=observer, **fakes)
+            world = World(gateway, clock, observer=observer, url=url, options=options, **fakes)
+            yield world
+            world.gateway.close()
     else:
         target = AsyncGateway(**options)
-        yield World(Blocking(target, run), clock, observer=observer, **fakes)
+        yield World(Blocking(target, run), clock, observer=observer, url=url, options=options, **fakes)
         run(target.aclose)

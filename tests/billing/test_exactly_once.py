@@ -76,7 +76,7 @@ def test_a_charge_that_never_got_there_fails_as_unsent_and_may_be_asked_for_anew
 
 @pytest.mark.rule("R-193", "R-176")
 def test_where_nothing_can_be_looked_up_the_operator_is_told_and_resolves(world):
-    contract = world.contract_by_notice("telecom")
+    contract = world.contract("telecom")
     world.telecom.next(Vanish(after=True))
 
     charge = world.charge(contract)

@@ -1,0 +1,11 @@
+"""Where contracts, charges and everything else are kept: SQLAlchemy Core on SQLite or PostgreSQL (design §7)."""
+
+from __future__ import annotations
+
+from .charges import Draft
+from .events import StoredEvent
+from .outbox import OutboxRow
+from .session import Session
+from .store import Store
+
+__all__ = ["Draft", "OutboxRow", "Session", "Store", "StoredEvent"]

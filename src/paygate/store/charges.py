@@ -1,0 +1,297 @@
+"""Charge attempts as rows, and the drafts of contracts that a first payment creates (domain §2.6, R-013)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+
+from ..domain.charge import Charge, ChargeKind, ChargeState, Consent, Purpose
+from ..domain.contract import Contract, Customer
+from ..errors import ChargeInProgress, IdempotencyConflict, InvalidValue
+from ..money import Money
+from .contracts import COLUMNS as CONTRACT_COLUMNS
+from .contracts import columns_of, contract_of
+from .mapping import actor, failure, failure_columns, found
+from .statements import Pages, Row, Runner, Statement, insert_all, value, values
+from .tables import OPEN_CHARGE, PAID, charges, drafts, ledger, one_of
+
+__all__ = ["Charges", "Draft"]
+
+
+@attrs.frozen
+class Draft:
+    """What a first payment will create: the contract as applied for, and its customer (R-013)."""
+
+    customer: Customer
+    contract: Contract
+
+
+_SELECTED = [column for column in charges.c if column.key != "seq"]
+#: What the outcome of an attempt changes; what was asked for stays as it was written down.
+_OUTCOME = (
+    "state", "reference", "action_url", "settled_at", "charged_at", "previous_expires_on", "expires_on",
+    "failure_code", "failure_message", "failure_decline", "failure_sent", "operator_told",
+)  # fmt: skip
+
+_KEY = next(rule for rule in charges.constraints if rule.name == "paygate_charges_key")
+_ID = next(rule for rule in charges.constraints if rule.name == "paygate_charges_id_key")
+_OPEN = next(index for index in charges.indexes if index.name == "paygate_charges_open")
+
+_INSERT = Statement(insert_all(charges))
+_UPDATE = Statement(
+    charges.update().where(charges.c.id == value(charges.c.id)).values(values(charges.c[name] for name in _OUTCOME))
+)
+_GET = Statement(sa.select(*_SELECTED).where(charges.c.id == value(charges.c.id)))
+_BY_KEY = Statement(
+    sa.select(*_SELECTED).where(
+        charges.c.account == value(charges.c.account), charges.c.idempotency_key == value(charges.c.idempotency_key)
+    )
+)
+_BY_REFERENCE = Statement(
+    sa.select(*_SELECTED)
+    .where(charges.c.account == value(charges.c.account), charges.c.reference == value(charges.c.reference))
+    .order_by(charges.c.seq)
+    .limit(1)
+)
+_OPEN_FOR = Statement(
+    sa.select(*_SELECTED).where(
+        charges.c.contract_id == value(charges.c.contract_id), charges.c.kind == value(charges.c.kind), OPEN_CHARGE
+    )
+)
+_PAGES = Pages(_SELECTED, charges.c.seq, charges.c.id)
+_UNSETTLED = Pages(_SELECTED, charges.c.seq, charges.c.id, OPEN_CHARGE)
+
+_DRAFT_INSERT = Statement(insert_all(drafts))
+_DRAFT_GET = Statement(
+    sa.select(drafts.c.customer_name, drafts.c.customer_email, *(drafts.c[name] for name in CONTRACT_COLUMNS)).where(
+        drafts.c.charge_id == value(drafts.c.charge_id)
+    )
+)
+_DRAFT_DELETE = Statement(drafts.delete().where(drafts.c.charge_id == value(drafts.c.charge_id)))
+
+
+def _facts() -> sa.Select[Any]:
+    """Three looks at three indexes in one statement; newest first and stop there, instead of a maximum over all."""
+    last_paid = (
+        sa.select(ledger.c.received_at)
+        .where(
+            ledger.c.customer_id == sa.bindparam("customer_id", type_=ledger.c.customer_id.type),
+            ledger.c.account == sa.bindparam("account", type_=ledger.c.account.type),
+            PAID,
+        )
+        .order_by(ledger.c.received_at.desc())
+        .limit(sa.literal_column("1"))
+    )
+    pending = sa.select(charges.c.id).where(
+        charges.c.contract_id == value(charges.c.contract_id), one_of(charges.c.kind, ChargeKind.ADDON), OPEN_CHARGE
+    )
+    similar = (
+        sa.select(charges.c.created_at)
+        .where(
+            charges.c.account == sa.bindparam("account", type_=charges.c.account.type),
+            charges.c.credential_hash == value(charges.c.credential_hash),
+            charges.c.currency == value(charges.c.currency),
+            charges.c.amount == value(charges.c.amount),
+            # an attempt that certainly never reached the provider does not count there
+            sa.or_(charges.c.state != sa.literal_column("'FAILED'"), charges.c.failure_sent.is_not(sa.false())),
+        )
+        .order_by(charges.c.created_at.desc())
+        .limit(sa.literal_column("1"))
+    )
+    return sa.select(last_paid.scalar_subquery(), pending.scalar_subquery(), similar.scalar_subquery())
+
+
+_FACTS = Statement(_facts())
+
+
+def _columns_of(charge: Charge) -> dict[str, Any]:
+    consent = charge.consent
+    return {
+        "id": charge.id,
+        "contract_id": charge.contract_id,
+        "customer_id": charge.customer_id,
+        "account": charge.account,
+        "kind": charge.kind.value,
+        "amount": charge.amount.minor,
+        "currency": charge.amount.currency,
+        "idempotency_key": charge.idempotency_key,
+        "fingerprint": charge.fingerprint,
+        "state": charge.state.value,
+        "purpose": charge.purpose.value,
+        "renew_expiry": charge.renew_expiry,
+        "send_step_mail": charge.send_step_mail,
+        "consent_how": consent and consent.how,
+        "consent_obtained_at": consent and consent.obtained_at,
+        "consent_recorded_by": consent and consent.recorded_by,
+        "actor": str(charge.actor),
+        "created_at": charge.created_at,
+        "period_start": charge.period_start,
+        "reference": charge.reference,
+        "action_url": charge.action_url,
+        "settled_at": charge.settled_at,
+        "charged_at": charge.charged_at,
+        "previous_expires_on": charge.previous_expires_on,
+        "expires_on": charge.expires_on,
+        **failure_columns(charge.failure),
+        "credential_hash": charge.credential_hash,
+        "operator_told": charge.operator_told,
+    }
+
+
+def _charge(row: Row) -> Charge:
+    (
+        id_, contract_id, customer_id, account, kind, amount, currency, key, fingerprint, state, purpose, renew_expiry,
+        send_step_mail, how, obtained_at, recorded_by, by, created_at, period_start, reference, action_url, settled_at,
+        charged_at, previous_expires_on, expires_on, code, message, decline, sent, credential_hash, operator_told,
+    ) = row  # fmt: skip
+    return Charge(
+        id=id_,
+        contract_id=contract_id,
+        customer_id=customer_id,
+        account=account,
+        kind=ChargeKind(kind),
+        amount=Money(amount, currency),
+        idempotency_key=key,
+        fingerprint=fingerprint,
+        state=ChargeState(state),
+        purpose=Purpose(purpose),
+        renew_expiry=renew_expiry,
+        send_step_mail=send_step_mail,
+        consent=None if how is None else Consent(how, obtained_at, recorded_by),
+        actor=actor(by),
+        created_at=created_at,
+        period_start=period_start,
+        reference=reference,
+        action_url=action_url,
+        settled_at=settled_at,
+        charged_at=charged_at,
+        previous_expires_on=previous_expires_on,
+        expires_on=expires_on,
+        failure=failure(code, message, decline, sent),
+        credential_hash=credential_hash,
+        operator_told=operator_told,
+    )
+
+
+class Charges:
+    """The charge attempts of the store."""
+
+    __slots__ = ("_runner",)
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def insert(self, charge: Charge, draft: Draft | None = None) -> None:
+        """Write an attempt down, with the contract that it will create if it is a first payment.
+
+        :raises IdempotencyConflict: the account has an attempt with this idempotency key already (R-190).
+        :raises ChargeInProgress: the contract has an open attempt of this kind (R-189, R-193).
+        :raises InvalidValue: there is already a charge of that id.
+        """
+        try:
+            self._runner.change(_INSERT, _columns_of(charge))
+        except self._runner.integrity_error as error:
+            if self._runner.breaks(error, _KEY):
+                raise IdempotencyConflict(
+                    f"idempotency key {charge.idempotency_key!r} was used on {charge.account!r} by another request "
+                    "meanwhile; ask again with the same key for its result",
+                    rule="R-190",
+                ) from error
+            if self._runner.breaks(error, _OPEN):
+                raise ChargeInProgress(
+                    f"contract {charge.contract_id!r} has an open {charge.kind.value} charge; wait for its result",
+                    rule="R-189",
+                ) from error
+            if self._runner.breaks(error, _ID):
+                raise InvalidValue(f"there is already a charge {charge.id!r}") from error
+            raise
+        if draft is not None:
+            given = {
+                **columns_of(draft.contract),
+                "charge_id": charge.id,
+                "customer_id": draft.customer.id,
+                "customer_name": draft.customer.name,
+                "customer_email": draft.customer.email,
+            }
+            self._runner.change(_DRAFT_INSERT, given)
+
+    def get(self, id: str) -> Charge:  # noqa: A002
+        """:raises NotFound: there is no such charge."""
+        return _charge(found(self._runner.first(_GET, {"id": id}), "charge", id))
+
+    def by_key(self, account: str, idempotency_key: str) -> Charge | None:
+        """The attempt that the caller's key made on *account*, if any (R-190)."""
+        return self._maybe(_BY_KEY, {"account": account, "idempotency_key": idempotency_key})
+
+    def by_reference(self, account: str, reference: str) -> Charge | None:
+        """The attempt that the provider knows as *reference*, if any."""
+        return self._maybe(_BY_REFERENCE, {"account": account, "reference": reference})
+
+    def open_for(self, contract_id: str, kind: ChargeKind) -> Charge | None:
+        """The open attempt of that kind on the contract; there is never more than one (R-189)."""
+        return self._maybe(_OPEN_FOR, {"contract_id": contract_id, "kind": kind.value})
+
+    def update(self, charge: Charge) -> None:
+        """Store the outcome of an attempt. Amount, key, options and whatever else was asked for never change.
+
+        :raises NotFound: there is no such charge.
+        """
+        given = _columns_of(charge)
+        changed = {name: given[name] for name in ("id", *_OUTCOME)}
+        found((charge.id,) if self._runner.change(_UPDATE, changed) else None, "charge", charge.id)
+
+    def draft(self, charge_id: str) -> Draft | None:
+        """What the first payment *charge_id* will create, as long as it has not been settled."""
+        row = self._runner.first(_DRAFT_GET, {"charge_id": charge_id})
+        if row is None:
+            return None
+        name, email, *rest = row
+        contract = contract_of(rest)
+        return Draft(Customer(contract.customer_id, name, email), contract)
+
+    def drop_draft(self, charge_id: str) -> None:
+        """Forget the draft: the contract exists now, or never will."""
+        self._runner.change(_DRAFT_DELETE, {"charge_id": charge_id})
+
+    def unsettled(self, after: str | None, limit: int) -> list[Charge]:
+        """PENDING and UNKNOWN attempts, oldest first, from the first one after the id *after* on."""
+        return [_charge(row) for row in _UNSETTLED.rows(self._runner, {}, after, limit)]
+
+    def page(
+        self,
+        contract_id: str | None = None,
+        account: str | None = None,
+        state: ChargeState | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[Charge]:
+        """Up to *limit* attempts, newest last, from the first one after the id *after* on."""
+        filters = {"contract_id": contract_id, "account": account, "state": state and state.value}
+        return [_charge(row) for row in _PAGES.rows(self._runner, filters, after, limit)]
+
+    def facts(
+        self, contract: Contract, amount: Money, credential_hash: str
+    ) -> tuple[dt.datetime | None, str | None, dt.datetime | None]:
+        """What the decision about an additional charge needs to know, in one statement.
+
+        :returns: the customer's last successful payment through the contract's account, refunded ones included, zero
+            yen excluded (R-197, R-201); the id of the open additional charge on the contract (R-189); when the same
+            amount was last tried on the same stored credential, attempts that were never sent excluded (R-205).
+        """
+        given = {
+            "customer_id": contract.customer_id,
+            "account": contract.account,
+            "contract_id": contract.id,
+            "credential_hash": credential_hash,
+            "currency": amount.currency,
+            "amount": amount.minor,
+        }
+        last_paid_at, open_charge_id, similar_at = self._runner.all(_FACTS, given)[0]
+        return last_paid_at, open_charge_id, similar_at
+
+    def _maybe(self, statement: Statement, given: dict[str, Any]) -> Charge | None:
+        row = self._runner.first(statement, given)
+        return None if row is None else _charge(row)

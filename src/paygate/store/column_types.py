@@ -1,0 +1,50 @@
+"""The column types that SQLite and PostgreSQL store differently and paygate reads and writes alike."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ..clock import UTC, require_aware
+
+__all__ = ["JSON", "Id", "Instant"]
+
+#: Ids and other names that are compared and sorted: by their bytes on both databases, whatever the server's language.
+Id = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+#: Plain JSON values. None is SQL NULL, not JSON's null.
+JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class Instant(sa.types.TypeDecorator[dt.datetime]):
+    """An instant: aware on the way in, UTC on the way out.
+
+    ``timestamptz`` on PostgreSQL. On SQLite text of a fixed width, ``2026-11-22T03:00:00.000000Z``, so that comparing
+    the texts compares the instants.
+
+    :raises NaiveDatetime: when a datetime without a zone is to be stored (R-002).
+    """
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(sa.DateTime(timezone=True))
+        return dialect.type_descriptor(sa.Text())
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | str | None:
+        if value is None:
+            return None
+        instant = require_aware(value)
+        if dialect.name == "postgresql":
+            return instant
+        return instant.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+    def process_result_value(self, value: dt.datetime | str | None, dialect: sa.Dialect) -> dt.datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return dt.datetime.fromisoformat(value) if isinstance(value, str) else value.astimezone(UTC)

@@ -1,0 +1,110 @@
+"""From a URL to an engine: SQLite and PostgreSQL, set up so that the rest of the store sees no difference.
+
+Both drivers are put into autocommit mode, and every transaction is begun and ended in words (:data:`BEGIN`): what holds
+which lock, and from when on, is then the same in the code as in the database.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from ..errors import ConfigurationError
+
+__all__ = ["Begin", "begin_words", "create_engine", "is_memory", "where"]
+
+#: Seconds for which a SQLite writer waits for another process before it gives up.
+BUSY_TIMEOUT = 10
+
+
+@attrs.frozen
+class Begin:
+    """How a transaction is begun. A reading one sees one consistent snapshot."""
+
+    read: str
+    write: str
+
+
+_BEGIN = {
+    # IMMEDIATE takes the write lock at once: nobody can change what was read before the first write
+    "sqlite": Begin("BEGIN", "BEGIN IMMEDIATE"),
+    "postgresql": Begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN"),
+}
+
+
+def begin_words(engine: sa.Engine) -> Begin:
+    return _BEGIN[engine.dialect.name]
+
+
+def is_memory(url: sa.URL) -> bool:
+    """Whether the database lives in this process only."""
+    return url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}
+
+
+def where(url: sa.URL) -> str:
+    """The database's place, for messages: no user, no password, no parameters."""
+    return f"{url.get_backend_name()}://{url.host or ''}/{url.database or ''}"
+
+
+def create_engine(url: str) -> sa.Engine:
+    """An engine for *url*; nothing is connected yet.
+
+    :raises ConfigurationError: the URL cannot be read, names another kind of database, or its driver is missing.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise ConfigurationError(
+            "the database URL cannot be read; write sqlite:///paygate.db or postgresql://user@host/name"
+        ) from None  # the original error may quote the URL, password and all
+    match parsed.get_backend_name():
+        case "sqlite":
+            return _sqlite(parsed.set(drivername="sqlite+pysqlite"))
+        case "postgresql" | "postgres":
+            return _postgresql(parsed.set(drivername="postgresql+psycopg"))
+        case other:
+            raise ConfigurationError(f"paygate keeps its data in SQLite or PostgreSQL, not in {other!r}")
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
+    memory = is_memory(url)
+    # one connection for all threads keeps an in-memory database alive; the store lets only one of them in at a time
+    pool: dict[str, Any] = {"poolclass": sa.StaticPool} if memory else {"pool_size": 10, "max_overflow": 20}
+    engine = sa.create_engine(
+        url,
+        json_serializer=_compact,
+        connect_args={"timeout": BUSY_TIMEOUT, "isolation_level": None, "check_same_thread": False},
+        **pool,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        if not memory:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")  # what was committed survives a power cut: an intent is a promise
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    return engine
+
+
+def _postgresql(url: sa.URL) -> sa.Engine:
+    try:
+        engine = sa.create_engine(url, json_serializer=_compact, pool_size=10, max_overflow=20)
+    except ModuleNotFoundError as exc:
+        raise ConfigurationError("PostgreSQL needs its driver: pip install 'paygate[postgresql]'") from exc
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.autocommit = True
+
+    return engine
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

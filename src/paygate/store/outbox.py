@@ -1,0 +1,149 @@
+"""Notices on their way to observers: written with the outcome, delivered after it (design §5)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+
+from .mapping import found
+from .statements import Row, Runner, Statement, insert_all, value, values
+from .tables import UNDELIVERED, outbox
+
+__all__ = ["Outbox", "OutboxRow"]
+
+#: How long a claimed row stays hidden from other workers: longer than observers may take for one round.
+LEASE = dt.timedelta(minutes=5)
+
+
+@attrs.frozen
+class OutboxRow:
+    """A notice that has not been delivered. Instants are UTC; ``attempts`` counts failed ones."""
+
+    id: str
+    kind: str
+    contract_id: str | None
+    payload: Mapping[str, Any] = attrs.field(repr=False)
+    at: dt.datetime
+    attempts: int
+    next_at: dt.datetime
+    last_error: str | None = None
+
+
+_SELECTED = [column for column in outbox.c if column.key not in {"seq", "delivered_at"}]
+_INSERT = Statement(insert_all(outbox))
+
+_earlier = outbox.alias("earlier")
+_due = (
+    sa.select(*_SELECTED)
+    .where(
+        UNDELIVERED,
+        outbox.c.next_at <= sa.bindparam("now", type_=outbox.c.next_at.type),
+        ~sa.exists().where(
+            _earlier.c.contract_id == outbox.c.contract_id,
+            _earlier.c.delivered_at.is_(None),
+            _earlier.c.seq < outbox.c.seq,
+        ),
+    )
+    .order_by(outbox.c.next_at, outbox.c.seq)
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+)
+_DUE, _CLAIM = Statement(_due), Statement(_due.with_for_update(of=outbox, skip_locked=True))
+_HIDE = Statement(outbox.update().where(outbox.c.id == value(outbox.c.id)).values(values([outbox.c.next_at])))
+_DELIVERED = Statement(outbox.update().where(outbox.c.id == value(outbox.c.id)).values(values([outbox.c.delivered_at])))
+_FAILED = Statement(
+    outbox.update()
+    .where(outbox.c.id == value(outbox.c.id))
+    .values(
+        {
+            **values([outbox.c.last_error, outbox.c.next_at]),
+            outbox.c.attempts: outbox.c.attempts + sa.literal_column("1"),
+        }
+    )
+)
+_STUCK = Statement(
+    sa.select(*_SELECTED)
+    .where(UNDELIVERED, outbox.c.attempts >= sa.bindparam("min_attempts", type_=sa.Integer))
+    .order_by(outbox.c.seq)
+)
+
+
+def _row(row: Row) -> OutboxRow:
+    return OutboxRow(*row)
+
+
+class Outbox:
+    """What observers still have to be told."""
+
+    __slots__ = ("_runner",)
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def put(
+        self,
+        kind: str,
+        contract_id: str | None,
+        payload: Mapping[str, Any],
+        *,
+        id: str,  # noqa: A002 - the field's own name
+        at: dt.datetime,
+    ) -> None:
+        """Queue a notice, due at once.
+
+        :param kind: the hook to call.
+        :param contract_id: notices of one contract are delivered in the order of writing; None: in any order.
+        :param payload: plain JSON values.
+        :param at: the instant of what it tells of.
+        """
+        given = {
+            "id": id,
+            "kind": kind,
+            "contract_id": contract_id,
+            "payload": dict(payload),
+            "at": at,
+            "attempts": 0,
+            "next_at": at,
+            "last_error": None,
+            "delivered_at": None,
+        }
+        self._runner.change(_INSERT, given)
+
+    def due(self, now: dt.datetime, limit: int = 100, *, lease: dt.timedelta = LEASE) -> list[OutboxRow]:
+        """What may be delivered now: of each contract only the oldest undelivered notice, so that their order holds.
+
+        In a write transaction the rows are claimed: until *now* plus *lease* nobody else is given them, nor what
+        follows them on the same contract. Whoever claims them reports each as delivered or failed; if it dies before
+        that, they are due again when the lease is over. A read transaction only looks.
+        """
+        given = {"now": now, "limit": limit}
+        if not self._runner.writes:
+            return [_row(row) for row in self._runner.all(_DUE, given)]
+        claimed = [_row(row) for row in self._runner.all(_CLAIM, given)]
+        self._runner.change_many(_HIDE, ({"id": row.id, "next_at": now + lease} for row in claimed))
+        return claimed
+
+    def delivered(self, id: str, at: dt.datetime) -> None:  # noqa: A002
+        """Every observer has been told.
+
+        :raises NotFound: there is no such notice.
+        """
+        self._change(_DELIVERED, {"id": id, "delivered_at": at})
+
+    def failed(self, id: str, error: str, next_at: dt.datetime) -> None:  # noqa: A002
+        """An observer failed; try again at *next_at*.
+
+        :param error: what went wrong, for people; holds no secret.
+        :raises NotFound: there is no such notice.
+        """
+        self._change(_FAILED, {"id": id, "last_error": error, "next_at": next_at})
+
+    def stuck(self, min_attempts: int = 5) -> list[OutboxRow]:
+        """Undelivered notices that have failed at least that often, oldest first."""
+        return [_row(row) for row in self._runner.all(_STUCK, {"min_attempts": min_attempts})]
+
+    def _change(self, statement: Statement, given: Mapping[str, Any]) -> None:
+        found(("",) if self._runner.change(statement, given) else None, "notice", given["id"])

@@ -1,0 +1,98 @@
+"""The version of the tables in a database, and bringing it up to this release's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from ..errors import SchemaOutdated
+from .database import begin_words, where
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+__all__ = ["HEAD", "VERSION_TABLE", "make_sure", "migrations", "revision", "upgrade"]
+
+VERSION_TABLE = "paygate_schema_version"
+
+#: The newest migration; a test holds it equal to what the migrations say.
+HEAD = "0001"
+
+#: PostgreSQL advisory lock under which migrations run, an arbitrary number of our own.
+_LOCK = 7_094_836_211
+
+
+def migrations() -> Config:
+    """Alembic's configuration for the migrations in this package."""
+    from alembic.config import Config  # noqa: PLC0415 - takes longer to import than an up-to-date store to open
+
+    config = Config()
+    config.set_main_option("script_location", "paygate.store:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def revision(connection: sa.Connection) -> str | None:
+    """The version of the tables, or None where there are none."""
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found: str | None = connection.execute(
+        sa.select(sa.column("version_num")).select_from(sa.table(VERSION_TABLE))
+    ).scalar()
+    return found
+
+
+def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
+    """Run the migrations that are missing, in one transaction that only one process can be in.
+
+    :returns: the versions before and after.
+    :raises SchemaOutdated: the database was made by a newer paygate.
+    """
+    from alembic import command  # noqa: PLC0415 - as above
+
+    config = migrations()
+    with engine.connect() as connection:
+        connection.exec_driver_sql(begin_words(engine).write)
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        before = revision(connection)
+        if before is not None and before not in _known(config):
+            raise _newer(engine, before)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+    return before, HEAD
+
+
+def make_sure(engine: sa.Engine) -> None:
+    """Create the tables in an empty database; refuse one of another version.
+
+    :raises SchemaOutdated: the database was made by an older or newer paygate; the message says what to do.
+    """
+    with engine.connect() as connection:
+        current = revision(connection)
+    if current == HEAD:
+        return
+    if current is None:
+        upgrade(engine)
+    elif current in _known(migrations()):
+        raise SchemaOutdated(
+            f"the database {where(engine.url)} has schema {current}, this paygate needs {HEAD}: "
+            "make a backup, then run `paygate db upgrade`"
+        )
+    else:
+        raise _newer(engine, current)
+
+
+def _known(config: Config) -> set[str]:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - as above
+
+    return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+
+
+def _newer(engine: sa.Engine, current: str) -> SchemaOutdated:
+    return SchemaOutdated(
+        f"the database {where(engine.url)} has schema {current}, which this paygate does not know (it knows up to "
+        f"{HEAD}): it was made by a newer release, upgrade paygate"
+    )

@@ -1,0 +1,160 @@
+"""The store: where transactions begin and end."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+import sqlalchemy as sa
+from sqlalchemy.pool import PoolProxiedConnection
+
+from ..clock import Clock
+from ..errors import ConfigurationError
+from . import schema
+from .database import begin_words, create_engine, is_memory, where
+from .session import Session
+from .statements import Runner
+
+__all__ = ["Store"]
+
+
+class Store:
+    """Everything that paygate remembers, in SQLite or PostgreSQL. Safe to share between threads.
+
+    Work happens in transactions::
+
+        with store.write() as session:
+            contract = session.contracts.lock(contract_id)
+            session.charges.insert(charge)
+
+    A thread has at most one transaction of a store open at a time: a second one inside the first would wait for it for
+    ever on one database and overtake it on the other, so it is refused with RuntimeError.
+    """
+
+    def __init__(self, engine: sa.Engine, clock: Clock) -> None:
+        """Made by :meth:`open`."""
+        self._engine = engine
+        self._clock = clock
+        self._begin = begin_words(engine)
+        self._thread = threading.local()
+        # SQLite has one writer at a time and makes the others poll. Within this process they queue here instead.
+        memory = is_memory(engine.url)
+        lock = threading.Lock() if engine.dialect.name == "sqlite" else None
+        self._write_lock = lock
+        self._read_lock = lock if memory else None
+
+    @classmethod
+    def open(cls, url: str, *, clock: Clock) -> Store:
+        """Open the database at *url*; an empty one is given its tables.
+
+        :param url: ``sqlite:///paygate.db``, ``sqlite://`` (in memory, gone when closed) or
+            ``postgresql://user:password@host/name``.
+        :param clock: stamps the rows that record when they were written.
+        :raises ConfigurationError: the URL is wrong or the database cannot be reached.
+        :raises SchemaOutdated: it was made by another release; the message says what to do.
+        """
+        engine = create_engine(url)
+        try:
+            with _reachable(engine):
+                schema.make_sure(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, clock)
+
+    @classmethod
+    def upgrade(cls, url: str) -> tuple[str | None, str]:
+        """Bring the tables at *url* up to this release, in one transaction.
+
+        :returns: the schema versions before (None: there were no tables) and after.
+        :raises ConfigurationError: the URL is wrong or the database cannot be reached.
+        :raises SchemaOutdated: it was made by a newer release.
+        """
+        engine = create_engine(url)
+        try:
+            with _reachable(engine):
+                return schema.upgrade(engine)
+        finally:
+            engine.dispose()
+
+    def close(self) -> None:
+        """Close the connections; transactions that other threads have open end first."""
+        self._engine.dispose()
+
+    def read(self) -> AbstractContextManager[Session]:
+        """One transaction that only reads and sees one consistent snapshot.
+
+        :raises RuntimeError: this thread has a transaction open already, or tries to change something in this one.
+        """
+        return self._transaction(self._begin.read, self._read_lock, writes=False)
+
+    def write(self) -> AbstractContextManager[Session]:
+        """One transaction that is committed when the block ends, and rolled back if it raises anything.
+
+        On SQLite there is one at a time; on PostgreSQL ``session.contracts.lock`` serialises what touches one contract.
+
+        :raises RuntimeError: this thread has a transaction open already.
+        """
+        return self._transaction(self._begin.write, self._write_lock, writes=True)
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str, lock: threading.Lock | None, *, writes: bool) -> Iterator[Session]:
+        if getattr(self._thread, "busy", False):
+            raise RuntimeError("this thread has a transaction open already; end it before the next one")
+        self._thread.busy = True
+        try:
+            with lock or contextlib.nullcontext():
+                connection = self._begun(begin)
+                try:
+                    cursor = connection.cursor()
+                    yield Session(Runner(cursor, self._engine.dialect, now=self._clock.now, writes=writes))
+                    cursor.execute("COMMIT")
+                    cursor.close()
+                except BaseException:
+                    self._undo(connection)
+                    raise
+                finally:
+                    connection.close()
+        finally:
+            self._thread.busy = False
+
+    def _begun(self, begin: str) -> PoolProxiedConnection:
+        """A connection with a transaction begun on it.
+
+        A kept connection may have been cut while nobody looked. Beginning shows it, and nothing has happened yet: the
+        kept ones are thrown away and a fresh one is asked.
+        """
+        connection = self._engine.raw_connection()
+        try:
+            connection.cursor().execute(begin)
+        except Exception as error:
+            if not self._cut(error, connection):
+                connection.close()
+                raise
+            connection.invalidate(error)
+            self._engine.dispose()
+            connection = self._engine.raw_connection()
+            connection.cursor().execute(begin)
+        return connection
+
+    def _cut(self, error: Exception, connection: PoolProxiedConnection) -> bool:
+        dialect = self._engine.dialect
+        return isinstance(error, dialect.loaded_dbapi.Error) and dialect.is_disconnect(error, connection, None)
+
+    @staticmethod
+    def _undo(connection: PoolProxiedConnection) -> None:
+        """Roll back; a connection that cannot even do that is gone, and its transaction with it."""
+        try:
+            connection.rollback()
+        except Exception as error:  # noqa: BLE001 - the error that led here is the one to raise
+            connection.invalidate(error)
+
+
+@contextlib.contextmanager
+def _reachable(engine: sa.Engine) -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.OperationalError as exc:
+        raise ConfigurationError(f"cannot open the database {where(engine.url)}: {exc.orig}") from exc

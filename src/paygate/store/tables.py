@@ -1,0 +1,374 @@
+"""The tables. What changes here needs a migration; a test compares the two on both databases.
+
+Rows that are only ever appended carry ``seq``, which counts in the order of writing: ids made within one millisecond,
+or under a frozen clock, do not sort by age. Amounts are minor units beside their currency. Instants are UTC, dates
+business dates. All names begin with ``paygate_``, so that the database may be shared with an application. Foreign keys
+are checked at commit, so that one transaction may write its rows in any order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..domain.charge import ChargeKind, ChargeState, RefundState
+from ..domain.ledger import EntryKind, EntryState
+from ..domain.mails import StepMailState
+from .column_types import JSON, Id, Instant
+
+__all__ = [
+    "OPEN_CHARGE",
+    "OPEN_REFUND",
+    "PAID",
+    "REFUND_DUE",
+    "UNDELIVERED",
+    "audit",
+    "charges",
+    "contracts",
+    "customers",
+    "drafts",
+    "events",
+    "ledger",
+    "licences",
+    "metadata",
+    "one_of",
+    "outbox",
+    "refunds",
+    "step_mails",
+]
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    }
+)
+
+
+def one_of(
+    column: sa.ColumnElement[Any],
+    *values: ChargeState | ChargeKind | RefundState | EntryKind | EntryState | StepMailState,
+) -> sa.ColumnElement[bool]:
+    """``column IN (…)`` with the values written out: only then do both databases use the partial index of the same words."""
+    return column.in_([sa.literal_column(f"'{value.value}'") for value in values])
+
+
+def _seq() -> sa.Column[int]:
+    return sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True)
+
+
+def _contract_columns() -> list[sa.Column[Any]]:
+    """What a contract consists of, whether it exists or waits for its first payment."""
+    return [
+        sa.Column("customer_id", Id, nullable=False),
+        sa.Column("plan", JSON, nullable=False),
+        sa.Column("method", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("start_on", sa.Date, nullable=False),
+        sa.Column("applied_at", Instant, nullable=False),
+        sa.Column("created_by", sa.Text, nullable=False),
+        sa.Column("account", Id),
+        sa.Column("credential", sa.Text),
+        sa.Column("expires_on", sa.Date),
+        sa.Column("period_start", sa.Date),
+        sa.Column("ended_on", sa.Date),
+        sa.Column("cancellation_origin", sa.Text),
+        sa.Column("cancellation_requested_at", Instant),
+        sa.Column("cancellation_by", sa.Text),
+        sa.Column("cancellation_effective_on", sa.Date),
+        sa.Column("past_due_since", Instant),
+        sa.Column("past_due_period_start", sa.Date),
+        sa.Column("past_due_failures", sa.Integer),
+        sa.Column("past_due_retry_pending", sa.Boolean),
+        sa.Column("past_due_exhausted", sa.Boolean),
+        sa.Column("version", sa.Integer, nullable=False),
+    ]
+
+
+def _contract_id() -> sa.Column[str]:
+    return sa.Column(
+        "contract_id",
+        Id,
+        sa.ForeignKey("paygate_contracts.id", deferrable=True, initially="DEFERRED"),
+        nullable=False,
+    )
+
+
+customers = sa.Table(
+    "paygate_customers",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("email", sa.Text, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+)
+
+contracts = sa.Table(
+    "paygate_contracts",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    *_contract_columns(),
+    sa.Column("due_on", sa.Date),  # when a billing run next has something to do for it; work is found by this alone
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.ForeignKeyConstraint(["customer_id"], ["paygate_customers.id"], deferrable=True, initially="DEFERRED"),
+    sa.Index("paygate_contracts_by_status", "status", "id"),
+    sa.Index("paygate_contracts_by_customer", "customer_id", "id"),
+    sa.Index("paygate_contracts_by_account", "account", "id"),
+)
+
+_DUE = contracts.c.due_on.is_not(None)
+sa.Index("paygate_contracts_due", contracts.c.due_on, contracts.c.id, sqlite_where=_DUE, postgresql_where=_DUE)
+
+charges = sa.Table(
+    "paygate_charges",
+    metadata,
+    _seq(),
+    sa.Column("id", Id, nullable=False, unique=True),
+    # no foreign keys: the contract and its customer come into being with the first payment (R-013)
+    sa.Column("contract_id", Id, nullable=False),
+    sa.Column("customer_id", Id, nullable=False),
+    sa.Column("account", Id, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("idempotency_key", Id, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("renew_expiry", sa.Boolean, nullable=False),
+    sa.Column("send_step_mail", sa.Boolean, nullable=False),
+    sa.Column("consent_how", sa.Text),
+    sa.Column("consent_obtained_at", Instant),
+    sa.Column("consent_recorded_by", sa.Text),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("period_start", sa.Date),
+    sa.Column("reference", Id),
+    sa.Column("action_url", sa.Text),
+    sa.Column("settled_at", Instant),
+    sa.Column("charged_at", Instant),
+    sa.Column("previous_expires_on", sa.Date),
+    sa.Column("expires_on", sa.Date),
+    sa.Column("failure_code", sa.Text),
+    sa.Column("failure_message", sa.Text),
+    sa.Column("failure_decline", sa.Text),
+    sa.Column("failure_sent", sa.Boolean),
+    sa.Column("credential_hash", Id, nullable=False),
+    sa.Column("operator_told", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("account", "idempotency_key", name="paygate_charges_key"),
+    sa.Index("paygate_charges_by_contract", "contract_id", "seq"),
+    sa.Index("paygate_charges_by_reference", "account", "reference"),
+    sa.Index("paygate_charges_by_credential", "account", "credential_hash", "created_at"),
+)
+
+#: The attempts whose result is still to come.
+OPEN_CHARGE = one_of(charges.c.state, ChargeState.PENDING, ChargeState.UNKNOWN)
+
+# One open attempt per contract and purpose, whoever asks at the same time (R-189, R-193).
+sa.Index(
+    "paygate_charges_open",
+    charges.c.contract_id,
+    charges.c.kind,
+    unique=True,
+    sqlite_where=OPEN_CHARGE,
+    postgresql_where=OPEN_CHARGE,
+)
+sa.Index("paygate_charges_unsettled", charges.c.seq, sqlite_where=OPEN_CHARGE, postgresql_where=OPEN_CHARGE)
+
+#: The contract that a first payment will create, and its customer (R-013).
+drafts = sa.Table(
+    "paygate_drafts",
+    metadata,
+    sa.Column(
+        "charge_id",
+        Id,
+        sa.ForeignKey("paygate_charges.id", deferrable=True, initially="DEFERRED"),
+        primary_key=True,
+    ),
+    sa.Column("customer_name", sa.Text, nullable=False),
+    sa.Column("customer_email", sa.Text, nullable=False),
+    sa.Column("id", Id, nullable=False),
+    *_contract_columns(),
+)
+
+ledger = sa.Table(
+    "paygate_ledger",
+    metadata,
+    _seq(),
+    sa.Column("id", Id, nullable=False, unique=True),
+    _contract_id(),
+    sa.Column("customer_id", Id, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("purchased_on", sa.Date, nullable=False),
+    sa.Column("target_on", sa.Date, nullable=False),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("account", Id),
+    sa.Column("reference", Id),
+    sa.Column("charge_id", Id),
+    sa.Column("refunds", Id, sa.ForeignKey("paygate_ledger.id", deferrable=True, initially="DEFERRED")),
+    sa.Column("consent", sa.Text, nullable=False),
+    sa.Column("remarks", sa.Text, nullable=False),
+    sa.Column("done_on", sa.Date),
+    sa.Index("paygate_ledger_by_contract", "contract_id", "seq"),
+    sa.Index("paygate_ledger_by_customer", "customer_id", "seq"),
+    sa.Index("paygate_ledger_by_payment", "customer_id", "account", "received_at"),
+    sa.Index("paygate_ledger_by_charge", "charge_id"),
+    sa.Index("paygate_ledger_by_refunded", "refunds"),
+)
+
+#: Payments that were really made: a refunded one still counts, zero yen does not (R-201).
+PAID = sa.and_(
+    one_of(ledger.c.kind, EntryKind.INITIAL_FEE, EntryKind.PERIOD, EntryKind.ADDON),
+    one_of(ledger.c.state, EntryState.SUCCEEDED, EntryState.REFUND_PENDING, EntryState.REFUNDED),
+    ledger.c.amount > sa.literal_column("0"),
+)
+
+#: Rows that stand for a period which counts; a void one may be followed by another.
+_PERIOD = sa.and_(one_of(ledger.c.kind, EntryKind.PERIOD), ledger.c.state != sa.literal_column("'VOID'"))
+# A period is charged once, whatever runs the billing.
+sa.Index(
+    "paygate_ledger_period",
+    ledger.c.contract_id,
+    ledger.c.target_on,
+    unique=True,
+    sqlite_where=_PERIOD,
+    postgresql_where=_PERIOD,
+)
+
+#: Money that a person still has to return (R-096, R-250).
+REFUND_DUE = sa.and_(
+    one_of(ledger.c.kind, EntryKind.MANUAL_REFUND_DUE),
+    ledger.c.state != sa.literal_column("'DONE'"),
+)
+sa.Index(
+    "paygate_ledger_refunds_due", ledger.c.target_on, ledger.c.seq, sqlite_where=REFUND_DUE, postgresql_where=REFUND_DUE
+)
+
+refunds = sa.Table(
+    "paygate_refunds",
+    metadata,
+    _seq(),
+    sa.Column("id", Id, nullable=False, unique=True),
+    _contract_id(),
+    sa.Column("account", Id, nullable=False),  # empty for money that is returned without a provider
+    sa.Column(
+        "entry_id", Id, sa.ForeignKey("paygate_ledger.id", deferrable=True, initially="DEFERRED"), nullable=False
+    ),
+    sa.Column(
+        "refund_entry_id", Id, sa.ForeignKey("paygate_ledger.id", deferrable=True, initially="DEFERRED"), nullable=False
+    ),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("idempotency_key", Id, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("by_hand", sa.Boolean, nullable=False),
+    sa.Column("remove_license", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("reference", Id),
+    sa.Column("settled_at", Instant),
+    sa.Column("failure_code", sa.Text),
+    sa.Column("failure_message", sa.Text),
+    sa.Column("failure_decline", sa.Text),
+    sa.Column("failure_sent", sa.Boolean),
+    sa.UniqueConstraint("account", "idempotency_key", name="paygate_refunds_key"),
+    sa.Index("paygate_refunds_by_contract", "contract_id", "seq"),
+    sa.Index("paygate_refunds_by_entry", "entry_id", "seq"),
+    sa.Index("paygate_refunds_by_reference", "account", "reference"),
+)
+
+#: Refunds whose result is still to come from a provider.
+OPEN_REFUND = one_of(refunds.c.state, RefundState.PENDING, RefundState.UNKNOWN)
+sa.Index("paygate_refunds_unsettled", refunds.c.seq, sqlite_where=OPEN_REFUND, postgresql_where=OPEN_REFUND)
+
+step_mails = sa.Table(
+    "paygate_step_mails",
+    metadata,
+    _seq(),
+    sa.Column("id", Id, nullable=False, unique=True),
+    _contract_id(),
+    sa.Column("customer_id", Id, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("mail_set", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("queued_at", Instant, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("charge_id", Id),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("sent_at", Instant),
+    sa.Index("paygate_step_mails_by_contract", "contract_id", "seq"),
+    sa.Index("paygate_step_mails_due", "state", "due_at", "seq"),
+)
+
+licences = sa.Table(
+    "paygate_licences",
+    metadata,
+    _seq(),
+    sa.Column("id", Id, nullable=False, unique=True),
+    _contract_id(),
+    sa.Column("product", sa.Text, nullable=False),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("entry_id", Id, nullable=False),
+    sa.Column("issued_on", sa.Date, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Index("paygate_licences_by_contract", "contract_id", "seq"),
+)
+
+audit = sa.Table(
+    "paygate_audit",
+    metadata,
+    _seq(),
+    sa.Column("id", Id, nullable=False, unique=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("contract_id", Id),  # no foreign key: the records outlive the contract (R-263)
+    sa.Column("before", JSON, nullable=False),
+    sa.Column("after", JSON, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Index("paygate_audit_by_contract", "contract_id", "seq"),
+)
+
+outbox = sa.Table(
+    "paygate_outbox",
+    metadata,
+    _seq(),
+    sa.Column("id", Id, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("contract_id", Id),
+    sa.Column("payload", JSON, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", Instant, nullable=False),
+    sa.Column("last_error", sa.Text),
+    sa.Column("delivered_at", Instant),
+)
+
+#: What is still to be delivered.
+UNDELIVERED = outbox.c.delivered_at.is_(None)
+sa.Index("paygate_outbox_due", outbox.c.next_at, outbox.c.seq, sqlite_where=UNDELIVERED, postgresql_where=UNDELIVERED)
+sa.Index(
+    "paygate_outbox_order", outbox.c.contract_id, outbox.c.seq, sqlite_where=UNDELIVERED, postgresql_where=UNDELIVERED
+)
+
+events = sa.Table(
+    "paygate_events",
+    metadata,
+    _seq(),
+    sa.Column("account", Id, nullable=False),
+    sa.Column("event_id", Id, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("payload", JSON, nullable=False),
+    sa.Column("outcome", sa.Text),
+    sa.UniqueConstraint("account", "event_id", name="paygate_events_once"),
+)

@@ -1,0 +1,139 @@
+"""The queue of step mails through the gateway (§6.21)."""
+
+from __future__ import annotations
+
+import pytest
+
+from paygate import Gateway
+from paygate.domain.contract import Actor
+from paygate.domain.mails import StepMailState
+from paygate.errors import InvalidValue, MailAlreadySent, PermissionDenied
+from paygate.testing import StayPending
+
+
+def queued(world):
+    """A mail that is due five minutes after the receipt."""
+    contract = world.contract("stripe")
+    world.charge(contract, send_step_mail=True)
+    return contract, world.gateway.step_mails.list(contract_id=contract.id, state=StepMailState.QUEUED).all()[0]
+
+
+@pytest.mark.rule("R-226", "R-228", "R-211", "B-120")
+def test_a_mail_deleted_a_second_before_it_is_due_is_never_sent(world):
+    _, mail = queued(world)
+    world.clock.set(mail.due_at.replace(second=mail.due_at.second))
+    world.clock.advance(seconds=-1)
+
+    world.gateway.step_mails.delete(mail.id)
+    world.clock.advance(hours=1)
+
+    assert world.gateway.step_mails.release().released == ()
+    assert world.observer.of("mail") == []
+
+
+@pytest.mark.rule("R-229", "B-121")
+@pytest.mark.parametrize("verb", ["pause", "delete"])
+def test_from_the_due_instant_on_a_mail_counts_as_sent(world, verb):
+    _, mail = queued(world)
+    world.clock.set(mail.due_at)
+
+    with pytest.raises(MailAlreadySent):
+        getattr(world.gateway.step_mails, verb)(mail.id)
+
+
+@pytest.mark.rule("R-227", "R-231", "B-122")
+def test_a_paused_mail_set_running_after_its_time_goes_out_at_the_next_release(world):
+    contract, mail = queued(world)
+    world.gateway.step_mails.pause(mail.id)
+    world.clock.advance(minutes=30)
+    assert world.gateway.step_mails.release().released == ()
+
+    world.gateway.step_mails.resume(mail.id)
+    released = world.gateway.step_mails.release().released
+
+    assert released == (mail.id,)
+    assert [notice.mail.id for notice in world.observer.of("mail")] == [mail.id]
+    assert world.observer.of("mail")[0].customer.email == "cus_1@example.com"
+    actions = [record.action for record in world.gateway.audit.list(contract_id=contract.id)]
+    assert actions[-3:] == ["pause_step_mail", "resume_step_mail", "send_step_mail"]
+
+
+@pytest.mark.rule("R-225", "R-232", "B-125")
+def test_a_mail_is_released_at_its_due_instant_and_not_before_and_only_once(world):
+    _, mail = queued(world)
+    world.clock.set(mail.due_at)
+    world.clock.advance(seconds=-1)
+    assert world.gateway.step_mails.release().released == ()
+    world.clock.advance(seconds=1)
+
+    assert world.gateway.step_mails.release().released == (mail.id,)
+    assert world.gateway.step_mails.release().released == ()
+    assert len(world.observer.of("mail")) == 1
+
+
+@pytest.mark.rule("R-232")
+def test_a_pending_charge_queues_nothing(world):
+    contract = world.contract("univapay")
+    world.univapay.next(StayPending())
+
+    world.charge(contract, send_step_mail=True)
+
+    assert world.gateway.step_mails.list(contract_id=contract.id, state=StepMailState.QUEUED).all() == []
+
+
+@pytest.mark.rule("R-228")
+def test_a_deleted_mail_cannot_be_set_running_again(world):
+    _, mail = queued(world)
+    world.gateway.step_mails.delete(mail.id)
+
+    with pytest.raises(InvalidValue, match="for good"):
+        world.gateway.step_mails.resume(mail.id)
+
+
+@pytest.mark.rule("R-267")
+def test_only_an_administrator_holds_mails_back(world):
+    _, mail = queued(world)
+
+    with pytest.raises(PermissionDenied):
+        world.gateway.step_mails.delete(mail.id, actor=Actor.customer("cus_1"))
+
+
+def test_without_a_plugin_that_delivers_mails_they_stay_queued_and_are_counted(world):
+    contract, mail = queued(world)
+    world.clock.advance(hours=1)
+
+    with Gateway(database=world.url, providers={"stripe": world.stripe}, clock=world.clock) as plain:
+        report = plain.step_mails.release()
+
+        assert (report.released, report.undeliverable) == ((), 1)
+        assert plain.step_mails.list(contract_id=contract.id, state=StepMailState.QUEUED).first().id == mail.id
+
+
+def test_an_observer_that_raises_undoes_nothing_and_hears_of_it_again(world, monkeypatch):
+    contract = world.contract("stripe")
+    real = type(world.observer).on_charge_success
+    broken = {"yes": True}
+
+    def sometimes(self, notice):
+        if broken["yes"]:
+            raise RuntimeError("mail server down")
+        real(self, notice)
+
+    for impl in world.gateway._services.plugins._manager.hook.on_charge_success.get_hookimpls():
+        monkeypatch.setattr(impl, "function", lambda notice: sometimes(world.observer, notice))
+    charge = world.charge(contract)
+    assert charge.state.value == "SUCCEEDED"
+    assert world.observer.of("success") == []
+
+    for _ in range(3):
+        world.clock.advance(hours=1)
+        world.gateway.billing.deliver()
+    stuck = world.gateway.billing.stuck(attempts=3)
+    broken["yes"] = False
+    world.clock.advance(hours=2)
+    delivery = world.gateway.billing.deliver()
+
+    assert "mail server down" in stuck[0].last_error
+    assert delivery.delivered == 1
+    assert [notice.charge.id for notice in world.observer.of("success")] == [charge.id]
+    assert world.gateway.billing.stuck(attempts=1) == ()

@@ -51,6 +51,7 @@ class UnivaPayEmulator(Emulator):
         self._refunds = Refunds(self._state, self._charges)
         self._cancels = Cancels(self._state, self._charges)
         self._hooks = Hooks(self._state, self.outbox)
+        self._refusals: list[ApiError] = []
         self._router = self._routes()
 
     # --- handles for tests -------------------------------------------------------------------------------------------
@@ -92,6 +93,11 @@ class UnivaPayEmulator(Emulator):
         """Let the next charges go as *plans* say, one each, whatever their cards say."""
         with self.changed:
             self._state.plans.extend(plans)
+
+    def refuse_next(self, status: int, code: str, *, times: int = 1) -> None:
+        """Answer the next *times* creations of charges or refunds with this HTTP error; they have no effect."""
+        with self.changed:
+            self._refusals.extend([ApiError(status, code)] * times)
 
     def settle(self, charge_id: str) -> None:
         """Bring an open charge to its end now, whatever time it had left."""
@@ -154,6 +160,8 @@ class UnivaPayEmulator(Emulator):
 
         def action() -> Response:
             try:
+                if self._refusals and request.method == "POST" and target.path.endswith(("/charges", "/refunds")):
+                    raise self._refusals.pop(0)
                 return handler(caller, request, names)
             except ApiError as error:
                 return error.response()

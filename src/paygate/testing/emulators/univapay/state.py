@@ -159,10 +159,12 @@ class State:
     cancels: dict[str, dict[str, Cancel]] = attrs.field(factory=dict)  #: by charge id
     plans: list[ChargePlan] = attrs.field(factory=list)
     _serial: int = 0
+    _moment: dt.datetime | None = None
     _agenda: list[tuple[dt.datetime, int, Callable[[], None]]] = attrs.field(factory=list)
 
     def now(self) -> dt.datetime:
-        return self.clock.now()
+        """The present instant; inside the agenda, the instant an entry was due, however late somebody looks."""
+        return self._moment or self.clock.now()
 
     def new_id(self) -> str:
         """A UUID like UnivaPay's: lower case, ordered by creation. The same in every run."""
@@ -177,12 +179,16 @@ class State:
 
     def due_in(self) -> float | None:
         """Seconds until the next entry of the agenda; None when it is empty."""
-        return (self._agenda[0][0] - self.now()).total_seconds() if self._agenda else None
+        return (self._agenda[0][0] - self.clock.now()).total_seconds() if self._agenda else None
 
     def tick(self) -> None:
         """Do everything due by now, in order."""
-        while self._agenda and self._agenda[0][0] <= self.now():
-            heapq.heappop(self._agenda)[2]()
+        while self._agenda and self._agenda[0][0] <= self.clock.now():
+            self._moment, _, action = heapq.heappop(self._agenda)
+            try:
+                action()
+            finally:
+                self._moment = None
 
     def visible(self, created: dt.datetime) -> bool:
         """Whether the search index behind the lists knows by now of what was made at *created*."""

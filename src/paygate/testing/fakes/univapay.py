@@ -42,7 +42,7 @@ UNIVAPAY_CAPABILITIES = Capabilities(
     lookup=Lookup.EVENTUAL,  # §20.4: the list comes from a search index
     refunds=RefundPolicy.PARTIAL,  # §9
     refunds_asynchronous=True,  # §9
-    refund_lookup=Lookup.AUTHORITATIVE,  # §20.4: short, complete lists under the charge
+    refund_lookup=Lookup.EVENTUAL,  # §4 counts the list of refunds among those behind the search index
     webhooks=True,  # §12
     renewals=Renewals.MERCHANT,  # recurring tokens, charged by paygate
 )

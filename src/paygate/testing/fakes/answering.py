@@ -129,7 +129,8 @@ class AnsweringProvider(Provider):
             return self._refund(memory, now, request)
 
     async def find_charge(self, request: LookupRequest) -> Found:
-        if self._capabilities.lookup is Lookup.NONE:
+        declared = self._capabilities.lookup
+        if declared is Lookup.NONE:
             raise self._not_capable("look a charge up")
         attempt = request.attempt
         if not isinstance(attempt, ChargeRequest):
@@ -138,15 +139,13 @@ class AnsweringProvider(Provider):
         with self._at_work() as (memory, now):
             if request.reference is None and self.looks_up_by_key:
                 return Found(self._charge(memory, now, attempt))
-            made = memory.of_attempt(MovementKind.CAPTURE, attempt.charge_id)
-            if self._capabilities.lookup is Lookup.EVENTUAL:
-                indexed = now - dt.timedelta(seconds=self.index_delay)
-                made = [payment for payment in made if payment.created_at <= indexed]
+            made = self._indexed(memory.of_attempt(MovementKind.CAPTURE, attempt.charge_id), now, declared)
             payment = _pick(memory, MovementKind.CAPTURE, request.reference, made, now)
             return Found(self._charge_result(payment, payment.at(now)) if payment else None)
 
     async def find_refund(self, request: LookupRequest) -> Found:
-        if self._capabilities.refund_lookup is Lookup.NONE:
+        declared = self._capabilities.refund_lookup
+        if declared is Lookup.NONE:
             raise self._not_capable("look a refund up")
         attempt = request.attempt
         if not isinstance(attempt, RefundRequest):
@@ -155,7 +154,7 @@ class AnsweringProvider(Provider):
         with self._at_work() as (memory, now):
             if request.reference is None and self.looks_up_by_key:
                 return Found(self._refund(memory, now, attempt))
-            made = memory.of_attempt(MovementKind.REFUND, attempt.refund_id)
+            made = self._indexed(memory.of_attempt(MovementKind.REFUND, attempt.refund_id), now, declared)
             payment = _pick(memory, MovementKind.REFUND, request.reference, made, now)
             return Found(refund_result(payment, payment.at(now), None) if payment else None)
 
@@ -270,6 +269,12 @@ class AnsweringProvider(Provider):
         self.calls.append(call)
         if self._script.next_lookup():
             raise self._unavailable()
+
+    def _indexed(self, made: list[Payment], now: dt.datetime, declared: Lookup) -> list[Payment]:
+        """Those of the payments *made* that a look-up without the provider's id can see by now."""
+        if declared is not Lookup.EVENTUAL:
+            return made
+        return [payment for payment in made if payment.created_at + dt.timedelta(seconds=self.index_delay) <= now]
 
     # --- keys and references -----------------------------------------------------------------------------------------
 

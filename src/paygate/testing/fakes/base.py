@@ -46,7 +46,7 @@ class FakeProvider(AnsweringProvider):
     ``latency``, ``refund_latency``
         until a charge or refund ends, where the provider does not answer at once (R-175, R-247).
     ``index_delay``
-        until a new charge is found by its attempt, where the look-up is EVENTUAL.
+        until a new charge or refund is found by its attempt, where the look-up is EVENTUAL.
     ``keys_down``
         the provider's store of keys is broken: a repeat is processed again, and says so in the tell-tale header,
         where the idempotency is BEST_EFFORT.

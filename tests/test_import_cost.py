@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+import paygate.drivers
+
 HEAVY = ("aiohttp", "alembic", "anyio", "asyncio", "click", "httpx", "rich", "sqlalchemy", "stripe", "trio")
 
 
@@ -46,3 +48,8 @@ assert SyncDriver(SystemClock(), mounts={"https://api.acme.test": lambda _: Resp
 
 def test_the_async_driver_comes_without_an_http_client() -> None:
     assert not loaded("from paygate.drivers import AsyncDriver") & {"httpx", "aiohttp", "sqlalchemy", "trio"}
+
+
+def test_a_name_that_the_drivers_do_not_have_is_refused() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Driver'"):
+        _ = paygate.drivers.Driver

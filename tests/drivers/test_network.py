@@ -240,6 +240,24 @@ def test_a_mounted_handler_can_play_a_broken_line(run, fault, replay, error) -> 
     assert caught.value.__cause__ is fault
 
 
+@pytest.mark.rule("R-193")
+def test_a_429_after_a_lost_answer_leaves_the_outcome_unknown(run, quick) -> None:
+    outcomes = [Lost("vanished"), Response(429)]
+
+    def acme(_: Request) -> Response:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Lost):
+            raise outcome
+        return outcome
+
+    with pytest.raises(OutcomeUnknown, match="an earlier answer was lost, now HTTP 429"):
+        run(
+            charge("https://api.acme.test/", Replay.SAME_KEY),
+            mounts={"https://api.acme.test": acme},
+            settings=attrs.evolve(quick, retries=1),
+        )
+
+
 def test_requests_to_one_origin_are_paced_and_others_are_not_held_up(run, quick) -> None:
     clock = ManualClock.jst(2024, 11, 8)
     mounts = {"https://": lambda request: Response(200, body=request.url.encode())}

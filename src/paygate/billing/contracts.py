@@ -186,6 +186,8 @@ async def _charge_first(
 
 
 async def get(services: Services, contract_id: str) -> Contract:
+    """One contract; raises NotFound."""
+
     def look() -> Contract:
         with services.store.read() as session:
             return session.contracts.get(contract_id)

@@ -49,14 +49,17 @@ async def _page(services: Services, size: int, look: Callable[[Session], list[R]
 
 
 async def charge(services: Services, charge_id: str) -> Charge:
+    """One attempt; raises NotFound."""
     return await _read(services, lambda session: session.charges.get(charge_id))
 
 
 async def refund(services: Services, refund_id: str) -> Refund:
+    """One refund; raises NotFound."""
     return await _read(services, lambda session: session.refunds.get(refund_id))
 
 
 async def entry(services: Services, entry_id: str) -> LedgerEntry:
+    """One ledger row; raises NotFound."""
     return await _read(services, lambda session: session.ledger.get(entry_id))
 
 
@@ -80,6 +83,7 @@ async def contracts(
     customer_id: str | None,
     method: PaymentMethod | None,
 ) -> tuple[list[Contract], str | None]:
+    """A page of contracts that fit, and the id after which the next one begins, or None."""
     return await _page(
         services,
         size,
@@ -98,6 +102,7 @@ async def charges(
     account: str | None,
     state: ChargeState | None,
 ) -> tuple[list[Charge], str | None]:
+    """A page of attempts, as for :func:`contracts`."""
     return await _page(
         services,
         size,
@@ -110,6 +115,7 @@ async def charges(
 async def refunds(
     services: Services, after: str | None, size: int, *, contract_id: str | None
 ) -> tuple[list[Refund], str | None]:
+    """A page of refunds, as for :func:`contracts`."""
     return await _page(
         services, size, lambda session: session.refunds.page(contract_id=contract_id, after=after, limit=size)
     )
@@ -118,6 +124,7 @@ async def refunds(
 async def entries(
     services: Services, after: str | None, size: int, *, contract_id: str | None, customer_id: str | None
 ) -> tuple[list[LedgerEntry], str | None]:
+    """A page of ledger rows, as for :func:`contracts`."""
     return await _page(
         services,
         size,
@@ -128,6 +135,7 @@ async def entries(
 async def mails(
     services: Services, after: str | None, size: int, *, contract_id: str | None, state: StepMailState | None
 ) -> tuple[list[StepMail], str | None]:
+    """A page of step mails, as for :func:`contracts`."""
     return await _page(
         services,
         size,
@@ -138,6 +146,7 @@ async def mails(
 async def audit(
     services: Services, after: str | None, size: int, *, contract_id: str | None
 ) -> tuple[list[AuditRecord], str | None]:
+    """A page of audit records, as for :func:`contracts`."""
     return await _page(
         services, size, lambda session: session.audit.page(contract_id=contract_id, after=after, limit=size)
     )

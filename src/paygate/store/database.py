@@ -37,6 +37,7 @@ _BEGIN = {
 
 
 def begin_words(engine: sa.Engine) -> Begin:
+    """How transactions begin on the database of *engine*, to read and to write."""
     return _BEGIN[engine.dialect.name]
 
 

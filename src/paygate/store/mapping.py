@@ -21,6 +21,7 @@ def actor(text: str) -> Actor:
 
 
 def failure_columns(failed: Failure | None) -> Mapping[str, Any]:
+    """The columns that hold a failure; all empty where there is none."""
     if failed is None:
         return {"failure_code": None, "failure_message": None, "failure_decline": None, "failure_sent": None}
     return {

@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from itertools import zip_longest
 from pathlib import Path
 
 import attrs
@@ -49,7 +50,7 @@ def blocks(page: Path) -> list[Block]:
     text = page.read_text(encoding="utf-8")
     matches = list(FENCE.finditer(text))
     found = []
-    for match, following in zip(matches, [*matches[1:], None], strict=True):
+    for match, following in zip_longest(matches, matches[1:]):
         output = following is not None and following["language"] == "text" and following.start() == match.end()
         found.append(
             Block(

@@ -4,8 +4,6 @@ Imports inside functions and under ``TYPE_CHECKING`` count as well: knowing a ty
 """
 
 import ast
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -172,12 +170,3 @@ def test_a_plugin_imports_only_public_names(module: Module) -> None:
 @pytest.mark.parametrize("module", PLUGIN_MODULES, ids=str)
 def test_a_plugin_does_not_need_the_test_kit(module: Module) -> None:
     assert [name for name, _ in module.imports() if name.startswith("paygate.testing")] == []
-
-
-def test_importing_the_front_door_loads_no_client_no_database_and_no_event_loop() -> None:
-    heavy = ["httpx", "sqlalchemy", "alembic", "asyncio", "trio", "rich"]
-    program = f"import sys, paygate; print([name for name in {heavy!r} if name in sys.modules])"
-
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-
-    assert answer.stdout.strip() == "[]"

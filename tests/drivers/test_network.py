@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import time
 
+import anyio
 import attrs
 import pytest
 
-from paygate.drivers import Lost, NotSent
+from paygate.clock import SystemClock
+from paygate.drivers import AsyncDriver, Lost, NotSent
 from paygate.errors import InvalidValue, OutcomeUnknown, ProviderUnavailable
 from paygate.flow import Replay, Request, Response, send
 from paygate.testing.clock import ManualClock
@@ -299,3 +302,23 @@ def test_the_flow_sees_the_same_answer_from_a_handler_and_from_the_wire(run, ser
     local = run(charge("https://api.acme.test/ok"), mounts={"https://api.acme.test": handler})
 
     assert (wire.status, dict(wire.headers), wire.body) == (local.status, dict(local.headers), local.body)
+
+
+@pytest.mark.parametrize(
+    ("backend", "installed", "transport"),
+    [
+        ("asyncio", True, "AiohttpTransport"),
+        ("asyncio", False, "AsyncHTTPTransport"),
+        ("trio", True, "AsyncHTTPTransport"),
+    ],
+)
+def test_asyncio_uses_aiohttp_where_it_is_installed(server, monkeypatch, backend, installed, transport) -> None:
+    if not installed:
+        monkeypatch.setitem(sys.modules, "httpx_aiohttp", None)
+
+    async def main() -> str:
+        async with AsyncDriver(SystemClock()) as driver:
+            await driver.run(read(f"{server.url}/ok"))
+            return type(driver._sender._transport).__name__
+
+    assert anyio.run(main, backend=backend) == transport

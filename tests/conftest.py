@@ -1,0 +1,97 @@
+"""Databases for all tests: SQLite and a PostgreSQL server of our own.
+
+``database_url``
+    a fresh database with its tables; the test runs once on each of the two
+``empty_database_url``
+    the same without tables
+``pg_url``
+    a fresh PostgreSQL database with its tables, for what only PostgreSQL does
+
+Where PostgreSQL cannot be started its tests are skipped, and the summary says so; with PAYGATE_REQUIRE_POSTGRESQL=1 they
+fail instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from paygate.store import Store
+
+from .postgres import CannotStart, Server
+
+_REASON = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="session")
+def postgresql(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """The server of this run."""
+    required = os.environ.get("PAYGATE_REQUIRE_POSTGRESQL") == "1"
+    try:
+        server = Server.start()
+    except CannotStart as error:
+        reason = f"PostgreSQL was left out: {error}"
+        if required:
+            pytest.fail(reason, pytrace=False)
+        request.config.stash[_REASON] = reason
+        pytest.skip(reason)
+    yield server
+    server.stop()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if reason := config.stash.get(_REASON, ""):
+        terminalreporter.section("half of the database tests did not run", red=True, bold=True)
+        terminalreporter.write_line(reason, red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("database") / "template.db"
+    Store.upgrade(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def _pg_template(postgresql: Server) -> str:
+    name = postgresql.create()
+    Store.upgrade(postgresql.url(name))
+    return name
+
+
+def _fresh(server: Server, template: str) -> Iterator[str]:
+    name = server.create(template)
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def pg_url(postgresql: Server, _pg_template: str) -> Iterator[str]:
+    """A PostgreSQL database with its tables."""
+    yield from _fresh(postgresql, _pg_template)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with its tables, on SQLite and on PostgreSQL."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("pg_url"))
+    shutil.copy(request.getfixturevalue("_sqlite_template"), tmp_path / "paygate.db")
+    return f"sqlite:///{tmp_path / 'paygate.db'}"
+
+
+@pytest.fixture
+def _empty_pg_url(postgresql: Server) -> Iterator[str]:
+    yield from _fresh(postgresql, "template1")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without tables, on SQLite and on PostgreSQL."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("_empty_pg_url"))
+    return f"sqlite:///{tmp_path / 'empty.db'}"

@@ -96,7 +96,8 @@ def frozen_time(request: pytest.FixtureRequest) -> Iterator[FrozenDateTimeFactor
     The event loop's own clock keeps running: with it frozen, every sleep and time-out of a loop would wait for ever.
     """
     freezegun = pytest.importorskip("freezegun", reason="frozen_time needs paygate[testing]")
-    with freezegun.freeze_time(_instant(request), real_asyncio=True, ignore=["trio", "anyio"]) as frozen:
+    unfrozen = ["trio", "anyio", "_pytest.timing"]  # the last for pytest's own durations
+    with freezegun.freeze_time(_instant(request), real_asyncio=True, ignore=unfrozen) as frozen:
         yield frozen
 
 

@@ -1,0 +1,241 @@
+"""The fixtures that a user's tests get from the plugin."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import socket
+import subprocess
+import sys
+import time
+from datetime import date
+
+import anyio
+import pytest
+
+from paygate import JST, UTC, AsyncGateway, Card, Customer, Cycle, Gateway, Money, Plan
+from paygate.clock import SystemClock
+from paygate.testing import FakeAmazonPay, FakeStripe, FakeTelecom, FakeUnivaPay, ManualClock
+
+pytest_plugins = ["pytester"]
+
+NOON = dt.datetime(2026, 1, 15, 12, tzinfo=JST)
+
+
+def test_loading_the_plugin_loads_neither_the_kit_nor_anything_heavy() -> None:
+    program = (
+        "import sys, pytest; before = set(sys.modules); import paygate.testing.pytest_plugin;"
+        "print(sorted(name for name in set(sys.modules) - before if name.startswith('paygate.testing.') or "
+        "name.partition('.')[0] in {'freezegun', 'sqlalchemy', 'httpx', 'asyncio', 'trio', 'anyio', 'alembic'}))"
+    )
+
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert answer.stdout.strip() == "['paygate.testing.pytest_plugin']"
+
+
+def test_the_kits_front_door_knows_all_its_names_and_no_others() -> None:
+    import paygate.testing
+
+    assert all(getattr(paygate.testing, name) is not None for name in paygate.testing.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'FakeAcme'"):
+        _ = paygate.testing.FakeAcme
+
+
+# --- time ---
+
+
+def test_the_manual_clock_starts_at_noon_in_tokyo_and_stands_still(manual_clock: ManualClock) -> None:
+    assert manual_clock.now() == manual_clock.now() == NOON
+
+
+@pytest.mark.paygate_instant("2027-02-28T23:59:59+09:00")
+def test_a_mark_chooses_the_instant(manual_clock: ManualClock, frozen_time: object) -> None:
+    instant = dt.datetime(2027, 2, 28, 14, 59, 59, tzinfo=UTC)
+
+    assert (manual_clock.now(), SystemClock().now()) == (instant, instant)
+
+
+@pytest.mark.parametrize("manual_clock", [NOON.replace(year=2030), "2030-01-15T12:00+09:00"], indirect=True)
+def test_a_parameter_chooses_the_instant(manual_clock: ManualClock) -> None:
+    assert manual_clock.now() == NOON.replace(year=2030)
+
+
+@pytest.mark.rule("R-002")
+def test_an_instant_without_a_zone_is_an_error(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.paygate_instant("2026-01-15T12:00")
+        def test_it(manual_clock):
+            pass
+        """
+    )
+
+    result = pytester.runpytest_subprocess()
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*NaiveDatetime*"])
+
+
+def test_frozen_time_holds_the_system_clock_and_is_moved_by_the_test(frozen_time) -> None:
+    assert SystemClock().now() == NOON
+    frozen_time.tick(90)
+    assert SystemClock().now() == NOON + dt.timedelta(seconds=90)
+
+
+async def _waits() -> tuple[dt.datetime, dt.datetime]:
+    before = SystemClock().now()
+    with anyio.fail_after(5):
+        await anyio.sleep(0.01)
+        await anyio.to_thread.run_sync(time.sleep, 0)
+    return before, SystemClock().now()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_event_loop_runs_while_time_is_frozen(frozen_time, backend: str) -> None:
+    assert anyio.run(_waits, backend=backend) == (NOON, NOON)
+
+
+def test_plain_asyncio_times_out_while_time_is_frozen(frozen_time) -> None:
+    async def waits() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), 0.01)
+
+    asyncio.run(waits())
+
+
+def test_a_fake_without_a_clock_lives_in_frozen_time(frozen_time) -> None:
+    fake = FakeStripe()
+    fake.charge_unasked("tok_1", Money(1000, "JPY"))
+
+    assert [row.at for row in fake.book.captures] == [NOON]
+
+
+# --- fakes and gateways ---
+
+
+def test_the_fakes_share_the_clock(
+    manual_clock: ManualClock,
+    fake_univapay: FakeUnivaPay,
+    fake_telecom: FakeTelecom,
+    fake_stripe: FakeStripe,
+    fake_amazonpay: FakeAmazonPay,
+) -> None:
+    assert {fake.clock for fake in (fake_univapay, fake_telecom, fake_stripe, fake_amazonpay)} == {manual_clock}
+
+
+def test_the_gateway_charges_through_the_fakes(gateway: Gateway, fake_stripe: FakeStripe) -> None:
+    contract = gateway.contracts.create(
+        customer=Customer("cus_1", email="hanako@example.com"),
+        plan=Plan.recurring("Gold", price=Money(3000, "JPY"), cycle=Cycle.MONTHLY),
+        payment=Card("stripe", token="tok_1"),
+        start_on=date(2026, 1, 15),
+    )
+    charge = gateway.charges.create(
+        contract.id, Money(5000, "JPY"), consent="phone, 2026-01-14", idempotency_key="order-1"
+    )
+
+    assert charge.state.value == "SUCCEEDED"
+    assert [row.amount.minor for row in fake_stripe.book.captures] == [3000, 5000]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_async_gateway_charges_through_the_fakes(
+    async_gateway: AsyncGateway, fake_amazonpay: FakeAmazonPay, backend: str
+) -> None:
+    async def buy() -> None:
+        await async_gateway.contracts.create(
+            customer=Customer("cus_1", email="hanako@example.com"),
+            plan=Plan.one_off("Course", price=Money(9800, "JPY")),
+            payment=Card("amazonpay", token="C03-1"),
+            start_on=date(2026, 1, 15),
+        )
+
+    anyio.run(buy, backend=backend)
+
+    assert fake_amazonpay.book.captured() == 9800
+
+
+# --- the network ---
+
+
+def test_without_a_network_this_machine_can_still_be_reached(no_network: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with socket.create_connection(server.getsockname(), timeout=5) as client:
+            assert client.getpeername() == server.getsockname()
+        with socket.create_connection(("localhost", server.getsockname()[1]), timeout=5):
+            pass
+
+
+@pytest.mark.parametrize(
+    "reach",
+    [
+        pytest.param(lambda sock: sock.connect(("192.0.2.1", 443)), id="connect"),
+        pytest.param(lambda sock: sock.connect_ex(("192.0.2.1", 443)), id="connect_ex"),
+        pytest.param(lambda sock: sock.sendto(b"x", ("192.0.2.1", 53)), id="sendto"),
+        pytest.param(lambda _sock: socket.getaddrinfo("api.acme.example", 443), id="name"),
+        pytest.param(lambda _sock: socket.getaddrinfo(b"api.acme.example", 443), id="name as bytes"),
+    ],
+)
+def test_without_a_network_nothing_else_can(no_network: None, reach) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        with pytest.raises(pytest.fail.Exception, match="reached for"):
+            reach(sock)
+
+
+def test_the_failure_cannot_be_taken_for_a_network_that_is_down(no_network: None) -> None:
+    assert not issubclass(pytest.fail.Exception, Exception)
+
+
+def test_sockets_of_this_machine_have_no_host(no_network: None, tmp_path) -> None:
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock,
+        pytest.raises(FileNotFoundError),
+    ):
+        sock.connect(str(tmp_path / "nobody.sock"))
+
+
+def test_the_network_can_be_blocked_for_all_tests_but_marked_ones(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\npaygate_block_network = true\naddopts = --strict-markers\n")
+    pytester.makepyfile(
+        """
+        import socket
+        import pytest
+
+        def reach():
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.connect(("127.0.0.2", 9))
+                sock.connect(("192.0.2.1", 9))  # UDP: nothing is sent
+
+        def test_blocked():
+            reach()
+
+        @pytest.mark.paygate_network
+        def test_allowed():
+            try:
+                reach()
+            except OSError:
+                pass  # a machine without any route
+        """
+    )
+
+    result = pytester.runpytest_subprocess()
+
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*the test reached for '192.0.2.1'*paygate_network*"])
+
+
+def test_the_network_is_open_unless_somebody_asks(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_it():
+            sys.audit("socket.connect", None, ("192.0.2.1", 9))
+        """
+    )
+
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)

@@ -11,7 +11,8 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import rules_without_tests as rules  # noqa: E402 - found through the path above
+import cli_reference  # noqa: E402 - found through the path above
+import rules_without_tests as rules  # noqa: E402
 
 project = "paygate"
 author = "the paygate authors"
@@ -50,12 +51,13 @@ def _rules_page() -> str:
     return "\n".join(lines)
 
 
-def _write_rules_page(_app: object, _config: object) -> None:
+def _write_generated_pages(_app: object, _config: object) -> None:
     generated = DOCS / "_build" / "generated"
     generated.mkdir(parents=True, exist_ok=True)
     (generated / "rules.md").write_text(_rules_page(), encoding="utf-8")
+    (generated / "cli.md").write_text(cli_reference.page(), encoding="utf-8")
 
 
 def setup(app: Any) -> None:
-    """Make the generated page before Sphinx reads the written ones."""
-    app.connect("config-inited", _write_rules_page)
+    """Make the generated pages before Sphinx reads the written ones."""
+    app.connect("config-inited", _write_generated_pages)

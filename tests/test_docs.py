@@ -21,6 +21,7 @@ import pytest
 
 import paygate
 from paygate import hookspecs
+from paygate.cli.failures import Exit
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -139,6 +140,12 @@ def test_the_tree_of_errors_draws_every_error() -> None:
     assert set(errors.__all__) - {"Retry"} <= drawn
 
 
+def test_the_exit_codes_of_the_command_line_are_all_explained() -> None:
+    table = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
+
+    assert [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)] == list(Exit)
+
+
 def test_the_provider_matrix_is_what_the_providers_declare() -> None:
     command = [sys.executable, str(ROOT / "scripts" / "provider_matrix.py"), "--check"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -147,7 +154,7 @@ def test_the_provider_matrix_is_what_the_providers_declare() -> None:
 
 
 def test_the_provider_matrix_shows_every_capability() -> None:
-    tree = ast.parse((ROOT / "scripts" / "provider_matrix.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "src" / "paygate" / "cli" / "matrix.py").read_text(encoding="utf-8"))
     read = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
     assert {field.name for field in attrs.fields(paygate.Capabilities)} <= read

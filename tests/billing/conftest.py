@@ -12,7 +12,20 @@ import attrs
 import pytest
 import trio
 
-from paygate import JST, AsyncGateway, Card, Contract, Customer, Cycle, Gateway, MailSet, Money, Plan, StepMailPlan, hookimpl
+from paygate import (
+    JST,
+    AsyncGateway,
+    Card,
+    Contract,
+    Customer,
+    Cycle,
+    Gateway,
+    MailSet,
+    Money,
+    Plan,
+    StepMailPlan,
+    hookimpl,
+)
 from paygate.domain.charge import Charge
 from paygate.errors import OutcomeUnknown
 from paygate.testing import FakeAmazonPay, FakeStripe, FakeTelecom, FakeUnivaPay, ManualClock
@@ -89,14 +102,18 @@ class World:
     def fake(self, account: str) -> Any:
         return getattr(self, account)
 
-    def contract(self, account: str = "stripe", plan: Plan | None = None, customer: str = "cus_1", token: str = "") -> Contract:
+    def contract(
+        self, account: str = "stripe", plan: Plan | None = None, customer: str = "cus_1", token: str = ""
+    ) -> Contract:
         """A paid contract; afterwards its first payment's result has come and the fakes' calls start from nothing."""
         plan = plan or (ONE_OFF if account == "amazonpay" else PLAN)
         card = Card(account, token or f"tok_{account}_{customer}")
         number = sum(1 for _ in self.gateway.contracts.list())
         contract_id = f"con_{number}"
         try:
-            self.gateway.contracts.create(Customer(customer, "山田花子", f"{customer}@example.com"), plan, card, contract_id=contract_id)
+            self.gateway.contracts.create(
+                Customer(customer, "山田花子", f"{customer}@example.com"), plan, card, contract_id=contract_id
+            )
         except OutcomeUnknown:  # a provider whose results come by notice alone
             self.clock.advance(minutes=1)
             self.deliver(account)

@@ -72,11 +72,17 @@ def test_a_forced_extension_is_undone_by_setting_the_old_date_by_hand(world):
         world.gateway.webhooks.receive("telecom", notice.headers, notice.body)
     charge = world.gateway.charges.get(charge.id)
 
-    restored = world.gateway.contracts.set_expiry(contract.id, charge.previous_expires_on, reason="forced extension undone")
+    restored = world.gateway.contracts.set_expiry(
+        contract.id, charge.previous_expires_on, reason="forced extension undone"
+    )
 
     assert restored.expires_on == FEB
     last = world.gateway.audit.list(contract_id=contract.id).all()[-1]
-    assert (last.action, last.before["expires_on"], last.after["expires_on"]) == ("set_expiry", "2026-03-15", "2026-02-15")
+    assert (last.action, last.before["expires_on"], last.after["expires_on"]) == (
+        "set_expiry",
+        "2026-03-15",
+        "2026-02-15",
+    )
 
 
 @pytest.mark.rule("R-217", "R-218", "R-219", "B-108")
@@ -108,7 +114,10 @@ def test_asking_for_the_opposite_of_what_is_forced_is_refused_before_sending(wor
         world.charge(contract, **options)
 
     assert world.fake(account).calls == []
-    assert world.gateway.charges.list(contract_id=contract.id).all() == world.gateway.charges.list(contract_id=contract.id).all()[:1]
+    assert (
+        world.gateway.charges.list(contract_id=contract.id).all()
+        == world.gateway.charges.list(contract_id=contract.id).all()[:1]
+    )
 
 
 @pytest.mark.rule("R-177", "R-236", "R-180", "R-188")
@@ -121,7 +130,12 @@ def test_a_success_adds_exactly_one_row_with_all_that_belongs_to_it(world):
     rows = world.gateway.ledger.list(contract_id=contract.id).all()
     assert len(rows) == before + 1
     row = rows[-1]
-    assert (row.kind, row.state, row.amount, row.account) == (EntryKind.ADDON, EntryState.SUCCEEDED, Money(5000, "JPY"), "stripe")
+    assert (row.kind, row.state, row.amount, row.account) == (
+        EntryKind.ADDON,
+        EntryState.SUCCEEDED,
+        Money(5000, "JPY"),
+        "stripe",
+    )
     assert (row.customer_id, row.charge_id, row.reference) == (contract.customer_id, charge.id, charge.reference)
     assert row.consent == "signed form 12, 2026-01-10"
     assert (row.purchased_on, row.target_on) == (dt.date(2026, 1, 15), dt.date(2026, 1, 15))
@@ -383,7 +397,11 @@ def test_a_preview_names_everything_and_leaves_no_trace(world):
 
     preview = world.gateway.charges.preview(contract.id, Money(5000, "JPY"), consent="phone")
 
-    assert (preview.customer.name, preview.provider, preview.amount) == ("山田花子", "Telecom Credit", Money(5000, "JPY"))
+    assert (preview.customer.name, preview.provider, preview.amount) == (
+        "山田花子",
+        "Telecom Credit",
+        Money(5000, "JPY"),
+    )
     assert (preview.renew_expiry, preview.send_step_mail) == (True, True)
     assert (preview.expires_on, preview.expires_on_after) == (FEB, MAR)
     assert [name for name, _ in preview.mails] == ["thanks"]
@@ -436,7 +454,3 @@ def test_the_main_job_works_behind_every_face(faces):
     assert refund.state.value == "DONE"
     assert faces.gateway.ledger.net(contract.id) == Money(3000 + 5000 - 2000, "JPY")
     assert (faces.univapay.book.captured(), faces.univapay.book.refunded()) == (8000, 2000)
-
-
-
-

@@ -9,7 +9,15 @@ import pytest
 
 from paygate import Money, NewContract, Status
 from paygate.domain.contract import Actor, Card, Customer
-from paygate.errors import InvalidAmount, InvalidValue, NaiveDatetime, NotFound, OperationNotAllowed, PaygateError, PermissionDenied
+from paygate.errors import (
+    InvalidAmount,
+    InvalidValue,
+    NaiveDatetime,
+    NotFound,
+    OperationNotAllowed,
+    PaygateError,
+    PermissionDenied,
+)
 
 
 @pytest.mark.rule("R-004", "R-171", "B-105")
@@ -52,13 +60,15 @@ def test_a_contract_of_an_account_that_is_not_configured_is_refused(world):
     del world.options["providers"]["stripe"]
     world.reopen()
 
-    with pytest.raises(NotFound, match="'stripe'.*amazonpay, telecom, univapay"):
+    with pytest.raises(NotFound, match=r"'stripe'.*amazonpay, telecom, univapay"):
         world.charge(contract)
 
 
 @pytest.mark.rule("R-187")
 def test_a_cancelled_contract_cannot_be_charged(world):
-    row = NewContract("C-1", Customer("c"), world.plan, Card("stripe", "pm_1"), dt.date(2025, 1, 1), status=Status.CANCELED)
+    row = NewContract(
+        "C-1", Customer("c"), world.plan, Card("stripe", "pm_1"), dt.date(2025, 1, 1), status=Status.CANCELED
+    )
     world.gateway.contracts.import_many([row])
 
     with pytest.raises(OperationNotAllowed, match="CANCELED"):

@@ -71,7 +71,9 @@ def test_a_price_of_nothing_is_recorded_without_asking_the_provider(world):
 
     assert contract.status is Status.ACTIVE
     assert world.stripe.calls == []
-    assert [(row.kind, row.amount) for row in world.gateway.ledger.list(contract_id=contract.id)] == [(EntryKind.PERIOD, yen(0))]
+    assert [(row.kind, row.amount) for row in world.gateway.ledger.list(contract_id=contract.id)] == [
+        (EntryKind.PERIOD, yen(0))
+    ]
 
 
 @pytest.mark.rule("R-013")
@@ -79,7 +81,9 @@ def test_a_first_payment_that_stays_pending_makes_the_contract_when_it_succeeds(
     world.univapay.next(StayPending())
 
     with pytest.raises(OutcomeUnknown, match="not made yet") as caught:
-        world.gateway.contracts.create(HANAKO, world.plan, Card("univapay", "tok"), contract_id="con_7", idempotency_key="apply-7")
+        world.gateway.contracts.create(
+            HANAKO, world.plan, Card("univapay", "tok"), contract_id="con_7", idempotency_key="apply-7"
+        )
     assert world.gateway.contracts.list().all() == []
     charge = world.gateway.charges.get(caught.value.charge_id)
     world.univapay.finish(charge.reference)
@@ -164,8 +168,8 @@ def test_bad_contracts_are_refused_with_nothing_sent(world):
         create(HANAKO, Plan.recurring("Gold", Money(3000, "USD")), Card("stripe", "pm_1"))
     with pytest.raises(InvalidAmount):
         create(HANAKO, Plan.recurring("Cheap", yen(49)), Card("stripe", "pm_1"))
-    with pytest.raises(InvalidValue, match="exists already"):
-        create(HANAKO, world.plan, BankTransfer(), contract_id="con_1")
+    create(HANAKO, world.plan, BankTransfer(), contract_id="con_1")
+    with pytest.raises(InvalidValue, match="con_1"):
         create(HANAKO, world.plan, BankTransfer(), contract_id="con_1")
 
     assert world.stripe.calls == []
@@ -227,9 +231,7 @@ def test_one_wrong_row_imports_nothing_unless_told_to_skip_it(world):
 
 
 @pytest.mark.rule("R-021")
-@pytest.mark.parametrize(
-    "status", [Status.PAST_DUE, Status.CANCEL_SCHEDULED, Status.TERMINATED, Status.CANCELED]
-)
+@pytest.mark.parametrize("status", [Status.PAST_DUE, Status.CANCEL_SCHEDULED, Status.TERMINATED, Status.CANCELED])
 def test_contracts_are_imported_in_the_status_they_have(world, status):
     world.gateway.contracts.import_many([imported(status=status)])
 
@@ -247,7 +249,11 @@ def test_setting_the_expiry_by_hand_moves_nothing_else(world):
     changed = world.gateway.contracts.set_expiry(contract.id, dt.date(2027, 5, 5), reason="goodwill")
 
     assert changed.expires_on == dt.date(2027, 5, 5)
-    assert (changed.status, changed.start_on, changed.period_start) == (contract.status, contract.start_on, contract.period_start)
+    assert (changed.status, changed.start_on, changed.period_start) == (
+        contract.status,
+        contract.start_on,
+        contract.period_start,
+    )
     record = world.gateway.audit.list(contract_id=contract.id).all()[-1]
     assert (record.action, record.reason, str(record.actor)) == ("set_expiry", "goodwill", "admin:admin")
     assert len(world.gateway.ledger.list(contract_id=contract.id).all()) == 1

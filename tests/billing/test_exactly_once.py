@@ -147,7 +147,9 @@ def test_many_threads_on_one_contract_are_serialised_and_books_and_ledger_agree(
 
     def buy(number):
         try:
-            outcomes.append(world.charge(contract, 1000 + number, renew_expiry=True, idempotency_key=f"o-{number}").state)
+            outcomes.append(
+                world.charge(contract, 1000 + number, renew_expiry=True, idempotency_key=f"o-{number}").state
+            )
         except ChargeInProgress:
             outcomes.append("in progress")
 

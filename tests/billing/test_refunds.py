@@ -14,8 +14,9 @@ from paygate.errors import (
     InvalidAmount,
     InvalidValue,
     LicenseRemovalTooLate,
-    NothingToRefund,
     NotFound,
+    NothingToRefund,
+    OperationNotAllowed,
     RefundExceedsSale,
 )
 from paygate.testing import FailLate, RefuseRefund, StayPending, Vanish
@@ -121,21 +122,48 @@ def test_an_asynchronous_refund_is_pending_until_its_result_and_a_late_failure_r
 
 
 @pytest.mark.parametrize("after", [True, False])
-def test_a_refund_whose_answer_was_lost_is_looked_up_and_made_at_most_once(world, after):
+def test_a_refund_whose_answer_was_lost_is_looked_up_and_never_sent_again(world, after):
     contract = world.contract("univapay")
     charge = world.settled(contract)
     world.univapay.next_refund(Vanish(after=after))
 
     refund = world.gateway.refunds.create(charge.id, yen(2000))
     assert refund.state is RefundState.UNKNOWN
+    assert "unknown_refund" in [notice.code for notice in world.observer.of("operator")]
     with pytest.raises(RefundExceedsSale):
         world.gateway.refunds.create(charge.id, yen(3001))
     world.clock.advance(minutes=3)
     world.gateway.billing.reconcile()
 
     refund = world.gateway.refunds.get(refund.id)
-    assert refund.state is (RefundState.DONE if after else RefundState.FAILED)
+    assert refund.state is (RefundState.DONE if after else RefundState.UNKNOWN)  # absence proves nothing at UnivaPay
+    if not after:
+        with pytest.raises(InvalidValue, match="note"):
+            world.gateway.refunds.resolve(refund.id, succeeded=False, note="")
+        refund = world.gateway.refunds.resolve(refund.id, succeeded=False, note="not in the console, 2026-01-15")
+        assert refund.state is RefundState.FAILED
+        assert world.gateway.refunds.preview(charge.id).amount == yen(5000)
+    with pytest.raises(OperationNotAllowed):
+        world.gateway.refunds.resolve(refund.id, succeeded=True, note="again")
     assert world.univapay.book.refunded() == (2000 if after else 0)
+
+
+def test_a_refund_whose_sender_died_becomes_unknown_and_not_failed(world, monkeypatch):
+    charge = world.settled(world.contract("univapay"))
+
+    def die(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("paygate.billing.refunds.refund_request", die)
+    with pytest.raises(KeyboardInterrupt):
+        world.gateway.refunds.create(charge.id, yen(2000), idempotency_key="rma-1")
+    monkeypatch.undo()
+    world.clock.advance(minutes=16)
+    world.gateway.billing.reconcile()
+
+    refund = world.gateway.refunds.create(charge.id, yen(2000), idempotency_key="rma-1")
+    assert refund.state is RefundState.UNKNOWN
+    assert world.univapay.book.refunded() == 0
 
 
 @pytest.mark.rule("R-249", "R-250")
@@ -204,7 +232,10 @@ def test_one_charge_that_paid_two_rows_is_refunded_row_by_row(world):
     plan = Plan.recurring("Gold", yen(3000), initial_fee=yen(10_000))
     contract = world.gateway.contracts.create(Customer("cus_1"), plan, Card("stripe", "pm_1"))
     rows = world.gateway.ledger.list(contract_id=contract.id).all()
-    assert [(row.kind, row.amount) for row in rows] == [(EntryKind.INITIAL_FEE, yen(10_000)), (EntryKind.PERIOD, yen(3000))]
+    assert [(row.kind, row.amount) for row in rows] == [
+        (EntryKind.INITIAL_FEE, yen(10_000)),
+        (EntryKind.PERIOD, yen(3000)),
+    ]
 
     with pytest.raises(InvalidValue, match="several rows"):
         world.gateway.refunds.create(rows[0].charge_id, yen(100))

@@ -36,7 +36,7 @@ def test_a_delivery_settles_the_charge_and_its_repeats_change_nothing(world):
 def test_a_forged_delivery_is_refused_and_changes_nothing(world):
     _, charge = pending(world)
     [notice] = world.univapay.notifications()
-    forged = {name: "forged" for name in notice.headers}
+    forged = dict.fromkeys(notice.headers, "forged")
 
     with pytest.raises(WebhookRejected) as caught:
         world.gateway.webhooks.receive("univapay", forged, notice.body)
@@ -70,7 +70,7 @@ def test_a_body_of_ten_megabytes_is_refused_unread(world):
 def test_a_body_that_is_no_bytes_and_an_unknown_account_are_named(world):
     with pytest.raises(InvalidValue, match="raw bytes"):
         world.gateway.webhooks.receive("univapay", {}, "text")
-    with pytest.raises(NotFound, match="'paypal'.*configured: amazonpay, stripe, telecom, univapay"):
+    with pytest.raises(NotFound, match=r"'paypal'.*configured: amazonpay, stripe, telecom, univapay"):
         world.gateway.webhooks.receive("paypal", {}, b"{}")
 
 

@@ -10,8 +10,8 @@ import attrs
 from ..clock import require_aware
 from ..domain.charge import Charge, ChargeKind, ChargeState, Consent, Purpose
 from ..domain.charging import AddonCommand, AddonDecision, ChargeFacts, decide_addon
-from ..domain.contract import Actor, ActorKind, Contract, Customer
-from ..errors import IdempotencyConflict, InvalidValue, OperationNotAllowed, PermissionDenied
+from ..domain.contract import Actor, Contract, Customer
+from ..errors import IdempotencyConflict, InvalidValue, OperationNotAllowed
 from ..flow import call, sleep
 from ..money import Money
 from ..notices import ChargeProposal
@@ -21,7 +21,7 @@ from ..store import Session
 from . import reconcile
 from .outbox import deliver
 from .services import Services, checked_key, fingerprint, secret_hash
-from .settling import apply_charge, charge_request
+from .settling import apply_charge, charge_request, check_resolution
 
 __all__ = ["ChargePreview", "create", "preview", "resolve", "wait"]
 
@@ -287,10 +287,7 @@ async def resolve(
     actor: Actor,
 ) -> Charge:
     """An operator says what became of an attempt that cannot be looked up (design §6.5)."""
-    if actor.kind is not ActorKind.ADMIN:
-        raise PermissionDenied("only an administrator may resolve a charge", rule="R-267")
-    if not note.strip():
-        raise InvalidValue("say in the note where the outcome was seen, for example 'provider console, 2026-11-20'")
+    check_resolution(note, actor)
 
     def write() -> Charge:
         with services.store.write() as session:

@@ -46,10 +46,9 @@ async def look(services: Services, charge_id: str) -> Charge:
     if not isinstance(result, ChargeResult) or result.outcome is Outcome.UNKNOWN:
         return await call(partial(_overdue, services, charge))
     settled = await call(partial(_apply, services, charge, result))
-    if settled.state is ChargeState.PENDING:
+    if settled.open:
         return await call(partial(_overdue, services, settled))
-    if not settled.open:
-        await deliver(services)
+    await deliver(services)
     return settled
 
 

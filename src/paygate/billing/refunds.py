@@ -11,16 +11,23 @@ from ..domain.charge import Refund, RefundState
 from ..domain.contract import Actor
 from ..domain.ledger import LedgerEntry, refundable
 from ..domain.refunding import RefundDecision, decide_refund, mark_manual_refund_done, settle_refund, state_after
-from ..errors import IdempotencyConflict, InvalidValue, NotFound, OutcomeUnknown, ProviderUnavailable
+from ..errors import (
+    IdempotencyConflict,
+    InvalidValue,
+    NotFound,
+    OperationNotAllowed,
+    OutcomeUnknown,
+    ProviderUnavailable,
+)
 from ..flow import call, sleep
 from ..money import Money
 from ..provider import Capabilities, Lookup, LookupRequest, Outcome, RefundRequest, RefundResult
 from ..store import Session
 from .outbox import deliver, operator, put
 from .services import Services, checked_key, fingerprint
-from .settling import failure
+from .settling import check_resolution, failure
 
-__all__ = ["RefundPreview", "apply_refund", "create", "dues", "look", "mark_done", "preview", "wait"]
+__all__ = ["RefundPreview", "apply_refund", "create", "dues", "look", "mark_done", "preview", "resolve", "wait"]
 
 _STATES = {
     Outcome.SUCCEEDED: RefundState.DONE,
@@ -273,6 +280,13 @@ def apply_refund(
     session.audit.insert_many([settlement.audit])
     if not settlement.refund.state.open:
         put(services, session, "on_refund", {"refund_id": refund.id}, contract_id=refund.contract_id, now=now)
+    if settlement.refund.state is RefundState.UNKNOWN:
+        message = (
+            f"refund {refund.id} of {refund.amount}: no answer, the money may have gone back; reconciliation looks for it, "
+            "and where it finds nothing, find it in the provider's console and use refunds.resolve"
+        )
+        ids = {"contract_id": refund.contract_id, "refund_id": refund.id}
+        operator(services, session, "unknown_refund", message, now=now, **ids)
     if settlement.alert:
         message = f"refund {refund.id} of {refund.amount} failed: {result.code or result.message or 'no reason given'}"
         ids = {"contract_id": refund.contract_id, "refund_id": refund.id}
@@ -299,8 +313,42 @@ async def look(services: Services, refund: Refund) -> Refund:
     if result is None and lookup is Lookup.AUTHORITATIVE:
         result = RefundResult.not_sent("the provider knows nothing of it")
     if not isinstance(result, RefundResult) or result.outcome is Outcome.UNKNOWN:
-        return refund
+        return await _overdue(services, refund)
     return await settle(services, refund, result, Actor.provider(account.name))
+
+
+async def _overdue(services: Services, refund: Refund) -> Refund:
+    """A refund of which the provider has told nothing is unknown after the waiting time: its request may be lost."""
+    age = services.now() - refund.created_at
+    waited = dt.timedelta(seconds=services.waiting.unknown_after)
+    if refund.state is not RefundState.PENDING or refund.reference is not None or age < waited:
+        return refund
+    return await settle(services, refund, RefundResult.unknown("the provider does not know it"), Actor.scheduler())
+
+
+async def resolve(
+    services: Services, refund_id: str, *, succeeded: bool, reference: str | None, note: str, actor: Actor
+) -> Refund:
+    """An operator says what became of a refund that look-ups did not settle."""
+    check_resolution(note, actor)
+
+    def write() -> Refund:
+        with services.store.write() as session:
+            refund = session.refunds.get(refund_id)
+            if refund.by_hand or not refund.state.open:
+                raise OperationNotAllowed(
+                    f"refund {refund_id} ({refund.state.value}) is not open at a provider; "
+                    "one made by hand is ended with refunds.mark_done"
+                )
+            if succeeded:
+                result = RefundResult.succeeded(reference or refund.reference or f"by-hand-{refund_id}")
+            else:
+                result = RefundResult.declined("resolved_by_operator", note)
+            return apply_refund(services, session, refund_id, result, actor=actor, now=services.now())
+
+    resolved = await call(write)
+    await deliver(services)
+    return resolved
 
 
 async def wait(services: Services, refund_id: str, timeout: float) -> Refund:  # noqa: ASYNC109 - seconds of patience, not a cancellation

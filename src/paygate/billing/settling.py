@@ -13,17 +13,18 @@ import attrs
 from ..domain.audit import AuditRecord
 from ..domain.charge import Charge, ChargeKind, ChargeState, Failure, Purpose
 from ..domain.charging import settle_addon
-from ..domain.contract import Actor
+from ..domain.contract import Actor, ActorKind
 from ..domain.creation import activate
 from ..domain.mails import StepMail, StepMailState
 from ..domain.settlement import Settlement
 from ..drivers.redact import mask_text
+from ..errors import InvalidValue, PermissionDenied
 from ..provider import ChargeRequest, ChargeResult, Lookup, Outcome, RefundResult
 from ..store import Session
 from .outbox import operator, put
 from .services import Services
 
-__all__ = ["announce", "apply_charge", "charge_request", "credential_of", "failure", "record"]
+__all__ = ["announce", "apply_charge", "charge_request", "check_resolution", "credential_of", "failure", "record"]
 
 
 def charge_request(charge: Charge, credential: str, key: str) -> ChargeRequest:
@@ -80,6 +81,18 @@ def apply_charge(
             return _fail(services, session, charge, result, actor=actor, now=now)
         case _:
             return _unknown(services, session, charge, result, now)
+
+
+def check_resolution(note: str, actor: Actor) -> None:
+    """Hold an operator's word about an outcome to what makes it provable later.
+
+    :raises PermissionDenied: the actor is not an administrator (R-267).
+    :raises InvalidValue: the note does not say where the outcome was seen.
+    """
+    if actor.kind is not ActorKind.ADMIN:
+        raise PermissionDenied(f"only an administrator resolves an unknown outcome, not {actor}", rule="R-267")
+    if not isinstance(note, str) or not note.strip():
+        raise InvalidValue("say in the note where the outcome was seen, for example 'provider console, 2026-11-20'")
 
 
 def failure(result: ChargeResult | RefundResult) -> Failure:

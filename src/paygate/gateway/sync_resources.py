@@ -333,6 +333,18 @@ class Refunds(_Namespace):
         """Look the result up until it is there or *timeout* seconds have passed; then the refund as it is (R-247)."""
         return self._run(refunds.wait(self._services, refund_id, timeout))
 
+    def resolve(
+        self, refund_id: str, *, succeeded: bool, note: str, reference: str | None = None, actor: Actor = ADMIN
+    ) -> Refund:
+        """Say what became of a refund that look-ups did not settle.
+
+        :param note: where the outcome was seen.
+        :raises OperationNotAllowed: the refund has ended, or is made by hand.
+        """
+        return self._run(
+            refunds.resolve(self._services, refund_id, succeeded=succeeded, reference=reference, note=note, actor=actor)
+        )
+
     def dues(self) -> tuple[LedgerEntry, ...]:
         """Refunds that a person has yet to make by hand (X-14)."""
         return tuple(self._run(refunds.dues(self._services)))

@@ -77,15 +77,19 @@ def renewal_days(start_on: dt.date, cycle: Cycle) -> Iterator[dt.date]:
         k += 1
 
 
-def _last_index(start_on: dt.date, cycle: Cycle, day: dt.date) -> int:
-    """The largest k whose renewal day is not after *day*; 0 for the start and for any day before it."""
+def _last_renewal(start_on: dt.date, cycle: Cycle, day: dt.date) -> tuple[int, dt.date]:
+    """The latest renewal day that is not after *day*, with its number; the start itself up to the first one."""
     if day <= start_on:
-        return 0
+        return 0, start_on
     months = _MONTHS.get(cycle)
     if months is None:
-        return (day - start_on).days // _DAYS[cycle]
+        k = (day - start_on).days // _DAYS[cycle]
+        return k, advance(start_on, cycle, k)
     k = ((day.year - start_on.year) * 12 + day.month - start_on.month) // months
-    return k if advance(start_on, cycle, k) <= day else k - 1
+    found = _plus_months(start_on, k * months, start_on.day)
+    if found <= day:
+        return k, found
+    return k - 1, _plus_months(start_on, (k - 1) * months, start_on.day)
 
 
 def next_renewal(start_on: dt.date, cycle: Cycle, after: dt.date) -> dt.date:
@@ -94,12 +98,12 @@ def next_renewal(start_on: dt.date, cycle: Cycle, after: dt.date) -> dt.date:
     >>> next_renewal(dt.date(2024, 10, 8), Cycle.MONTHLY, dt.date(2024, 11, 8))
     datetime.date(2024, 12, 8)
     """
-    return advance(start_on, cycle, _last_index(start_on, cycle, after) + 1)
+    return advance(start_on, cycle, _last_renewal(start_on, cycle, after)[0] + 1)
 
 
 def is_renewal_day(start_on: dt.date, cycle: Cycle, day: dt.date) -> bool:
     """Whether *day* is a renewal day; the start date is none (R-035)."""
-    return day > start_on and advance(start_on, cycle, _last_index(start_on, cycle, day)) == day
+    return day > start_on and _last_renewal(start_on, cycle, day)[1] == day
 
 
 def period_containing(start_on: dt.date, cycle: Cycle, day: dt.date) -> tuple[dt.date, dt.date]:
@@ -110,8 +114,8 @@ def period_containing(start_on: dt.date, cycle: Cycle, day: dt.date) -> tuple[dt
     if day < start_on:
         msg = f"{day} is before the contract starts on {start_on}"
         raise InvalidValue(msg)
-    k = _last_index(start_on, cycle, day)
-    return advance(start_on, cycle, k), advance(start_on, cycle, k + 1)
+    k, first = _last_renewal(start_on, cycle, day)
+    return first, advance(start_on, cycle, k + 1)
 
 
 def years_later(instant: dt.datetime, years: int, zone: dt.tzinfo = JST) -> dt.datetime:

@@ -61,8 +61,18 @@ class UnivaPayEmulator(Emulator):
         with self.changed:
             self._stores.append(credentials)
 
-    def add_card(self, number: str = GOOD_CARD, *, email: str = "hanako@example.com", kind: str = "recurring") -> str:
-        """Store a card as the browser widget would; returns the transaction token's id."""
+    def add_card(
+        self,
+        number: str = GOOD_CARD,
+        *,
+        email: str = "hanako@example.com",
+        kind: str = "recurring",
+        token_id: str | None = None,
+    ) -> str:
+        """Store a card as the browser widget would; returns the transaction token's id.
+
+        :param token_id: the id that it shall have, for tokens that somebody already holds; made up if left out.
+        """
         body = {
             "payment_type": "card",
             "type": kind,
@@ -77,7 +87,7 @@ class UnivaPayEmulator(Emulator):
         }
         with self.changed:
             caller = Caller(self.credentials.store_id, "", self.credentials.mode, "", with_secret=False)
-            created: str = _json(self._tokens.create(caller, body))["id"]
+            created: str = _json(self._tokens.create(caller, body, token_id))["id"]
             return created
 
     def add_webhook(self, url: str, auth_token: str, *, triggers: tuple[str, ...] | None = None) -> str:

@@ -26,8 +26,8 @@ class Tokens:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def create(self, caller: Caller, body: Mapping[str, Any]) -> Response:
-        token = self._token(caller, body)
+    def create(self, caller: Caller, body: Mapping[str, Any], token_id: str | None = None) -> Response:
+        token = self._token(caller, body, token_id)
         self._state.tokens[token.id] = token
         if body["data"].get("cvv_authorize", {}).get("enabled"):
             self._check_cvv(token)
@@ -76,7 +76,7 @@ class Tokens:
             raise ApiError.missing()
         return token
 
-    def _token(self, caller: Caller, body: Mapping[str, Any]) -> Token:
+    def _token(self, caller: Caller, body: Mapping[str, Any], token_id: str | None) -> Token:
         behaviour, now = self._state.behaviour, self._state.now()
         if body.get("payment_type") != "card":
             raise ApiError.invalid("payment_type", "INVALID_FORMAT")
@@ -98,7 +98,7 @@ class Tokens:
         if phone and str(phone.get("country_code", "")).isdigit():
             phone["country_code"] = int(phone["country_code"])  # a string on the way in, a number on the way out
         return Token(
-            id=self._state.new_id(),
+            id=token_id or self._state.new_id(),
             store_id=caller.store_id,
             mode=caller.mode,
             type=kind,

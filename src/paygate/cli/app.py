@@ -1,0 +1,76 @@
+"""The command ``paygate``: its options, its commands, and how it ends when something goes wrong."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .failures import EPILOGUE
+from .lazy import Lazy, LazyGroup
+from .session import Session
+
+__all__ = ["COMMANDS", "paygate"]
+
+_HERE = __package__
+
+COMMANDS = {
+    "contracts": Lazy(f"{_HERE}.contracts:contracts", "List, show and change contracts."),
+    "import": Lazy(f"{_HERE}.importing:import_contracts", "Take over contracts from a CSV file."),
+    "charge": Lazy(f"{_HERE}.charge:charge", "Charge an additional amount to a contract."),
+    "charges": Lazy(f"{_HERE}.charges:charges", "List, show, wait for and resolve charges."),
+    "refund": Lazy(f"{_HERE}.refund:refund", "Refund a charge or a ledger row, whole or in part."),
+    "refunds": Lazy(f"{_HERE}.refund:refunds", "Refunds that a person has to make by hand."),
+    "ledger": Lazy(f"{_HERE}.records:ledger", "Show the sales ledger of a contract."),
+    "audit": Lazy(f"{_HERE}.records:audit", "Show who changed a contract, when and why."),
+    "step-mails": Lazy(f"{_HERE}.step_mails:step_mails", "List, hold back and release step mails."),
+    "reconcile": Lazy(f"{_HERE}.reconcile:reconcile", "Settle charges and refunds that are still open."),
+    "providers": Lazy(f"{_HERE}.providers:providers", "Show what each account can do, and ping one."),
+    "plugins": Lazy(f"{_HERE}.providers:plugins", "Show the installed plugins."),
+    "db": Lazy(f"{_HERE}.db:db", "Look after the database."),
+    "emulate": Lazy(f"{_HERE}.emulate:emulate", "Serve a provider's emulator on this machine."),
+    "demo": Lazy(f"{_HERE}.demo:demo", "Watch a year of contracts pass, against fakes and emulators."),
+}
+
+
+class _Root(LazyGroup):
+    """Turns whatever a command raises into a text and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        session: Session = ctx.ensure_object(Session)
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, BrokenPipeError):
+            raise
+        except Exception as exc:  # noqa: BLE001 - the last stop; --debug raises it again
+            return ctx.exit(session.fail(exc))
+        except KeyboardInterrupt as exc:
+            return ctx.exit(session.fail(exc))
+
+
+@click.group(
+    cls=_Root,
+    lazy=COMMANDS,
+    epilog=EPILOGUE,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(version("paygate"), prog_name="paygate", message="%(prog)s %(version)s")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("paygate.toml"),
+    envvar="PAYGATE_CONFIG",
+    show_default=True,
+    show_envvar=True,
+    help="The configuration file.",
+)
+@click.option("--actor", default="admin", envvar="PAYGATE_ACTOR", show_envvar=True, help="Who acts, for the audit.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def paygate(ctx: click.Context, config: Path, actor: str, *, as_json: bool, debug: bool) -> None:
+    """Contracts and billing over many payment providers."""
+    session: Session = ctx.ensure_object(Session)
+    session.config, session.actor_id, session.json, session.debug = config, actor, as_json, debug

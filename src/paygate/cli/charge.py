@@ -1,0 +1,162 @@
+"""``paygate charge``: preview, question, charge, wait, result (§6.16)."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ..domain.charge import Charge, ChargeState, Purpose
+from ..money import Money
+from ..provider import Capabilities, ExpiryPolicy, OptionPolicy
+from .charges import print_charge
+from .failures import exit_for
+from .output import facts, note
+from .params import YEN, AmountCommand
+from .session import Session, json_option, yes_option
+
+if TYPE_CHECKING:
+    from ..billing.charges import ChargePreview
+    from ..gateway import Gateway
+
+__all__ = ["charge"]
+
+
+@click.command(cls=AmountCommand)
+@click.argument("contract")
+@click.argument("amount", type=YEN)
+@click.option("--renew-expiry/--no-renew-expiry", default=None, help="Extend the expiry by one cycle on success.")
+@click.option("--step-mail/--no-step-mail", default=None, help="Send the mails prepared for renewal on success.")
+@click.option("--consent", help="How and when the customer agreed to this charge; required.")
+@click.option("--arrears", is_flag=True, help="The charge pays the unpaid period.")
+@click.option("--idempotency-key", help="Your own key, for example an order's: it is charged at most once.")
+@click.option("--wait/--no-wait", "wait", default=True, help="Wait for the result; by default yes.")
+@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
+@yes_option
+@json_option
+@click.pass_context
+def charge(
+    ctx: click.Context,
+    contract: str,
+    amount: Money,
+    consent: str | None,
+    idempotency_key: str | None,
+    timeout: float,
+    *,
+    renew_expiry: bool | None,
+    step_mail: bool | None,
+    arrears: bool,
+    wait: bool,
+    yes: bool,
+) -> None:
+    """Charge AMOUNT yen additionally to the stored card of CONTRACT.
+
+    What the charge will do is shown first, and nothing is sent before you agree. Options that are left out follow what
+    the provider always does, or are off.
+    """
+    session = ctx.ensure_object(Session)
+    session.require_yes(yes=yes)
+    purpose = Purpose.ARREARS if arrears else Purpose.ONE_OFF
+    with session.gateway() as gateway:
+        preview = None
+        if _made_before(gateway, contract, idempotency_key):
+            note(f"the key {idempotency_key!r} has been used before: nothing more is charged")
+        else:
+            preview = gateway.charges.preview(
+                contract,
+                amount,
+                renew_expiry=renew_expiry,
+                send_step_mail=step_mail,
+                consent=consent,
+                purpose=purpose,
+                actor=session.actor,
+            )
+            if not session.json:
+                _print_preview(preview, gateway.providers.get(preview.account).capabilities)
+            session.confirm(f"Charge {amount} to {_person(preview)} through {preview.provider}?", yes=yes)
+        made = gateway.charges.create(
+            contract,
+            amount,
+            idempotency_key=idempotency_key,
+            renew_expiry=renew_expiry,
+            send_step_mail=step_mail,
+            consent=consent,
+            purpose=purpose,
+            actor=session.actor,
+        )
+        if wait and made.open:
+            with session.waiting(f"waiting for the result of charge {made.id}"):
+                made = gateway.charges.wait(made.id, timeout=timeout)
+    session.show({"charge": made, "preview": preview}, lambda: print_charge(made))
+    _explain(made)
+    ctx.exit(exit_for(made))
+
+
+def _made_before(gateway: Gateway, contract: str, key: str | None) -> bool:
+    """Whether *key* already made a charge on the contract: a repeat must not be refused for what the first one did.
+
+    ``create`` then charges nothing: it answers the first attempt, or refuses other contents (R-190).
+    """
+    return key is not None and any(
+        earlier.idempotency_key == key for earlier in gateway.charges.list(contract_id=contract)
+    )
+
+
+def _person(preview: ChargePreview) -> str:
+    customer = preview.customer
+    return f"{customer.name} ({customer.id})" if customer.name else customer.id
+
+
+def _print_preview(preview: ChargePreview, capabilities: Capabilities) -> None:
+    """The confirmation says what is about to happen (R-173), on standard error because it is not the result."""
+    pairs: list[tuple[str, object]] = [
+        ("Customer", _person(preview)),
+        ("Contract", f"{preview.contract.id}, {preview.contract.plan.name}, {preview.contract.status.value}"),
+        ("Provider", f"{preview.provider} (account {preview.account})"),
+        ("Amount", preview.amount),
+        ("Expiry", _expiry(preview)),
+        ("Mails", _mails(preview)),
+        *(("Forced", text) for text in forced(capabilities)),
+        *(("Warning", text) for text in preview.warnings),
+    ]
+    facts("About to charge", pairs, stream=sys.stderr)
+
+
+def _expiry(preview: ChargePreview) -> str:
+    before, after = preview.expires_on, preview.expires_on_after
+    return f"{before} → {after}" if before != after else f"{before}, not changed"
+
+
+def _mails(preview: ChargePreview) -> str:
+    from .output import cell
+
+    if not preview.send_step_mail:
+        return "none"
+    return "; ".join(f"{name} at {cell(due)}" for name, due in preview.mails) or "none is prepared"
+
+
+def forced(capabilities: Capabilities) -> list[str]:
+    """What an additional charge does through this provider whatever is asked for, in words."""
+    name = capabilities.name
+    said = []
+    if capabilities.expiry is ExpiryPolicy.SYSTEM_MAX:
+        said.append(f"{name} always sets the expiry to the system's largest date")
+    elif capabilities.renew_expiry is OptionPolicy.FORCED_ON:
+        said.append(f"{name} always renews the expiry")
+    elif capabilities.renew_expiry is OptionPolicy.UNAVAILABLE:
+        said.append(f"{name} never renews the expiry")
+    if capabilities.send_step_mail is OptionPolicy.FORCED_ON:
+        said.append(f"{name} always sends the step mails prepared for renewal")
+    elif capabilities.send_step_mail is OptionPolicy.UNAVAILABLE:
+        said.append(f"{name} never sends step mails")
+    return said
+
+
+def _explain(made: Charge) -> None:
+    if made.action_url:
+        note(f"the customer has to act first, at {made.action_url}")
+    if made.state is ChargeState.PENDING:
+        note(f"the result is still to come: paygate charges wait {made.id}")
+    if made.state is ChargeState.UNKNOWN:
+        note("money may have moved: run paygate reconcile, and do not charge again")

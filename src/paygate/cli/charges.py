@@ -1,0 +1,140 @@
+"""``paygate charges``: the attempts to charge, and settling those that are open."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import click
+
+from ..domain.charge import Charge, ChargeState
+from .failures import exit_for
+from .output import facts
+from .params import INSTANT
+from .session import Session, json_option, limit_option, pass_session
+
+__all__ = ["charges", "print_charge"]
+
+
+@click.group()
+def charges() -> None:
+    """List, show, wait for and resolve charges."""
+
+
+def print_charge(charge: Charge) -> None:
+    """Print an attempt with what its success did to the expiry (R-210)."""
+    failure = charge.failure
+    facts(
+        f"Charge {charge.id}",
+        [
+            ("State", charge.state),
+            ("Contract", charge.contract_id),
+            ("Customer", charge.customer_id),
+            ("Account", charge.account),
+            ("Amount", charge.amount),
+            ("Kind", charge.kind),
+            ("Expiry before", charge.previous_expires_on),
+            ("Expiry after", charge.expires_on),
+            ("Renew expiry", charge.renew_expiry),
+            ("Step mail", charge.send_step_mail),
+            ("Consent", charge.consent and charge.consent.how),
+            ("Made by", charge.actor),
+            ("Made at", charge.created_at),
+            ("Charged at", charge.charged_at),
+            ("Provider's id", charge.reference),
+            ("Key", charge.idempotency_key),
+            ("Why", failure and f"{failure.code or 'no code'} {failure.message}".rstrip()),
+        ],
+    )
+
+
+@charges.command("list")
+@click.option("--contract", "contract_id", help="Only of this contract.")
+@click.option("--account", help="Only through this account.")
+@click.option("--state", type=click.Choice(ChargeState, case_sensitive=False), help="Only in this state.")
+@limit_option
+@json_option
+@pass_session
+def list_charges(
+    session: Session, contract_id: str | None, account: str | None, state: ChargeState | None, limit: int | None
+) -> None:
+    """List attempts, oldest first."""
+    with session.gateway() as gateway:
+        found = gateway.charges.list(contract_id=contract_id, account=account, state=state)
+        session.show_rows(
+            session.page(found, limit),
+            "Charges",
+            (
+                "Charge",
+                "Made",
+                "Contract",
+                "Account",
+                "Kind",
+                ">Amount",
+                "State",
+                "Expiry before",
+                "Expiry after",
+                "Why",
+            ),
+            lambda it: (
+                it.id,
+                it.created_at,
+                it.contract_id,
+                it.account,
+                it.kind,
+                it.amount,
+                it.state,
+                it.previous_expires_on,
+                it.expires_on,
+                it.failure and it.failure.code,
+            ),
+        )
+
+
+@charges.command()
+@click.argument("charge")
+@json_option
+@pass_session
+def show(session: Session, charge: str) -> None:
+    """Show CHARGE."""
+    with session.gateway() as gateway:
+        found = gateway.charges.get(charge)
+    session.show(found, lambda: print_charge(found))
+
+
+@charges.command()
+@click.argument("charge")
+@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
+@json_option
+@click.pass_context
+def wait(ctx: click.Context, charge: str, timeout: float) -> None:
+    """Look the result of CHARGE up until it is there."""
+    session = ctx.ensure_object(Session)
+    with session.gateway() as gateway, session.waiting(f"waiting for the result of charge {charge}"):
+        found = gateway.charges.wait(charge, timeout=timeout)
+    session.show(found, lambda: print_charge(found))
+    ctx.exit(exit_for(found))
+
+
+@charges.command()
+@click.argument("charge")
+@click.option("--succeeded/--failed", "succeeded", required=True, help="What became of it.")
+@click.option("--note", required=True, help="Where you saw it, for the audit.")
+@click.option("--reference", help="The provider's id of the charge.")
+@click.option("--charged-at", type=INSTANT, help="When the provider charged.")
+@json_option
+@pass_session
+def resolve(
+    session: Session,
+    charge: str,
+    note: str,
+    reference: str | None,
+    charged_at: dt.datetime | None,
+    *,
+    succeeded: bool,
+) -> None:
+    """Say what became of CHARGE, where only a person can find out."""
+    with session.gateway() as gateway:
+        settled = gateway.charges.resolve(
+            charge, succeeded=succeeded, note=note, reference=reference, charged_at=charged_at, actor=session.actor
+        )
+    session.show(settled, lambda: print_charge(settled))

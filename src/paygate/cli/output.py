@@ -1,0 +1,148 @@
+"""What the commands print: tables for people, or exactly one JSON document for programs.
+
+Results go to standard output, everything else (questions, progress, notes, errors) to standard error. Credentials are
+printed nowhere: fields that hide from ``repr`` stay hidden here, except a customer's name and address.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TextIO
+
+import attrs
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..clock import JST
+from ..domain.contract import Actor, Customer
+from ..drivers.redact import mask_text
+from ..errors import PaygateError
+from ..money import Money
+
+__all__ = ["cell", "console", "facts", "note", "plain", "printable", "table", "write_json"]
+
+#: Wide enough that a table which goes to a file or a pipe keeps its rows in one line each.
+_UNBOUNDED = 1000
+
+_SHOWN_ALTHOUGH_PRIVATE = {(Customer, "name"), (Customer, "email")}
+
+
+def console(stream: TextIO) -> Console:
+    """A rich console on *stream*: colours only on a terminal, its width respected, ``COLUMNS`` elsewhere."""
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _UNBOUNDED
+    return Console(file=stream, width=width, highlight=False, soft_wrap=False, force_terminal=stream.isatty())
+
+
+def printable(text: str) -> str:
+    """*text* in one line, without characters that steer a terminal, and without card numbers."""
+    text = "".join("·" if unicodedata.category(letter) in {"Cc", "Cf", "Zl", "Zp"} else letter for letter in text)
+    return mask_text(text)
+
+
+def cell(value: object) -> str:
+    """*value* as a table shows it: instants in Japanese time to the minute, no value as a dash."""
+    match value:
+        case None | "" | ():
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case dt.datetime():
+            return f"{value.astimezone(JST):%Y-%m-%d %H:%M} JST"
+        case dt.date():
+            return value.isoformat()
+        case enum.Enum():
+            return str(value.value)
+        case _:
+            return printable(str(value))
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table on standard output. Headings that start with ``>`` are set flush right."""
+    grid = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in columns:
+        right = heading.startswith(">")
+        grid.add_column(heading.removeprefix(">"), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell(value)) for value in row))
+    _print(grid, sys.stdout)
+    if not grid.row_count:
+        _print(Text("(none)"), sys.stdout)
+
+
+def facts(title: str, pairs: Iterable[tuple[str, object]], *, stream: TextIO | None = None) -> None:
+    """Print names with their values, one a line; on standard output unless another stream is given."""
+    grid = Table(title=Text(title, style="bold"), title_justify="left", box=None, show_header=False, pad_edge=False)
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    for name, value in pairs:
+        grid.add_row(name, Text(cell(value)))
+    _print(grid, stream or sys.stdout)
+
+
+def note(text: str) -> None:
+    """Tell something on standard error."""
+    _print(Text(printable(text)), sys.stderr)
+
+
+def _print(what: Table | Text, stream: TextIO) -> None:
+    target = console(stream)
+    with target.capture() as captured:
+        target.print(what)
+    # rich pads every line to the width of the table; a file should not end its lines in blanks
+    stream.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
+
+
+def plain(value: object) -> Any:
+    """*value* as JSON can hold it.
+
+    ``Money`` becomes ``{"minor": 5000, "currency": "JPY"}``, a date ``"2026-01-31"``, an instant ISO 8601 in Japanese
+    time (``+09:00``), an actor ``"admin:name"``, an enumeration its value, a flag the list of its parts.
+
+    :raises TypeError: for what is no value of paygate.
+    """
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case Money():
+            return {"minor": value.minor, "currency": value.currency}
+        case dt.datetime():
+            return value.astimezone(JST).isoformat()
+        case dt.date():
+            return value.isoformat()
+        case enum.Flag():
+            return [part.name for part in value]
+        case enum.Enum():
+            return value.value
+        case Actor():
+            return str(value)
+        case PaygateError():
+            return {"type": type(value).__name__, "message": mask_text(str(value)), "rule": value.rule}
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+    kind: type[Any] = type(value)
+    if attrs.has(kind):
+        return {
+            field.name: plain(getattr(value, field.name))
+            for field in attrs.fields(kind)
+            if field.repr or (kind, field.name) in _SHOWN_ALTHOUGH_PRIVATE
+        }
+    msg = f"{type(value).__name__} has no form in JSON"
+    raise TypeError(msg)
+
+
+def write_json(value: object, *, indent: int | None = 2) -> None:
+    """Print *value* as one JSON document on standard output; without *indent* in one line. It leaves at once."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
+    json.dump(plain(value), sys.stdout, ensure_ascii=encoding != "utf8", indent=indent)
+    sys.stdout.write("\n")
+    sys.stdout.flush()

@@ -1,0 +1,53 @@
+"""The types of arguments: amounts of yen, days and instants."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+
+from ..drivers.redact import mask_text
+from ..errors import PaygateError
+from ..money import Money
+from . import reading
+
+__all__ = ["DAY", "INSTANT", "YEN", "AmountCommand"]
+
+T = TypeVar("T")
+
+
+def _type(name: str, read: Callable[[str], T]) -> Callable[[str], T]:
+    """*read* as the type of an argument: what it refuses is an error of usage."""
+
+    def convert(text: str) -> T:
+        try:
+            return read(text)
+        except PaygateError as exc:
+            raise click.BadParameter(f"{mask_text(text)!r}: {exc}") from exc
+
+    convert.__name__ = name  # click shows it in the help
+    return convert
+
+
+#: ``5000`` or ``5,000``.
+YEN: Callable[[str], Money] = _type("yen", reading.yen)
+#: ``2026-01-31``, a day in Japan.
+DAY: Callable[[str], dt.date] = _type("date", reading.day)
+#: ``"2026-01-31 10:00"`` in Japanese time, or ISO 8601 with a zone.
+INSTANT: Callable[[str], dt.datetime] = _type("time", reading.instant)
+
+
+class AmountCommand(click.Command):
+    """A command with an amount among its arguments: a negative one is told apart from a misspelt option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as exc:
+            if re.match(r"-\d", exc.option_name):
+                text = "an amount is not negative; money back is a refund"
+                raise click.BadParameter(text, ctx, param_hint="'AMOUNT'") from exc
+            raise

@@ -1,0 +1,66 @@
+"""``paygate providers`` and ``paygate plugins``: what the configured accounts do, and what is installed."""
+
+from __future__ import annotations
+
+import click
+
+from .matrix import rows
+from .output import facts, table
+from .session import Session, json_option, pass_session
+
+__all__ = ["plugins", "providers"]
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def providers(ctx: click.Context) -> None:
+    """Show what each configured account can do, and what it always does."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from ..config import load
+    from ..plugins.manager import Plugins
+
+    session = ctx.ensure_object(Session)
+    config = load(session.config)
+    accounts = tuple(Plugins(config.providers, config.plugins, config.overrides))  # no database is needed for this
+    session.show(
+        [{"account": it.name, "provider": it.type_name, "capabilities": it.capabilities} for it in accounts],
+        lambda: table(
+            "Accounts",
+            ("", *(it.name for it in accounts)),
+            [
+                ("Provider", *(it.capabilities.name for it in accounts)),
+                *(
+                    (row.title.replace("`", ""), *(row.cell(it.capabilities).replace("`", "") for it in accounts))
+                    for row in rows(config.system_max)
+                ),
+            ],
+        ),
+    )
+
+
+@providers.command()
+@click.argument("account")
+@json_option
+@pass_session
+def ping(session: Session, account: str) -> None:
+    """Check the credentials of ACCOUNT and that the provider can be reached."""
+    with session.gateway() as gateway, session.waiting(f"asking {account}"):
+        answer = gateway.providers.ping(account)
+    session.show({"account": account, "answer": answer}, lambda: facts("Reached", [(account, answer)]))
+
+
+@click.command()
+@json_option
+@pass_session
+def plugins(session: Session) -> None:
+    """Show the installed plugins; nothing of them is loaded."""
+    from ..plugins.discovery import available
+
+    session.show_rows(
+        available(),
+        "Installed plugins",
+        ("Name", "From", "Version", "Object"),
+        lambda it: (it.name, it.distribution, it.version, it.value),
+    )

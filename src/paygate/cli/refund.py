@@ -1,0 +1,154 @@
+"""``paygate refund`` and ``paygate refunds``: money back, through the provider or by hand (§6.22)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ..domain.charge import Refund, RefundState
+from ..errors import NotFound
+from ..money import Money
+from .failures import exit_for
+from .output import facts, note, table
+from .params import DAY, YEN, AmountCommand
+from .records import ENTRY_COLUMNS, entry_row
+from .session import Session, json_option, pass_session, yes_option
+
+if TYPE_CHECKING:
+    from ..billing.refunds import RefundPreview
+    from ..gateway import Gateway
+
+__all__ = ["refund", "refunds"]
+
+
+@click.command(cls=AmountCommand)
+@click.argument("target")
+@click.argument("amount", type=YEN, required=False)
+@click.option("--remove-license", is_flag=True, help="Remove the licence of that row too; afterwards it is too late.")
+@click.option("--reason", default="", help="Why, for the records.")
+@click.option("--idempotency-key", help="Your own key: it is refunded at most once.")
+@click.option("--wait/--no-wait", "wait", default=True, help="Wait for the result; by default yes.")
+@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
+@yes_option
+@json_option
+@click.pass_context
+def refund(
+    ctx: click.Context,
+    target: str,
+    amount: Money | None,
+    reason: str,
+    idempotency_key: str | None,
+    timeout: float,
+    *,
+    remove_license: bool,
+    wait: bool,
+    yes: bool,
+) -> None:
+    """Return AMOUNT yen, by default all that is left, of TARGET: a charge or a ledger row."""
+    session = ctx.ensure_object(Session)
+    session.require_yes(yes=yes)
+    with session.gateway() as gateway:
+        preview = None
+        if _made_before(gateway, target, idempotency_key):
+            note(f"the key {idempotency_key!r} has been used before: nothing more is refunded")
+        else:
+            preview = gateway.refunds.preview(target, amount, remove_license=remove_license)
+            if not session.json:
+                _print_preview(preview)
+            how = "by hand" if preview.by_hand else f"through {preview.entry.account}"
+            session.confirm(f"Refund {preview.amount} to customer {preview.entry.customer_id} {how}?", yes=yes)
+        made = gateway.refunds.create(
+            target,
+            amount,
+            idempotency_key=idempotency_key,
+            remove_license=remove_license,
+            reason=reason,
+            actor=session.actor,
+        )
+        if wait and made.state.open and not made.by_hand:
+            with session.waiting(f"waiting for the result of refund {made.id}"):
+                made = gateway.refunds.wait(made.id, timeout=timeout)
+    session.show({"refund": made, "preview": preview}, lambda: _print_refund(made))
+    _explain(made)
+    ctx.exit(exit_for(made))
+
+
+def _made_before(gateway: Gateway, target: str, key: str | None) -> bool:
+    """Whether *key* already made a refund on the contract; ``create`` then answers it or refuses other contents."""
+    if key is None:
+        return False
+    try:
+        contract_id = gateway.charges.get(target).contract_id
+    except NotFound:
+        contract_id = gateway.ledger.get(target).contract_id
+    return any(earlier.idempotency_key == key for earlier in gateway.refunds.list(contract_id=contract_id))
+
+
+def _print_preview(preview: RefundPreview) -> None:
+    entry = preview.entry
+    pairs: list[tuple[str, object]] = [
+        ("Customer", entry.customer_id),
+        ("Contract", entry.contract_id),
+        ("Row", f"{entry.id}, {entry.kind.value} of {entry.purchased_on}, {entry.amount}"),
+        ("Refund", preview.amount),
+        ("Left afterwards", preview.left_after),
+        ("How", "by hand: a person returns the money" if preview.by_hand else f"through account {entry.account}"),
+        ("Licences removed", ", ".join(preview.licenses) or "none"),
+    ]
+    facts("About to refund", pairs, stream=sys.stderr)
+
+
+def _print_refund(made: Refund) -> None:
+    facts(
+        f"Refund {made.id}",
+        [
+            ("State", made.state),
+            ("Contract", made.contract_id),
+            ("Refunded row", made.entry_id),
+            ("Refund row", made.refund_entry_id),
+            ("Amount", made.amount),
+            ("Account", made.account),
+            ("By hand", made.by_hand),
+            ("Provider's id", made.reference),
+            ("Key", made.idempotency_key),
+            ("Why", made.failure and f"{made.failure.code or 'no code'} {made.failure.message}".rstrip()),
+        ],
+    )
+
+
+def _explain(made: Refund) -> None:
+    if made.by_hand and made.state is RefundState.PENDING:
+        note(f"return the money, then: paygate refunds done {made.refund_entry_id} --note '…'")
+    elif made.state.open:
+        note("the result is still to come: run paygate reconcile")
+
+
+@click.group()
+def refunds() -> None:
+    """Refunds that a person has to make by hand."""
+
+
+@refunds.command()
+@json_option
+@pass_session
+def dues(session: Session) -> None:
+    """List refunds that are still to be made by hand."""
+    with session.gateway() as gateway:
+        rows = gateway.refunds.dues()
+    session.show(rows, lambda: table("Refunds due", ENTRY_COLUMNS, (entry_row(row) for row in rows)))
+
+
+@refunds.command()
+@click.argument("row")
+@click.option("--on", type=DAY, help="The day (in Japan) on which the money went back; by default today.")
+@click.option("--note", "remark", required=True, help="How it was returned, for the records.")
+@json_option
+@pass_session
+def done(session: Session, row: str, on: dt.date | None, remark: str) -> None:
+    """Record that the refund of ROW, a line of 'refunds dues', has been made."""
+    with session.gateway() as gateway:
+        entry = gateway.refunds.mark_done(row, on=on, note=remark, actor=session.actor)
+    session.show(entry, lambda: table("Refund made", ENTRY_COLUMNS, [entry_row(entry)]))

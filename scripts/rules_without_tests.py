@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @attrs.frozen
 class Rule:
-    """One numbered rule or boundary case. *kind*: S, N, I or B, explained at the top of ``docs/rules.toml``."""
+    """One numbered rule, transition, case or expectation. *kind* is explained at the top of ``docs/rules.toml``."""
 
     id: str
     section: str

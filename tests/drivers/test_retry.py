@@ -143,3 +143,16 @@ def test_errors_name_method_and_url_without_query_and_user(history) -> None:
     assert message.startswith("POST https://api.acme.test/charges")
     assert "3 attempts" in message
     assert "canary" not in message
+
+
+@pytest.mark.parametrize(
+    ("history", "repeated"),
+    [
+        ([Response(200)], False),
+        ([NOT_SENT, BUSY, Response(200)], False),
+        ([LOST, Response(409)], True),
+        ([DOWN, Response(409)], True),
+    ],
+)
+def test_an_answer_tells_whether_an_earlier_sending_may_have_had_its_effect(history, repeated) -> None:
+    assert step(Replay.SAME_KEY, *history).response.repeated is repeated

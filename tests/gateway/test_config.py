@@ -1,0 +1,129 @@
+"""``paygate.toml`` and the environment: what is wrong is named with its key, file and remedy."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from paygate import Gateway
+from paygate.config import load
+from paygate.errors import ConfigurationError
+
+GOOD = """
+database = "sqlite://"
+timezone = "Asia/Tokyo"
+system_max_expiry = 2035-12-31
+
+[waiting]
+unknown_after = 600
+
+[http]
+read_timeout = 12.5
+
+[accounts.univapay]
+app_token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhcHBfdG9rZW4iLCJzdG9yZV9pZCI6InMtMSIsIm1vZGUiOiJ0ZXN0In0.c2ln"
+
+[accounts.univapay.capabilities]
+charge_window_years = 0
+
+[accounts.shop2]
+provider = "fake-stripe"
+
+[[step_mails]]
+name = "thanks"
+set = "ON_RENEWAL"
+delay = 300
+subject = "ありがとうございます"
+"""
+SECRETS = {"PAYGATE_UNIVAPAY_SECRET": "s3cr3t-value", "PAYGATE_UNIVAPAY_WEBHOOK_AUTH_TOKEN": "hook-value"}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "paygate.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.rule("R-055", "R-203")
+def test_a_good_file_opens_a_gateway(write, monkeypatch):
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    path = write(GOOD)
+
+    config = load(path)
+    with Gateway.open(path) as gateway:
+        accounts = {account.name: account for account in gateway.providers.list()}
+
+    assert config.system_max == dt.date(2035, 12, 31)
+    assert (config.waiting.unknown_after, config.http.read_timeout) == (600, 12.5)
+    assert config.step_mails[0].subject == "ありがとうございます"
+    assert sorted(accounts) == ["shop2", "univapay"]
+    assert accounts["univapay"].capabilities.charge_window_years is None
+    for text in (repr(config), repr(accounts), str(config)):
+        assert "s3cr3t-value" not in text
+        assert "hook-value" not in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('database = "sqlite://"', 'databse = "sqlite://"', "databse: unknown key; did you mean 'database'"),
+        (
+            "unknown_after = 600",
+            "unknown_aftr = 600",
+            "waiting.unknown_aftr: unknown key; did you mean 'unknown_after'",
+        ),
+        ("unknown_after = 600", 'unknown_after = "600"', "waiting.unknown_after: must be like 900"),
+        ("unknown_after = 600", "unknown_after = -1", "waiting.unknown_after"),
+        ("read_timeout = 12.5", "read_timeout = 0", "read_timeout"),
+        ('timezone = "Asia/Tokyo"', 'timezone = "Asia/Kyoto"', "timezone: no zone 'Asia/Kyoto'"),
+        ("system_max_expiry = 2035-12-31", 'system_max_expiry = "2035"', "system_max_expiry: must be a date"),
+        ('provider = "fake-stripe"', 'provider = "strpe"', "accounts.shop2.provider: no plugin 'strpe'"),
+        ("app_token =", "app_tken =", "accounts.univapay.app_tken: unknown key; did you mean 'app_token'"),
+        ("charge_window_years = 0", "charge_window = 0", "unknown capability setting 'charge_window'"),
+        ('set = "ON_RENEWAL"', 'set = "ON_RENEW"', r"step_mails\[1\].set: no mail set 'ON_RENEW'; one of ON_PAYMENT"),
+        ("delay = 300", "delay = 1.5", r"step_mails\[1\].*delay is a whole number"),
+        ("[accounts.shop2]", "[accounts.shop2", "not readable as TOML"),
+        ("[waiting]", "waiting = 3\n[x]", "unknown key|waiting: must be a table"),
+    ],
+)
+def test_what_is_wrong_is_named_with_key_and_remedy(write, monkeypatch, old, new, says):
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    assert old in GOOD
+    path = write(GOOD.replace(old, new, 1))
+
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        Gateway.open(path)
+
+    assert "s3cr3t-value" not in str(caught.value)
+
+
+def test_a_missing_secret_names_the_variable_to_set(write):
+    with pytest.raises(ConfigurationError, match=r"accounts.univapay.secret.*PAYGATE_UNIVAPAY_SECRET"):
+        load(write(GOOD), environ={})
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"nowhere.toml: no such file"):
+        Gateway.open(tmp_path / "nowhere.toml")
+
+
+def test_the_environment_overrides_the_database(write):
+    assert (
+        load(write(GOOD), environ={**SECRETS, "PAYGATE_DATABASE": "sqlite:///other.db"}).database
+        == "sqlite:///other.db"
+    )
+
+
+def test_a_database_that_is_no_url_is_refused_without_showing_a_password(write):
+    with pytest.raises(ConfigurationError) as caught:
+        Gateway(database="postgresql://shop:hunter2@/nothing?host=/nowhere", providers={})
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(ConfigurationError):
+        Gateway(database="no url", providers={})

@@ -68,13 +68,15 @@ class ImportReport:
 
 
 async def import_many(
-    services: Services, rows: Sequence[NewContract], *, skip_invalid: bool, actor: Actor
+    services: Services, rows: Sequence[NewContract], *, skip_invalid: bool, check_only: bool, actor: Actor
 ) -> ImportReport:
     """Import *rows* in one transaction; with a wrong one among them nothing, unless *skip_invalid*."""
-    return await call(lambda: _import(services, rows, skip_invalid=skip_invalid, actor=actor))
+    return await call(lambda: _import(services, rows, skip_invalid=skip_invalid, check_only=check_only, actor=actor))
 
 
-def _import(services: Services, rows: Sequence[NewContract], *, skip_invalid: bool, actor: Actor) -> ImportReport:
+def _import(
+    services: Services, rows: Sequence[NewContract], *, skip_invalid: bool, check_only: bool, actor: Actor
+) -> ImportReport:
     good: list[tuple[NewContract, Contract, LedgerEntry | None]] = []
     refused: list[tuple[int, PaygateError]] = []
     seen: set[str] = set()
@@ -86,7 +88,7 @@ def _import(services: Services, rows: Sequence[NewContract], *, skip_invalid: bo
                 seen.add(row.contract_id)
             except PaygateError as exc:
                 refused.append((index, exc))
-    if refused and not skip_invalid:
+    if check_only or (refused and not skip_invalid):
         return ImportReport((), tuple(refused))
     now = services.now()
     with services.store.write() as session:

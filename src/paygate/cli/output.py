@@ -66,7 +66,7 @@ def cell(value: object) -> str:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table on standard output. Headings that start with ``>`` are set flush right."""
-    grid = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
     for heading in columns:
         right = heading.startswith(">")
         grid.add_column(heading.removeprefix(">"), justify="right" if right else "left", overflow="fold")

@@ -148,14 +148,22 @@ class AsyncContracts(_Namespace):
         )
 
     async def import_many(
-        self, rows: Sequence[NewContract], *, skip_invalid: bool = False, actor: Actor = ADMIN
+        self,
+        rows: Sequence[NewContract],
+        *,
+        skip_invalid: bool = False,
+        check_only: bool = False,
+        actor: Actor = ADMIN,
     ) -> ImportReport:
         """Take over contracts that run elsewhere, in one transaction: nothing is charged, nothing is mailed.
 
         :param skip_invalid: import the good ones although some are refused; by default one refusal imports nothing.
+        :param check_only: import nothing; only say what would be refused.
         :returns: ids of what was imported, and each refused row with its reason.
         """
-        return await self._run(importing.import_many(self._services, rows, skip_invalid=skip_invalid, actor=actor))
+        return await self._run(
+            importing.import_many(self._services, rows, skip_invalid=skip_invalid, check_only=check_only, actor=actor)
+        )
 
 
 class AsyncCharges(_Namespace):

@@ -142,14 +142,22 @@ class Contracts(_Namespace):
         return self._run(contracts.set_expiry(self._services, contract_id, expires_on, reason=reason, actor=actor))
 
     def import_many(
-        self, rows: Sequence[NewContract], *, skip_invalid: bool = False, actor: Actor = ADMIN
+        self,
+        rows: Sequence[NewContract],
+        *,
+        skip_invalid: bool = False,
+        check_only: bool = False,
+        actor: Actor = ADMIN,
     ) -> ImportReport:
         """Take over contracts that run elsewhere, in one transaction: nothing is charged, nothing is mailed.
 
         :param skip_invalid: import the good ones although some are refused; by default one refusal imports nothing.
+        :param check_only: import nothing; only say what would be refused.
         :returns: ids of what was imported, and each refused row with its reason.
         """
-        return self._run(importing.import_many(self._services, rows, skip_invalid=skip_invalid, actor=actor))
+        return self._run(
+            importing.import_many(self._services, rows, skip_invalid=skip_invalid, check_only=check_only, actor=actor)
+        )
 
 
 class Charges(_Namespace):

@@ -1,0 +1,354 @@
+"""Contracts from a CSV file: every row checked, every problem of every row told, nothing done (no click here).
+
+The header names the columns, in any order:
+
+=====================  =============================================================================================
+contract_id            the seller's own id of the contract; unique
+customer_id            the seller's own id of the customer
+customer_name          optional
+customer_email         optional
+plan                   the plan's name
+kind                   ``one_off``, a cycle (``daily``, ``weekly``, ``biweekly``, ``monthly``, ``quarterly``,
+                       ``semiannual``, ``annual``), or ``recurring`` with the cycle behind it: ``recurring monthly``
+price                  whole yen, ``3000`` or ``3,000``
+initial_fee            optional, whole yen; recurring plans only
+special_price          optional, whole yen, with *special_periods*: how many periods it holds
+payment                ``card``, ``bank_transfer`` or ``manual``
+account, token         for cards: the configured account, and the provider's reference of the stored card
+start_on, expires_on   ``2026-01-31`` or ``2026/1/31``, days in Japan; *expires_on* is optional
+status                 optional; by default what the dates say
+last_paid_at           optional; ISO 8601 with a zone, or ``2026-01-31 10:00[:00]`` in Japanese time
+last_paid_amount       optional, whole yen; by default the price
+last_paid_reference    optional, the provider's id of that payment
+products               optional, ``code:TYPE|code:TYPE``, for example ``gold:MONTHLY_MAGAZINE|book:BUYOUT``
+=====================  =============================================================================================
+
+Values are taken as they stand: one that a spreadsheet would calculate, such as ``=1+1``, is a text here. Tokens never
+show in a problem, nor does anything that looks like a card number.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import re
+import unicodedata
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TypeVar
+
+import attrs
+
+from ..billing.importing import ImportReport, NewContract
+from ..domain.contract import (
+    BankTransfer,
+    Card,
+    Customer,
+    Cycle,
+    Manual,
+    Payment,
+    Plan,
+    PlanKind,
+    Product,
+    ProductType,
+    Status,
+)
+from ..errors import InvalidValue, PaygateError
+from . import reading
+from .csv_file import FileProblem, Record, RowProblem, records, shown
+
+__all__ = ["COLUMNS", "REQUIRED", "Reading", "RowProblem", "read_rows", "refusals"]
+
+COLUMNS = (
+    "contract_id",
+    "customer_id",
+    "customer_name",
+    "customer_email",
+    "plan",
+    "kind",
+    "price",
+    "initial_fee",
+    "special_price",
+    "special_periods",
+    "payment",
+    "account",
+    "token",
+    "start_on",
+    "status",
+    "expires_on",
+    "last_paid_at",
+    "last_paid_amount",
+    "last_paid_reference",
+    "products",
+)
+REQUIRED = ("contract_id", "customer_id", "plan", "kind", "price", "payment", "start_on")
+
+#: Values that may not be repeated to anybody.
+_SECRET = {"token"}
+
+#: Where a rule that refuses a contract as a whole is most likely to have found its reason.
+_COLUMN_OF_RULE = {
+    "R-004": "price",
+    "R-007": "products",
+    "R-008": "kind",
+    "R-013": "status",
+    "R-016": "start_on",
+    "R-021": "status",
+    "R-060": "special_periods",
+    "R-064": "special_price",
+    "R-071": "products",
+    "R-215": "price",
+    "R-220": "account",
+}
+
+_CYCLES = {cycle.value.lower(): cycle for cycle in Cycle}
+_RECURRING = re.compile(r"recurring[\s:+/]+(\w+)")
+
+T = TypeVar("T")
+E = TypeVar("E", bound=enum.Enum)
+
+
+@attrs.frozen
+class Reading:
+    """What a file holds: the rows without problems with the lines on which they begin, and the problems of the others."""
+
+    rows: tuple[NewContract, ...] = ()
+    lines: tuple[int, ...] = ()
+    problems: tuple[RowProblem, ...] = ()
+
+
+def read_rows(
+    path: Path,
+    *,
+    accounts: Collection[str] | None = None,
+    encoding: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Reading:
+    """Read and check *path*. Problems are values here, never exceptions.
+
+    :param accounts: the configured accounts; None does not check them.
+    :param encoding: ``"utf-8"`` or ``"cp932"``; by default found out.
+    :param progress: called with the number of the line reached, after each row.
+    :raises OSError: the file cannot be opened.
+    """
+    problems: list[RowProblem] = []
+    good: list[tuple[NewContract, int]] = []
+    first_lines: dict[str, int] = {}
+    try:
+        for record in records(path, COLUMNS, REQUIRED, problems.append, encoding=encoding, progress=progress):
+            row = _Row(record, accounts)
+            contract = row.contract(first_lines)
+            problems += row.problems
+            if contract is not None and not row.problems:
+                good.append((contract, record.line))
+    except FileProblem as exc:
+        problems.append(exc.problem)
+        return Reading(problems=tuple(problems))
+    if not good and not problems:
+        problems.append(RowProblem(1, "", "", "there is no row below the header", "add one line for each contract"))
+    return Reading(tuple(row for row, _ in good), tuple(line for _, line in good), tuple(problems))
+
+
+def refusals(reading: Reading, report: ImportReport) -> tuple[RowProblem, ...]:
+    """What the import itself refused, as problems of the lines that the rows came from."""
+    return tuple(_refusal(reading.rows[index], reading.lines[index], error) for index, error in report.refused)
+
+
+def _refusal(row: NewContract, line: int, error: PaygateError) -> RowProblem:
+    text = str(error)
+    column = _COLUMN_OF_RULE.get(error.rule or "") or next((name for name in COLUMNS if name in text), "contract_id")
+    problem, _, remedy = text.partition("; ")
+    rule = f" ({error.rule})" if error.rule else ""
+    return RowProblem(
+        line,
+        column,
+        shown(row.contract_id) if column == "contract_id" else "",
+        problem + rule,
+        remedy or "correct the row, or leave it out",
+    )
+
+
+class _Row:
+    """One record on its way to a contract, collecting what is wrong with it."""
+
+    def __init__(self, record: Record, accounts: Collection[str] | None) -> None:
+        self.problems: list[RowProblem] = []
+        self._line = record.line
+        self._fields = record.fields
+        self._accounts = accounts
+        for column, value in record.fields.items():
+            if any(unicodedata.category(letter) == "Cc" for letter in value):
+                self._wrong(column, "the value holds a line break or another control character", "remove it")
+
+    def contract(self, first_lines: dict[str, int]) -> NewContract | None:
+        """The contract, or None with at least one problem noted."""
+        contract_id = self._id(first_lines)
+        customer = self._required(
+            "customer_id", lambda text: Customer(text, self._text("customer_name"), self._email())
+        )
+        plan = self._plan()
+        payment = self._required("payment", self._payment)
+        start_on = self._required("start_on", reading.day)
+        last_paid_at = self._optional("last_paid_at", reading.instant)
+        last_paid = self._optional("last_paid_amount", reading.yen)
+        status = self._optional("status", lambda text: _member(Status, text))
+        expires_on = self._optional("expires_on", reading.day)
+        reference = self._text("last_paid_reference") or None
+        if not self._text("last_paid_at"):
+            for column in ("last_paid_amount", "last_paid_reference"):
+                if self._text(column):
+                    self._wrong(
+                        column, "a payment is given without its time", "fill in last_paid_at, or leave this empty"
+                    )
+        if self.problems or not (contract_id and customer and plan and payment and start_on):
+            return None
+        return NewContract(
+            contract_id,
+            customer,
+            plan,
+            payment,
+            start_on,
+            status=status,
+            expires_on=expires_on,
+            last_paid_at=last_paid_at,
+            last_paid=last_paid,
+            reference=reference,
+        )
+
+    # --- parts -------------------------------------------------------------------------------------------------------
+
+    def _id(self, first_lines: dict[str, int]) -> str | None:
+        contract_id = self._required("contract_id", str)
+        if contract_id is None:
+            return None
+        first = first_lines.setdefault(contract_id, self._line)
+        if first != self._line:
+            self._wrong("contract_id", f"the id appears on line {first} already", "give each contract its own")
+        return contract_id
+
+    def _email(self) -> str:
+        email = self._text("customer_email")
+        if email and not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+            self._wrong("customer_email", "not an e-mail address", "write it as name@example.com, or leave it empty")
+        return email
+
+    def _plan(self) -> Plan | None:
+        name = self._required("plan", str)
+        price = self._required("price", reading.yen)
+        cycle = self._required("kind", _cycle)
+        fee = self._optional("initial_fee", reading.yen)
+        special = self._optional("special_price", reading.yen)
+        periods = self._optional("special_periods", _periods)
+        products = self._optional("products", _products) or ()
+        if (special is None) is not (periods is None):
+            missing = "special_price" if special is None else "special_periods"
+            if not self._text(missing):
+                self._wrong(missing, "special price and number of periods go together", "fill in both, or neither")
+        if cycle is None or name is None or price is None:
+            return None
+        try:
+            if isinstance(cycle, Cycle):
+                return Plan.recurring(
+                    name, price, cycle, initial_fee=fee, special_price=special, special_periods=periods or 0,
+                    products=products,
+                )  # fmt: skip
+            for column in ("initial_fee", "special_price", "special_periods"):
+                if self._text(column):
+                    self._wrong(column, "a one-off plan has none", "leave it empty, or name a cycle in kind")
+            return Plan.one_off(name, price, products=products)
+        except PaygateError as exc:
+            self._refused(_COLUMN_OF_RULE.get(exc.rule or "", "plan"), exc)
+            return None
+
+    def _payment(self, text: str) -> Payment | None:
+        method = text.lower()
+        if method not in {"card", "bank_transfer", "manual"}:
+            raise InvalidValue(_one_of("card", "bank_transfer", "manual"))
+        if method == "card":
+            account = self._required("account", self._known_account)
+            return self._required("token", lambda token: Card(account or "", token)) if account else None
+        for column in ("account", "token"):
+            if self._text(column):
+                self._wrong(column, f"only a card has one, not {method}", "leave it empty, or pay by card")
+        return BankTransfer() if method == "bank_transfer" else Manual()
+
+    def _known_account(self, name: str) -> str:
+        if self._accounts is None or name in self._accounts:
+            return name
+        close = difflib.get_close_matches(name, self._accounts, n=1)
+        listed = ", ".join(sorted(self._accounts)) or "none"
+        hint = f"did you mean {close[0]!r}?" if close else f"configured: {listed}"
+        raise InvalidValue(f"no such account is configured; {hint}")
+
+    # --- fields ------------------------------------------------------------------------------------------------------
+
+    def _text(self, column: str) -> str:
+        return self._fields.get(column, "")
+
+    def _required(self, column: str, read: Callable[[str], T]) -> T | None:
+        if not self._text(column):
+            self._wrong(column, "the value is missing", "fill it in")
+            return None
+        return self._optional(column, read)
+
+    def _optional(self, column: str, read: Callable[[str], T]) -> T | None:
+        text = self._text(column)
+        if not text:
+            return None
+        try:
+            return read(text)
+        except PaygateError as exc:
+            self._refused(column, exc)
+            return None
+
+    def _refused(self, column: str, error: PaygateError) -> None:
+        problem, _, remedy = str(error).partition("; ")
+        self._wrong(column, problem, remedy or "correct it")
+
+    def _wrong(self, column: str, problem: str, remedy: str) -> None:
+        value = "" if column in _SECRET else shown(self._text(column))
+        self.problems.append(RowProblem(self._line, column, value, problem, remedy))
+
+
+def _one_of(*words: str) -> str:
+    return f"not known; write one of {', '.join(words)}"
+
+
+def _member(members: type[E], text: str) -> E:
+    try:
+        return members(text.upper())
+    except ValueError as exc:
+        raise InvalidValue(_one_of(*(str(member.value) for member in members))) from exc
+
+
+def _cycle(text: str) -> Cycle | PlanKind:
+    """The cycle of a recurring plan, or ONE_OFF."""
+    kind = text.lower()
+    if kind == "one_off":
+        return PlanKind.ONE_OFF
+    if kind == "recurring":
+        raise InvalidValue("a recurring plan needs its cycle; write for example monthly or 'recurring monthly'")
+    match = _RECURRING.fullmatch(kind)
+    cycle = _CYCLES.get(match[1] if match else kind)
+    if cycle is None:
+        raise InvalidValue(_one_of("one_off", *_CYCLES))
+    return cycle
+
+
+def _periods(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
+        raise InvalidValue("not a whole number of periods; write 1, 2, 3 …")
+    return int(text)
+
+
+def _products(text: str) -> tuple[Product, ...]:
+    products = []
+    for part in text.split("|"):
+        code, colon, kind = (piece.strip() for piece in part.partition(":"))
+        if not (code and colon and kind):
+            raise InvalidValue("not a list of products; write code:TYPE, several joined by |")
+        products.append(Product(code, _member(ProductType, kind)))
+    codes = [product.code for product in products]
+    if len(set(codes)) != len(codes):
+        raise InvalidValue("a product is named twice; name each once")
+    return tuple(products)

@@ -198,7 +198,7 @@ async def settle(services: Services, charge: Charge, result: ChargeResult, actor
 
     def write() -> Charge:
         with services.store.write() as session:
-            return apply_charge(services, session, charge.id, result, actor=actor, now=services.now())
+            return apply_charge(services, session, charge, result, actor=actor, now=services.now())
 
     settled = await call(write)
     if not settled.open or settled.state is ChargeState.UNKNOWN:
@@ -301,7 +301,7 @@ async def resolve(
                 result = ChargeResult.succeeded(reference or charge.reference or f"by-hand-{charge_id}", charged_at=at)
             else:
                 result = ChargeResult.declined("resolved_by_operator", note)
-            return apply_charge(services, session, charge_id, result, actor=actor, now=services.now())
+            return apply_charge(services, session, charge, result, actor=actor, now=services.now())
 
     resolved = await call(write)
     await deliver(services)

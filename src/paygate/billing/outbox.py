@@ -67,6 +67,8 @@ def operator(
 
 async def deliver(services: Services, *, limit: int = 100) -> Delivery:
     """Deliver what is due; what fails is tried again later, after growing pauses."""
+    if not services.plugins.anybody_listens:
+        return Delivery()
     return await call(lambda: _deliver(services, limit))
 
 

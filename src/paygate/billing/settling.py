@@ -13,12 +13,12 @@ import attrs
 from ..domain.audit import AuditRecord
 from ..domain.charge import Charge, ChargeKind, ChargeState, Failure, Purpose
 from ..domain.charging import settle_addon
-from ..domain.contract import Actor, ActorKind
+from ..domain.contract import Actor, ActorKind, Contract
 from ..domain.creation import activate
 from ..domain.mails import StepMail, StepMailState
 from ..domain.settlement import Settlement
 from ..drivers.redact import mask_text
-from ..errors import InvalidValue, PermissionDenied
+from ..errors import InvalidValue, NotFound, PermissionDenied
 from ..provider import ChargeRequest, ChargeResult, Lookup, Outcome, RefundResult
 from ..store import Session
 from .outbox import operator, put
@@ -48,18 +48,19 @@ def credential_of(session: Session, charge: Charge) -> str:
 
 
 def apply_charge(
-    services: Services, session: Session, charge_id: str, result: ChargeResult, *, actor: Actor, now: dt.datetime
+    services: Services, session: Session, charge: Charge, result: ChargeResult, *, actor: Actor, now: dt.datetime
 ) -> Charge:
     """Record *result* for the attempt inside the caller's write transaction.
 
-    Serialised per contract by locking it first (R-268). An attempt that has ended stays as it is, except that a
-    success which the provider reports after all is always recorded: captured money must not go missing.
+    Serialised per contract by locking it first; only then is the attempt read as it is now (R-268). An attempt that has
+    ended stays as it is, except that a success which the provider reports after all is always recorded: captured money
+    must not go missing.
     """
-    charge = session.charges.get(charge_id)
-    made = session.contracts.exists(charge.contract_id)
-    if made:
-        session.contracts.lock(charge.contract_id)
-        charge = session.charges.get(charge_id)
+    try:
+        contract: Contract | None = session.contracts.lock(charge.contract_id)
+    except NotFound:  # a first payment makes its contract only when it succeeds (R-013)
+        contract = None
+    charge = session.charges.get(charge.id)
     if not charge.open and not (charge.state is ChargeState.FAILED and result.outcome is Outcome.SUCCEEDED):
         return charge
     match result.outcome:
@@ -67,7 +68,7 @@ def apply_charge(
             message = f"the provider took {result.amount}, asked for was {charge.amount}; compare with its console"
             return _unknown(services, session, charge, ChargeResult.unknown(message, reference=result.reference), now)
         case Outcome.SUCCEEDED:
-            return _succeed(services, session, charge, result, now=now)
+            return _succeed(services, session, charge, contract, result, now=now)
         case Outcome.PENDING:
             pending = attrs.evolve(
                 charge,
@@ -101,7 +102,15 @@ def failure(result: ChargeResult | RefundResult) -> Failure:
     return Failure(result.code, mask_text(result.message), decline, sent=result.outcome is not Outcome.NOT_SENT)
 
 
-def _succeed(services: Services, session: Session, charge: Charge, result: ChargeResult, *, now: dt.datetime) -> Charge:
+def _succeed(
+    services: Services,
+    session: Session,
+    charge: Charge,
+    contract: Contract | None,
+    result: ChargeResult,
+    *,
+    now: dt.datetime,
+) -> Charge:
     late = charge.state is ChargeState.FAILED
     settled = attrs.evolve(
         charge,
@@ -130,7 +139,7 @@ def _succeed(services: Services, session: Session, charge: Charge, result: Charg
         session.contracts.insert(settlement.contract)
         session.charges.drop_draft(charge.id)
     else:
-        before = session.contracts.get(charge.contract_id)
+        before = contract or session.contracts.get(charge.contract_id)
         arrears = charge.purpose is Purpose.ARREARS
         known = session.licences.for_contract(before.id) if arrears else []
         settlement = settle_addon(before, settled, capabilities, services.rules, now, services.new_id, licences=known)

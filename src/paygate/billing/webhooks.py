@@ -78,7 +78,7 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
     if event.kind is EventKind.CHARGE and event.charge is not None:
         charge = _charge(session, account.name, event)
         if charge is not None:
-            apply_charge(services, session, charge.id, event.charge, actor=actor, now=now)
+            apply_charge(services, session, charge, event.charge, actor=actor, now=now)
             return EventOutcome(event.event_id, "applied", charge_id=charge.id)
     elif event.kind is EventKind.REFUND and event.refund is not None:
         refund = _refund(session, account.name, event)

@@ -150,6 +150,11 @@ class Plugins:
         """Whether any plugin implements the observer *hook*."""
         return self._listening[hook]
 
+    @property
+    def anybody_listens(self) -> bool:
+        """Whether any plugin wants to hear of anything after the fact."""
+        return any(heard for hook, heard in self._listening.items() if hook != "before_charge")
+
     def before_charge(self, proposal: ChargeProposal) -> None:
         """Ask the observers.
 

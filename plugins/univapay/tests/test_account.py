@@ -65,6 +65,7 @@ def test_the_fake_declares_what_the_plugin_declares():
         ({"base_url": "api.univapay.com"}, "base_url"),
         ({"poll_budget": -1}, "poll_budget"),
         ({"poll_budget": 1.5}, "poll_budget"),
+        ({"poll_budget": "soon"}, "poll_budget"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name_and_not_quoted(changes, named):
@@ -80,6 +81,10 @@ def test_the_settings_that_are_secret_are_marked_so():
     secret = {one.name for one in attrs.fields(UnivaPaySettings) if is_secret(one)}
 
     assert secret == {"app_token", "secret", "webhook_auth_token"}
+
+
+def test_a_number_from_the_environment_may_be_text():
+    assert settings(poll_budget="7").poll_budget == 7
 
 
 def test_the_app_token_says_store_and_mode():

@@ -2,8 +2,7 @@
 
 In ``paygate.toml``::
 
-    [providers.univapay]
-    type = "univapay"          # app_token, secret and webhook_auth_token come from the environment
+    [accounts.univapay]        # app_token, secret and webhook_auth_token come from the environment
 """
 
 from __future__ import annotations

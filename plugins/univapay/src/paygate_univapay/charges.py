@@ -12,7 +12,7 @@ from paygate.money import Money
 from paygate.provider import ChargeRequest, ChargeResult, Found, Outcome
 
 from .client import Client
-from .mapping import charge_refusal, charge_result
+from .mapping import charge_refusal, charge_result, status_of
 from .resources import CHARGE_REF, listed, since, wait_for_result
 
 __all__ = ["charge", "find_charge", "read_charge", "shown"]
@@ -74,7 +74,7 @@ async def shown(
     if repeated and result.outcome is Outcome.DECLINED and result.code == "311":
         # the 30-second rule struck a repeat: what it repeats was probably processed (§20.2)
         return ChargeResult.unknown("code 311 on a repeat: the first sending was probably processed", code="311")
-    if seen.get("status") == "awaiting":
+    if status_of(seen) == "awaiting":
         return await _with_action(client, result)
     return result
 
@@ -117,7 +117,7 @@ async def _own_charges(client: Client, request: ChargeRequest) -> list[Mapping[s
 async def _judged(client: Client, attempt: ChargeRequest, own: Sequence[Mapping[str, Any]]) -> ChargeResult | None:
     """The result of the charges *own* of one attempt, of which there should be one. Lists are late, so each is read."""
     current = [seen for one in own if (seen := await read_charge(client, one["id"])) is not None]
-    alive = [seen for seen in current if seen.get("status") not in _NOTHING_TAKEN]
+    alive = [seen for seen in current if status_of(seen) not in _NOTHING_TAKEN]
     if len(alive) > 1:
         return _two(alive)
     best = (alive or current)[:1]

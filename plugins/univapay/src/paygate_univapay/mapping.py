@@ -18,7 +18,7 @@ from paygate.provider import ChargeResult, DeclineClass, RefundResult
 
 from .client import Reply
 
-__all__ = ["charge_refusal", "charge_result", "instant", "redacted", "refund_refusal", "refund_result"]
+__all__ = ["charge_refusal", "charge_result", "instant", "redacted", "refund_refusal", "refund_result", "status_of"]
 
 _SOFT, _HARD, _ACTION, _CONFIG = DeclineClass.SOFT, DeclineClass.HARD, DeclineClass.ACTION, DeclineClass.CONFIG
 
@@ -92,7 +92,7 @@ def charge_result(charge: Mapping[str, Any], asked: Money | None) -> ChargeResul
     :param asked: the amount that was asked for; None takes it from the resource, for events about attempts whose
         amount only the caller knows. A success over any other amount is an unknown outcome (§17).
     """
-    reference, status, raw = str(charge["id"]), charge.get("status"), redacted(charge)
+    reference, status, raw = str(charge["id"]), status_of(charge), redacted(charge)
     if status in {"pending", "awaiting", "authorized"}:
         # authorized: paygate charges with capture, so this one is on its way and not a failure (§7.2)
         return ChargeResult.pending(reference, raw=raw)
@@ -133,7 +133,7 @@ def charge_refusal(reply: Reply) -> ChargeResult:
 
 def refund_result(refund: Mapping[str, Any], asked: Money | None) -> RefundResult:
     """What a refund resource says; like :func:`charge_result`."""
-    reference, status, raw = str(refund["id"]), refund.get("status"), redacted(refund)
+    reference, status, raw = str(refund["id"]), status_of(refund), redacted(refund)
     if status == "pending":
         return RefundResult.pending(reference, raw=raw)
     if status == "successful":
@@ -159,6 +159,12 @@ def refund_refusal(reply: Reply) -> RefundResult:
 
 
 # --- shared ----------------------------------------------------------------------------------------------------------
+
+
+def status_of(resource: Mapping[str, Any]) -> str:
+    """The status of a resource; of something that is no text, its form, which is no documented status either."""
+    status = resource.get("status")
+    return status if isinstance(status, str) else f"<{type(status).__name__}>"
 
 
 def redacted(resource: Mapping[str, Any]) -> Mapping[str, Any]:

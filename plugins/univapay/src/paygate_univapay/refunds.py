@@ -9,7 +9,7 @@ from paygate.errors import ProviderUnavailable
 from paygate.provider import Found, RefundRequest, RefundResult
 
 from .client import Client
-from .mapping import refund_refusal, refund_result
+from .mapping import refund_refusal, refund_result, status_of
 from .resources import REFUND_REF, listed, wait_for_result
 
 __all__ = ["find_refund", "read_refund", "refund"]
@@ -48,7 +48,7 @@ async def find_refund(client: Client, attempt: RefundRequest, reference: str | N
     path = client.charge_path(attempt.charge_reference, "refunds")
     own = await listed(client, path, {}, REFUND_REF, attempt.refund_id)
     current = [seen for one in own if (seen := await read_refund(client, attempt.charge_reference, one["id"]))]
-    alive = [seen for seen in current if seen.get("status") != "failed"]
+    alive = [seen for seen in current if status_of(seen) != "failed"]
     if len(alive) > 1:
         ids = ", ".join(one["id"] for one in alive)
         return Found(RefundResult.unknown(f"more than one refund carries this attempt ({ids}): see the dashboard"))

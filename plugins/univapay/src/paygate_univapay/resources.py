@@ -10,6 +10,7 @@ from paygate.errors import ConfigurationError, OutcomeUnknown, ProviderUnavailab
 from paygate.flow import sleep
 
 from .client import Client
+from .mapping import status_of
 
 __all__ = ["CHARGE_REF", "REFUND_REF", "listed", "reference_in", "since", "wait_for_result"]
 
@@ -34,7 +35,7 @@ async def wait_for_result(client: Client, path: str, resource: Mapping[str, Any]
     """
     looks = (client.settings.poll_budget + _PAUSE) // (_HOLD + _PAUSE)
     for turn in range(looks):
-        if resource.get("status") in _NO_USE_WAITING:
+        if status_of(resource) in _NO_USE_WAITING:
             break
         if turn:
             await sleep(_PAUSE)

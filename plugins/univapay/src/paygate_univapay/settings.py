@@ -28,6 +28,11 @@ def _base_url(_instance: object, _attribute: object, value: str) -> None:
         )
 
 
+def _number(value: object) -> object:
+    """A setting from the environment is text."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
 def _budget(_instance: object, _attribute: object, value: int) -> None:
     if type(value) is not int or value < 0:
         raise ConfigurationError(f"univapay: poll_budget is a whole number of seconds from 0 up, got {value!r}")
@@ -77,7 +82,7 @@ class UnivaPaySettings:
     secret: str = paygate.secret()
     webhook_auth_token: str = paygate.secret()
     base_url: str = attrs.field(default="https://api.univapay.com", validator=_base_url)
-    poll_budget: int = attrs.field(default=11, validator=_budget)
+    poll_budget: int = attrs.field(default=11, converter=_number, validator=_budget)
 
     @property
     def store_id(self) -> str:

@@ -16,7 +16,7 @@ from paygate.provider import EventKind, ProviderEvent, Webhook
 
 from .charges import read_charge, shown
 from .client import Client
-from .mapping import refund_result
+from .mapping import refund_result, status_of
 from .refunds import read_refund
 from .resources import CHARGE_REF, REFUND_REF, reference_in
 
@@ -55,7 +55,7 @@ async def _charge_event(client: Client, event: str, data: Mapping[str, Any]) -> 
         return _other(event, data)
     result = await shown(client, seen, None)
     return ProviderEvent(
-        event_id=f"{event}:{seen['id']}:{seen.get('status')}",
+        event_id=f"{event}:{seen['id']}:{status_of(seen)}",
         kind=EventKind.CHARGE,
         type=event,
         reference=seen["id"],
@@ -75,7 +75,7 @@ async def _refund_event(client: Client, event: str, data: Mapping[str, Any]) -> 
         return _other(event, data)
     result = refund_result(seen, None)
     return ProviderEvent(
-        event_id=f"{event}:{seen['id']}:{seen.get('status')}",
+        event_id=f"{event}:{seen['id']}:{status_of(seen)}",
         kind=EventKind.REFUND,
         type=event,
         reference=seen["id"],

@@ -1,0 +1,91 @@
+"""The plugin inside a gateway: from the button to the ledger, over the emulated UnivaPay."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from paygate import Card, ChargeState, Customer, Cycle, Gateway, Money, Plan, RefundState
+from paygate.testing.emulators import Fault, FaultKind, When
+
+URL = "https://api.univapay.com"
+
+
+@pytest.fixture
+def gateway(shop):
+    with Gateway(
+        database="sqlite://",
+        providers={"univapay": shop.provider},
+        clock=shop.clock,
+        mounts={URL: shop.emulator.handle},
+    ) as opened:
+        yield opened
+
+
+@pytest.fixture
+def contract(gateway, shop):
+    made = gateway.contracts.create(
+        customer=Customer("cus_42", email="hanako@example.com"),
+        plan=Plan.recurring("Gold", price=Money(3000, "JPY"), cycle=Cycle.MONTHLY),
+        payment=Card("univapay", token=shop.card),
+        start_on=dt.date(2026, 11, 22),
+    )
+    shop.clock.advance(minutes=1)
+    return made
+
+
+def charge(gateway, contract, amount=5000, key="order-77"):
+    return gateway.charges.create(contract.id, Money(amount, "JPY"), consent="phone", idempotency_key=key)
+
+
+@pytest.mark.rule("R-175", "R-194", "R-269")
+def test_a_charge_stays_pending_until_the_webhook_says_that_it_succeeded(gateway, contract, shop):
+    shop.emulator.add_webhook("https://shop.example/hooks", shop.settings.webhook_auth_token)
+    shop.emulator.behaviour.pending = None
+    shop.emulator.outbox.duplicate = True
+
+    left = charge(gateway, contract)
+    shop.emulator.settle(left.reference)
+    delivered = shop.emulator.deliver(lambda one: gateway.webhooks.receive("univapay", one.headers, one.body) and None)
+
+    assert left.state is ChargeState.PENDING
+    assert delivered == 2
+    assert gateway.charges.get(left.id).state is ChargeState.SUCCEEDED
+    assert shop.book.captured(left.reference) == 5000
+
+
+@pytest.mark.rule("R-193", "B-114")
+def test_a_charge_whose_answers_were_lost_is_unknown_and_reconciled_without_charging_again(gateway, contract, shop):
+    shop.emulator.faults.add(Fault(FaultKind.TIMEOUT, When.AFTER), times=3, match="POST /charges")
+
+    lost = charge(gateway, contract)
+    shop.clock.advance(minutes=5)
+    gateway.billing.reconcile()
+
+    assert lost.state is ChargeState.UNKNOWN
+    assert gateway.charges.get(lost.id).state is ChargeState.SUCCEEDED
+    assert [row.amount.minor for row in shop.book.captures].count(5000) == 1
+
+
+@pytest.mark.rule("R-190", "B-101")
+def test_the_same_key_again_sends_nothing(gateway, contract, shop):
+    first = charge(gateway, contract)
+    sent = len(shop.emulator.requests)
+
+    assert charge(gateway, contract).id == first.id
+    assert len(shop.emulator.requests) == sent
+
+
+@pytest.mark.rule("R-248")
+def test_a_refund_over_the_balance_limit_changes_nothing(gateway, contract, shop):
+    shop.emulator.behaviour.refund_balance = 100
+    done = charge(gateway, contract)
+
+    refused = gateway.refunds.create(done.id, Money(2000, "JPY"), idempotency_key="rma-9")
+    shop.emulator.behaviour.refund_balance = None
+    accepted = gateway.refunds.create(done.id, Money(2000, "JPY"), idempotency_key="rma-10")
+
+    assert refused.state is RefundState.FAILED
+    assert accepted.state is RefundState.DONE
+    assert shop.book.refunded() == 2000

@@ -23,6 +23,7 @@ TEST_CARDS = {
     "4000020000000000",  # UnivaPay: succeeds
     "630400000000000000",  # mostly zeros, for the tests of redaction
     "4111111111111111",  # Visa's example
+    "4012888888881881",  # UnivaPay: cancels fail
 }
 
 #: Whoever writes one of these strings means a folder of one machine, or a key. Split, so that this file may be searched.

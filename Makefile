@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
+UNDER  ?=
 
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check
@@ -21,8 +22,9 @@ help: ## list the commands
 demo: $(VENV)/.installed ## a year of contracts in a moment, against an emulated provider
 	$(BIN)/paygate demo $(ARGS)
 
+# UNDER="-m coverage run" measures: coverage has to start before pytest loads the plugins, and ours with them.
 test: $(VENV)/.installed-dev ## the test suite; options for pytest in ARGS="-k expiry -x"
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python $(UNDER) -m pytest $(ARGS)
 
 lint: $(VENV)/.installed-dev ## style, forbidden constructs, generated files
 	$(BIN)/ruff check .

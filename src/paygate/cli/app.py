@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ COMMANDS = {
     "charge": Lazy(f"{_HERE}.charge:charge", "Charge an additional amount to a contract."),
     "charges": Lazy(f"{_HERE}.charges:charges", "List, show, wait for and resolve charges."),
     "refund": Lazy(f"{_HERE}.refund:refund", "Refund a charge or a ledger row, whole or in part."),
-    "refunds": Lazy(f"{_HERE}.refund:refunds", "Refunds that a person has to make by hand."),
+    "refunds": Lazy(f"{_HERE}.refunds:refunds", "List, show and resolve refunds; make those by hand."),
     "ledger": Lazy(f"{_HERE}.records:ledger", "Show the sales ledger of a contract."),
     "audit": Lazy(f"{_HERE}.records:audit", "Show who changed a contract, when and why."),
     "step-mails": Lazy(f"{_HERE}.step_mails:step_mails", "List, hold back and release step mails."),
@@ -74,3 +75,5 @@ def paygate(ctx: click.Context, config: Path, actor: str, *, as_json: bool, debu
     """Contracts and billing over many payment providers."""
     session: Session = ctx.ensure_object(Session)
     session.config, session.actor_id, session.json, session.debug = config, actor, as_json, debug
+    if not debug:  # what a plugin did is told by the outcome; its traceback is for --debug
+        logging.getLogger("paygate").addHandler(logging.NullHandler())

@@ -57,7 +57,7 @@ from ..errors import InvalidValue, PaygateError
 from . import reading
 from .csv_file import FileProblem, Record, RowProblem, records, shown
 
-__all__ = ["COLUMNS", "REQUIRED", "Reading", "RowProblem", "read_rows", "refusals"]
+__all__ = ["COLUMNS", "REQUIRED", "Reading", "RowProblem", "all_problems", "read_rows"]
 
 COLUMNS = (
     "contract_id",
@@ -116,6 +116,11 @@ class Reading:
     lines: tuple[int, ...] = ()
     problems: tuple[RowProblem, ...] = ()
 
+    @property
+    def header_wrong(self) -> bool:
+        """Whether the header has a problem: then no row says for certain what it was meant to say."""
+        return any(problem.line <= 1 for problem in self.problems)
+
 
 def read_rows(
     path: Path,
@@ -149,9 +154,14 @@ def read_rows(
     return Reading(tuple(row for row, _ in good), tuple(line for _, line in good), tuple(problems))
 
 
-def refusals(reading: Reading, report: ImportReport) -> tuple[RowProblem, ...]:
-    """What the import itself refused, as problems of the lines that the rows came from."""
-    return tuple(_refusal(reading.rows[index], reading.lines[index], error) for index, error in report.refused)
+def all_problems(reading: Reading, report: ImportReport) -> tuple[RowProblem, ...]:
+    """The problems of the file and what the import itself refused, in the order of the file."""
+    refused = (_refusal(reading.rows[index], reading.lines[index], error) for index, error in report.refused)
+    return tuple(sorted((*reading.problems, *refused), key=_place))
+
+
+def _place(problem: RowProblem) -> tuple[int, int]:
+    return problem.line, COLUMNS.index(problem.column) if problem.column in COLUMNS else -1
 
 
 def _refusal(row: NewContract, line: int, error: PaygateError) -> RowProblem:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .csv_file import ENCODINGS, RowProblem
-from .csv_import import read_rows, refusals
+from .csv_import import all_problems, read_rows
 from .failures import Exit
 from .output import console, facts, note, table
 from .session import Session, json_option
@@ -31,7 +31,8 @@ def import_contracts(
 ) -> None:
     """Take over the contracts of FILE, a CSV file with a header line. Nothing is charged, nothing is mailed.
 
-    Every wrong row is told, with line, column and remedy; then nothing is imported, unless you say --skip-invalid.
+    Every wrong row is told, with line, column and remedy; then nothing is imported, unless you say --skip-invalid
+    and the header is right.
     The columns are described in the documentation.
     """
     session = ctx.ensure_object(Session)
@@ -40,12 +41,12 @@ def import_contracts(
         with _progress(session, file) as progress:
             reading = read_rows(file, accounts=accounts, encoding=encoding, progress=progress)
         # rows that read well may still be refused: those problems are told together with the others
-        check_only = dry_run or (bool(reading.problems) and not skip_invalid)
+        check_only = dry_run or reading.header_wrong or (bool(reading.problems) and not skip_invalid)
         with session.waiting(f"{'checking' if check_only else 'importing'} {len(reading.rows)} contracts"):
             report = gateway.contracts.import_many(
                 reading.rows, skip_invalid=skip_invalid, check_only=check_only, actor=session.actor
             )
-    problems = sorted((*reading.problems, *refusals(reading, report)), key=lambda it: it.line)
+    problems = all_problems(reading, report)
     outcome = {
         "imported": report.imported,
         "accepted": len(reading.rows) - len(report.refused),
@@ -55,13 +56,16 @@ def import_contracts(
     session.show(outcome, lambda: _print(file, len(report.imported), len(reading.rows) - len(report.refused), problems))
     if not problems:
         return
-    if dry_run or not skip_invalid:
-        note("nothing was imported: correct the rows, or add --skip-invalid to import the others")
+    if check_only or not skip_invalid:
+        remedy = (
+            "correct the header" if reading.header_wrong else "correct the rows, or import the others: --skip-invalid"
+        )
+        note(f"nothing was imported; {remedy}")
         ctx.exit(Exit.REFUSED)
     note("the rows above were left out")
 
 
-def _print(file: Path, imported: int, accepted: int, problems: list[RowProblem]) -> None:
+def _print(file: Path, imported: int, accepted: int, problems: Sequence[RowProblem]) -> None:
     if problems:
         table(
             f"Problems in {file}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .failures import Exit
-from .output import facts
+from .output import facts, table
 from .session import Session, json_option
 
 __all__ = ["reconcile"]
@@ -23,6 +23,7 @@ def reconcile(ctx: click.Context) -> None:
     with session.gateway() as gateway, session.waiting("asking the providers"):
         report = gateway.billing.reconcile()
         delivery = gateway.billing.deliver()
+        stuck = gateway.billing.stuck()
     pairs = [
         ("Settled", ", ".join(report.settled)),
         ("Still open", ", ".join(report.still_open)),
@@ -30,6 +31,14 @@ def reconcile(ctx: click.Context) -> None:
         ("Notices delivered", delivery.delivered),
         ("Notices failed", delivery.failed),
     ]
-    session.show({"charges_and_refunds": report, "notices": delivery}, lambda: facts("Reconciliation", pairs))
+    waiting = [{"id": it.id, "kind": it.kind, "attempts": it.attempts, "last_error": it.last_error} for it in stuck]
+
+    def human() -> None:
+        facts("Reconciliation", pairs)
+        if waiting:
+            columns = ("Notice", "Observers of", ">Attempts", "Last error")
+            table("Notices that no observer took", columns, (list(it.values()) for it in waiting))
+
+    session.show({"attempts": report, "notices": delivery, "stuck_notices": waiting}, human)
     if report.still_open or report.needs_operator:
         ctx.exit(Exit.OPEN)

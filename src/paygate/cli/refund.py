@@ -1,8 +1,7 @@
-"""``paygate refund`` and ``paygate refunds``: money back, through the provider or by hand (§6.22)."""
+"""``paygate refund``: preview, question, money back through the provider or by hand (§6.22)."""
 
 from __future__ import annotations
 
-import datetime as dt
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,16 +11,16 @@ from ..domain.charge import Refund, RefundState
 from ..errors import NotFound
 from ..money import Money
 from .failures import exit_for
-from .output import facts, note, table
-from .params import DAY, YEN, AmountCommand
-from .records import ENTRY_COLUMNS, entry_row
-from .session import Session, json_option, pass_session, yes_option
+from .output import facts, note
+from .params import YEN, AmountCommand
+from .refunds import print_refund
+from .session import Session, json_option, yes_option
 
 if TYPE_CHECKING:
     from ..billing.refunds import RefundPreview
     from ..gateway import Gateway
 
-__all__ = ["refund", "refunds"]
+__all__ = ["refund"]
 
 
 @click.command(cls=AmountCommand)
@@ -71,7 +70,7 @@ def refund(
         if wait and made.state.open and not made.by_hand:
             with session.waiting(f"waiting for the result of refund {made.id}"):
                 made = gateway.refunds.wait(made.id, timeout=timeout)
-    session.show({"refund": made, "preview": preview}, lambda: _print_refund(made))
+    session.show({"refund": made, "preview": preview}, lambda: print_refund(made))
     _explain(made)
     ctx.exit(exit_for(made))
 
@@ -101,54 +100,8 @@ def _print_preview(preview: RefundPreview) -> None:
     facts("About to refund", pairs, stream=sys.stderr)
 
 
-def _print_refund(made: Refund) -> None:
-    facts(
-        f"Refund {made.id}",
-        [
-            ("State", made.state),
-            ("Contract", made.contract_id),
-            ("Refunded row", made.entry_id),
-            ("Refund row", made.refund_entry_id),
-            ("Amount", made.amount),
-            ("Account", made.account),
-            ("By hand", made.by_hand),
-            ("Provider's id", made.reference),
-            ("Key", made.idempotency_key),
-            ("Why", made.failure and f"{made.failure.code or 'no code'} {made.failure.message}".rstrip()),
-        ],
-    )
-
-
 def _explain(made: Refund) -> None:
     if made.by_hand and made.state is RefundState.PENDING:
         note(f"return the money, then: paygate refunds done {made.refund_entry_id} --note '…'")
     elif made.state.open:
         note("the result is still to come: run paygate reconcile")
-
-
-@click.group()
-def refunds() -> None:
-    """Refunds that a person has to make by hand."""
-
-
-@refunds.command()
-@json_option
-@pass_session
-def dues(session: Session) -> None:
-    """List refunds that are still to be made by hand."""
-    with session.gateway() as gateway:
-        rows = gateway.refunds.dues()
-    session.show(rows, lambda: table("Refunds due", ENTRY_COLUMNS, (entry_row(row) for row in rows)))
-
-
-@refunds.command()
-@click.argument("row")
-@click.option("--on", type=DAY, help="The day (in Japan) on which the money went back; by default today.")
-@click.option("--note", "remark", required=True, help="How it was returned, for the records.")
-@json_option
-@pass_session
-def done(session: Session, row: str, on: dt.date | None, remark: str) -> None:
-    """Record that the refund of ROW, a line of 'refunds dues', has been made."""
-    with session.gateway() as gateway:
-        entry = gateway.refunds.mark_done(row, on=on, note=remark, actor=session.actor)
-    session.show(entry, lambda: table("Refund made", ENTRY_COLUMNS, [entry_row(entry)]))

@@ -1,7 +1,8 @@
 """Which domain rules have no test.
 
 Tests cite the rules they hold with ``@pytest.mark.rule("R-197", "B-081")``, also on one row of a table test:
-``pytest.param(..., marks=pytest.mark.rule("B-081"))``. This script reads the citations from the source, without
+``pytest.param(..., marks=pytest.mark.rule("B-081"))``, or from a table of ids in the same module:
+``pytest.mark.rule(*RULES[operation])``. This script reads the citations from the source, without
 importing it, and compares them with ``docs/rules.toml``.
 
 Exit status: 0 every rule in scope is cited and every citation is of a known rule; 1 otherwise.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +21,7 @@ from pathlib import Path
 import attrs
 
 ROOT = Path(__file__).resolve().parent.parent
+RULE_ID = re.compile(r"[RTBX]-\w+")
 
 
 @attrs.frozen
@@ -34,12 +37,12 @@ class Rule:
 
 @attrs.frozen(order=True)
 class Citation:
-    """One place where a test cites a rule. *rule* is None where the id is not written out as a string."""
+    """One place where a test cites a rule. *rule* is None where no id can be read without running the tests."""
 
     path: str
     line: int
     test: str
-    rule: str | None
+    rule: str | None = attrs.field(order=lambda rule: rule or "")
 
     def __str__(self) -> str:
         return f"{self.path}::{self.test}"
@@ -62,13 +65,13 @@ def section_titles(path: Path) -> dict[str, str]:
     return {section_id: section["title"] for section_id, section in data["section"].items()}
 
 
-def _is_rule_mark(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "rule"
-        and isinstance(node.func.value, ast.Attribute | ast.Name)
-        and (node.func.value.attr if isinstance(node.func.value, ast.Attribute) else node.func.value.id) == "mark"
+def _is_rule_mark(function: ast.expr) -> bool:
+    """Whether *function* is ``pytest.mark.rule`` or ``mark.rule``."""
+    if not (isinstance(function, ast.Attribute) and function.attr == "rule"):
+        return False
+    mark = function.value
+    return (isinstance(mark, ast.Attribute) and mark.attr == "mark") or (
+        isinstance(mark, ast.Name) and mark.id == "mark"
     )
 
 
@@ -83,8 +86,32 @@ def _owner(statement: ast.stmt) -> str:
     return f"line {statement.lineno}"
 
 
+def _tables(tree: ast.Module) -> dict[str, ast.expr]:
+    """The values that the module gives to names at its top level."""
+    return {
+        target.id: statement.value
+        for statement in tree.body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _ids(argument: ast.expr, tables: Mapping[str, ast.expr]) -> Iterator[str]:
+    """The rule ids of one argument of a mark: written out, or in a table of the module that it reads from."""
+    if isinstance(argument, ast.Constant):
+        yield str(argument.value)
+        return
+    tabled = [tables[node.id] for node in ast.walk(argument) if isinstance(node, ast.Name) and node.id in tables]
+    for node in (node for source in [argument, *tabled] for node in ast.walk(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and RULE_ID.fullmatch(node.value):
+            yield node.value
+
+
 def citations(source: str, path: str) -> Iterator[Citation]:
     """Every rule that *source*, the text of the test module *path*, cites."""
+    tree = ast.parse(source, path)
+    tables = _tables(tree)
 
     def walk(statements: Iterable[ast.stmt], prefix: str) -> Iterator[Citation]:
         for statement in statements:
@@ -93,14 +120,12 @@ def citations(source: str, path: str) -> Iterator[Citation]:
             yield from walk(inner, f"{name}::")
             nested = {id(node) for child in inner for node in ast.walk(child)}
             for node in ast.walk(statement):
-                if id(node) not in nested and _is_rule_mark(node):
-                    assert isinstance(node, ast.Call)
+                if isinstance(node, ast.Call) and id(node) not in nested and _is_rule_mark(node.func):
                     for argument in node.args:
-                        written = isinstance(argument, ast.Constant) and isinstance(argument.value, str)
-                        value = argument.value if isinstance(argument, ast.Constant) else None
-                        yield Citation(path, node.lineno, name, str(value) if written else None)
+                        for rule in [*_ids(argument, tables)] or [None]:
+                            yield Citation(path, node.lineno, name, rule)
 
-    yield from walk(ast.parse(source, path).body, "")
+    yield from walk(tree.body, "")
 
 
 def test_modules(root: Path) -> list[Path]:
@@ -154,7 +179,9 @@ def main(arguments: list[str] | None = None) -> int:
     for rule in missing:
         print(f"{rule.id}  {rule.title}: no test cites it (section {rule.section})")
     for citation in wrong:
-        problem = f"unknown rule {citation.rule}" if citation.rule else "a rule id that is not written out as a string"
+        problem = (
+            f"unknown rule {citation.rule}" if citation.rule else "a rule that only running the tests would reveal"
+        )
         print(f"{citation.path}:{citation.line}: {citation.test} cites {problem}")
     print(f"{len(wanted) - len(missing)} of {len(wanted)} rules have a test, {len(wrong)} citations are wrong")
     return 1 if missing or wrong else 0

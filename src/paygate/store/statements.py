@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import sqlalchemy as sa
@@ -67,12 +67,8 @@ class _Compiled:
         return converted
 
 
-def _compile(element: sa.Executable, dialect: sa.Dialect) -> _Compiled:
-    if not isinstance(element, sa.ClauseElement):
-        raise TypeError(f"not a statement: {element!r}")
-    compiled = element.compile(dialect=dialect)
-    if not isinstance(compiled, SQLCompiler):
-        raise TypeError(f"not a statement that returns rows or changes them: {element!r}")
+def _compile(element: sa.ClauseElement, dialect: sa.Dialect) -> _Compiled:
+    compiled = cast("SQLCompiler", element.compile(dialect=dialect))
     constants: dict[str, Any] = {}
     writers: list[tuple[str, _Convert]] = []
     for parameter, name in compiled.bind_names.items():
@@ -100,7 +96,7 @@ class Statement:
 
     __slots__ = ("_compiled", "_element", "_postgresql")
 
-    def __init__(self, element: sa.Executable, *, postgresql: sa.Executable | None = None) -> None:
+    def __init__(self, element: sa.ClauseElement, *, postgresql: sa.ClauseElement | None = None) -> None:
         self._element = element
         self._postgresql = postgresql
         self._compiled: dict[str, _Compiled] = {}

@@ -7,11 +7,12 @@ import json
 import logging
 import traceback
 
+import anyio
 import attrs
 import pytest
 
 from paygate.clock import SystemClock
-from paygate.drivers import SyncDriver
+from paygate.drivers import AsyncDriver, SyncDriver
 from paygate.errors import ConfigurationError, InvalidValue, PaygateError, ProviderUnavailable, WebhookRejected
 from paygate.provider import Lookup, LookupRequest, OptionPolicy, Outcome, Webhook
 from paygate.settings import is_secret
@@ -188,3 +189,12 @@ def test_over_a_real_connection_a_lost_answer_still_takes_the_money_once(shop):
 
     assert result.outcome is Outcome.SUCCEEDED
     assert emulator.book.captured() == 3980
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_same_plugin_runs_on_an_event_loop(shop, backend):
+    async def main():
+        async with AsyncDriver(shop.clock, mounts={"https://api.univapay.com": shop.emulator.handle}) as driver:
+            return await driver.run(shop.provider.charge(shop.attempt()))
+
+    assert anyio.run(main, backend=backend).outcome is Outcome.SUCCEEDED

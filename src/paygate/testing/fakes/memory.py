@@ -62,10 +62,6 @@ class Payment:
     def created_at(self) -> dt.datetime:
         return self.steps[0].at
 
-    @property
-    def final(self) -> Step:
-        return self.steps[-1]
-
     def at(self, now: dt.datetime) -> Step:
         """The state at *now*."""
         past = [step for step in self.steps if step.at <= now]

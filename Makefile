@@ -44,7 +44,7 @@ docs: $(VENV)/.installed-dev ## the documentation, in docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 bench: $(VENV)/.installed-dev ## the benchmarks
-	@set -e; for benchmark in benchmarks/bench_*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark $(ARGS); done
+	$(BIN)/python benchmarks/run.py
 
 rules: $(VENV)/.installed-dev ## which domain rules have no test; options in ARGS="--all --list"
 	$(BIN)/python scripts/rules_without_tests.py $(ARGS)

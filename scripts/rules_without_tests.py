@@ -122,7 +122,8 @@ def citations(source: str, path: str) -> Iterator[Citation]:
             for node in ast.walk(statement):
                 if isinstance(node, ast.Call) and id(node) not in nested and _is_rule_mark(node.func):
                     for argument in node.args:
-                        for rule in [*_ids(argument, tables)] or [None]:
+                        ids: list[str | None] = [*_ids(argument, tables)]
+                        for rule in ids or [None]:
                             yield Citation(path, node.lineno, name, rule)
 
     yield from walk(tree.body, "")

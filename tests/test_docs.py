@@ -1,7 +1,7 @@
 """The documentation is true: its examples run, what they print is what stands there, and nothing public is missing.
 
-The Python blocks of a page share one namespace and run in order in an empty folder. A ``text`` block right after one is
-what it prints. A block that cannot run is preceded by ``<!-- skip: why -->``.
+The Python blocks of a page share one namespace and run in order in an empty folder; one that begins with the name of a
+test file (``# test_shop.py``) is run by pytest instead. A ``text`` block right after one is what it prints. A block that cannot run is preceded by ``<!-- skip: why -->``.
 """
 
 import ast
@@ -80,6 +80,13 @@ def test_the_examples_of_a_page_run_and_print_what_it_says(
     namespace: dict[str, object] = {"__name__": "docs"}
     for block in blocks(page):
         if block.language != "python" or block.reason:
+            continue
+        if file := re.match(r"# (test_\w+\.py)\n", block.code):
+            (tmp_path / file[1]).write_text(block.code, encoding="utf-8")
+            answer = subprocess.run(
+                [sys.executable, "-m", "pytest", "-q", file[1]], capture_output=True, text=True, check=False
+            )
+            assert answer.returncode == 0, answer.stdout
             continue
         # blank lines in front, so that a traceback shows the line of the page
         program = compile("\n" * (block.line - 1) + block.code, str(page), "exec")

@@ -66,7 +66,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
-    def do_POST(self) -> None:  # noqa: N802 - the name http.server looks for
+    def do_POST(self) -> None:
         account = self.path.removeprefix(_PREFIX)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:

@@ -37,6 +37,7 @@ class Report:
         self.expectations: list[Expectation] = []
         self._silent = silent
         self._scenes = 0
+        self._gap = True  # whether what was printed last ends with an empty line
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -46,14 +47,17 @@ class Report:
     def scene(self, title: str) -> None:
         """Begin the next scene."""
         self._scenes += 1
-        self._print(Text(f"\n{self._scenes}. {title}", style="bold"))
+        self._print(Text(f"{self._scenes}. {title}", style="bold"), before=True)
 
     def say(self, text: str) -> None:
         """Print a paragraph."""
         self._print(Text(text))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
-        """Print a table. Columns whose heading starts with ``>`` are set flush right, with ``~`` may be wrapped."""
+        """Print a table. Headings that start with ``>`` are set flush right, under those with ``~`` cells are wrapped.
+
+        The other columns keep their cells in one line: together they have to leave room in the width.
+        """
         grid = Table(
             title=Text(title, style="italic") if title else None,
             title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False,
@@ -67,7 +71,7 @@ class Report:
             )
         for row in rows:
             grid.add_row(*(Text(cell(value)) for value in row))
-        self._print(grid)
+        self._print(grid, before=True, after=True)
 
     def expect(self, claim: str, held: bool) -> None:
         """Note a claim; one that does not hold is shown at once and makes the demo fail."""
@@ -75,7 +79,8 @@ class Report:
         if not held:
             self._print(Text(f"NOT AS EXPECTED: {claim}", style="bold red"))
 
-    def _print(self, what: Table | Text) -> None:
+    def _print(self, what: Table | Text, *, before: bool = False, after: bool = False) -> None:
+        """Print *what*, with one empty line *before* and *after* it where asked."""
         if self._silent:
             return
         stream = sys.stdout
@@ -83,4 +88,7 @@ class Report:
         with console.capture() as captured:
             console.print(what)
         # rich pads every line to the width of the table; output that is kept should not end its lines in blanks
-        stream.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
+        lines = [line.rstrip() for line in captured.get().split("\n")]
+        text = "\n".join(lines).strip("\n") + "\n"
+        stream.write("\n" * (before and not self._gap) + text + "\n" * after)
+        self._gap = after

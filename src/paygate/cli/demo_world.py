@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ import attrs
 from .._markers import hookimpl
 from ..billing.importing import NewContract
 from ..clock import JST
+from ..domain.charge import Charge
 from ..domain.contract import Card
 from ..domain.mails import MailSet, StepMailPlan
 from ..drivers.settings import HttpSettings
+from ..errors import PaygateError
 from ..flow import Request
 from ..gateway import Gateway
+from ..money import Money
 from ..notices import OperatorNotice, StepMailNotice
 from ..plugins import discovery
 from ..provider import Webhook
@@ -34,7 +38,7 @@ from ..testing.emulators.univapay import Behaviour, UnivaPayEmulator
 from ..testing.fakes import FakeAmazonPay, FakeProvider, FakeSettings, FakeStripe, FakeTelecom
 from .demo_endpoint import Answer, Endpoint
 
-__all__ = ["HTTP", "STEP_MAILS", "UNIVAPAY", "Mailbox", "Sent", "World", "open_world"]
+__all__ = ["BEGINS", "CONSENT", "HTTP", "STEP_MAILS", "UNIVAPAY", "Mailbox", "Refusal", "Sent", "World", "open_world"]
 
 #: The account that lives on the other side of HTTP.
 UNIVAPAY = "univapay"
@@ -52,6 +56,12 @@ HTTP = HttpSettings(backoff_base=0.0)
 
 #: What UnivaPay sends as ``Authorization`` of its webhooks, agreed between the emulator and the plugin.
 _WEBHOOK_WORD = "word-between-demo-and-emulator"
+
+
+#: How the customers of the demo agreed (R-188).
+CONSENT = "phone call, recorded by the support desk"
+
+_IDS = re.compile(r"\b[0-9a-f]{32}\b")
 
 
 class Mailbox:
@@ -78,6 +88,17 @@ class Sent:
 
     requests: int
     movements: int
+
+
+@attrs.frozen
+class Refusal:
+    """What was asked, which error said no, and whether the providers heard of it or any row changed."""
+
+    asked: str
+    error: str
+    rule: str
+    message: str
+    nothing_sent: bool
 
 
 @attrs.frozen
@@ -113,6 +134,34 @@ class World:
             len(self.emulator.requests) + sum(len(fake.calls) for fake in self.fakes.values()),
             sum(len(book.movements) for book in self.books.values()),
         )
+
+    def charge(
+        self, contract_id: str, yen: int, *, key: str, renew: bool | None = None, mail: bool | None = None
+    ) -> Charge:
+        """Charge additionally, let the providers' notices arrive, and return what became of it."""
+        charge = self.gateway.charges.create(
+            contract_id,
+            Money(yen, "JPY"),
+            renew_expiry=renew,
+            send_step_mail=mail,
+            consent=CONSENT,
+            idempotency_key=key,
+        )
+        self.deliver()
+        return self.gateway.charges.get(charge.id)
+
+    def refusal(self, asked: str, ask: Callable[[], object]) -> Refusal:
+        """Ask for something that has to be refused."""
+        before = self._traces()
+        try:
+            ask()
+        except PaygateError as exc:
+            message = _IDS.sub("(id)", str(exc))  # ids differ from run to run
+            return Refusal(asked, type(exc).__name__, exc.rule or "", message, self._traces() == before)
+        return Refusal(asked, "(accepted)", "", "", nothing_sent=False)
+
+    def _traces(self) -> tuple[Sent, int, int]:
+        return self.sent(), len(self.gateway.charges.list().all()), len(self.gateway.ledger.list().all())
 
     def deliver(self) -> list[Delivery]:
         """Let every webhook that is due arrive at the shop's endpoint, over HTTP; returns what was delivered."""
@@ -155,7 +204,7 @@ def open_world(database: str, contracts: Sequence[NewContract], keep: Path | Non
     :raises PluginError: the plugin ``univapay`` is not installed.
     """
     clock = ManualClock(BEGINS)
-    emulator = UnivaPayEmulator(clock, behaviour=Behaviour(pending=1.0))
+    emulator = UnivaPayEmulator(clock, behaviour=Behaviour(pending=0.0))  # the result is there at the first look
     for row in contracts:
         if isinstance(row.payment, Card) and row.payment.account == UNIVAPAY:
             emulator.add_card(email=row.customer.email, token_id=row.payment.token)

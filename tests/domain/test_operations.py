@@ -348,3 +348,9 @@ def test_customers_end_their_own_contracts_and_undo_only_unpaid_ones(given):
     ):
         with pytest.raises(PermissionDenied):
             authorise(operation, given(status), actor)
+
+
+def test_a_cancellation_that_is_not_recorded_cannot_be_revoked(given, offer):
+    contract = attrs.evolve(given(Status.CANCEL_SCHEDULED), cancellation=None)
+
+    assert offer("revoke_cancellation", contract).reason == Reason.STATUS.name

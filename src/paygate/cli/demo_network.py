@@ -101,7 +101,7 @@ def lost_answer(world: World, report: Report) -> list[Refusal]:
     rows.append(
         (
             moment(world.clock.now()),
-            "meanwhile UnivaPay has taken the money",
+            "two minutes later: the money is gone, no word yet",
             _state(world, charge),
             _captures(world, charge),
         )

@@ -40,6 +40,7 @@ def a_year(world: World, report: Report) -> tuple[dt.datetime | None, list[Refus
         done = world.charge(contract_id, yen, key=f"demo-{contract_id}-later", mail=mail)
         rows.append((*row, f"charge: {done.state.value}"))
         report.expect(f"{contract_id} can still be charged (R-198, R-203)", done.state is ChargeState.SUCCEEDED)
+        clock.advance(seconds=1)
 
     clock.set(dt.datetime(2027, 6, 1, 10, 0, tzinfo=JST))
     charge("UP-02", 800, mail=False)

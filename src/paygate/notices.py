@@ -49,11 +49,16 @@ class RefundNotice:
 
 @attrs.frozen
 class StepMailNotice:
-    """A step mail is due."""
+    """A step mail is due.
+
+    :param receipt: the ledger row that the mail may link a receipt to: in the payment-complete mail of a one-off
+        purchase, and in the renewal mail of a recurring contract (R-234); else None.
+    """
 
     id: str
     mail: StepMail
     customer: Customer
+    receipt: LedgerEntry | None = None
 
 
 @attrs.frozen

@@ -454,3 +454,16 @@ def test_the_main_job_works_behind_every_face(faces):
     assert refund.state.value == "DONE"
     assert faces.gateway.ledger.net(contract.id) == Money(3000 + 5000 - 2000, "JPY")
     assert (faces.univapay.book.captured(), faces.univapay.book.refunded()) == (8000, 2000)
+
+
+@pytest.mark.rule("R-005")
+@pytest.mark.parametrize("account", ["univapay", "stripe", "amazonpay"])
+def test_the_total_given_is_the_total_taken_and_recorded_nothing_is_added(world, account):
+    contract = world.contract(account)
+    first = world.fake(account).book.captured()
+
+    charge = world.settled(contract, 1080)
+
+    assert first == contract.plan.price.minor
+    assert world.fake(account).book.captured(charge.reference) == 1080
+    assert world.gateway.ledger.list(contract_id=contract.id).all()[-1].amount == Money(1080, "JPY")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from paygate import Gateway
+from paygate import Card, Customer, Gateway
 from paygate.domain.contract import Actor
 from paygate.domain.mails import StepMailState
 from paygate.errors import InvalidValue, MailAlreadySent, PermissionDenied
@@ -137,3 +137,20 @@ def test_an_observer_that_raises_undoes_nothing_and_hears_of_it_again(world, mon
     assert delivery.delivered == 1
     assert [notice.charge.id for notice in world.observer.of("success")] == [charge.id]
     assert world.gateway.billing.stuck(attempts=1) == ()
+
+
+@pytest.mark.rule("R-234", "X-25")
+def test_the_renewal_mail_of_a_recurring_contract_and_the_first_mail_of_a_purchase_carry_a_receipt(world):
+    recurring, mail = queued(world)
+    world.clock.advance(minutes=10)
+    world.gateway.step_mails.release()
+    renewal = world.observer.of("mail")[-1]
+    world.gateway.contracts.create(Customer("cus_8"), world.one_off, Card("stripe", "pm_8"))
+    purchase = world.observer.of("mail")[-1]
+    world.gateway.contracts.create(Customer("cus_9"), world.plan, Card("stripe", "pm_9"))
+    first_of_recurring = world.observer.of("mail")[-1]
+
+    assert (renewal.mail.id, renewal.receipt.charge_id) == (mail.id, mail.charge_id)
+    assert renewal.receipt.contract_id == recurring.id
+    assert (purchase.mail.name, purchase.receipt.amount) == ("welcome", world.one_off.price)
+    assert (first_of_recurring.mail.name, first_of_recurring.receipt) == ("welcome", None)

@@ -9,6 +9,8 @@ from typing import Any
 import attrs
 
 from ..domain.charge import ChargeState
+from ..domain.ledger import LedgerEntry
+from ..domain.mails import MailSet, StepMail
 from ..flow import call
 from ..notices import ChargeNotice, OperatorNotice, RefundNotice, StepMailNotice
 from ..store import OutboxRow, Session
@@ -117,6 +119,14 @@ def _notice(session: Session, row: OutboxRow) -> object | None:
         return RefundNotice(row.id, refund, entry, session.contracts.get(refund.contract_id))
     if row.kind == "on_step_mail_due":
         mail = session.step_mails.get(payload["mail_id"])
-        return StepMailNotice(row.id, mail, session.customers.get(mail.customer_id))
+        return StepMailNotice(row.id, mail, session.customers.get(mail.customer_id), _receipt(session, mail))
     at = dt.datetime.fromisoformat(payload["at"])
     return OperatorNotice(row.id, **{**payload, "at": at})
+
+
+def _receipt(session: Session, mail: StepMail) -> LedgerEntry | None:
+    """The row whose receipt *mail* may carry (R-234)."""
+    recurring = session.contracts.get(mail.contract_id).plan.is_recurring
+    if mail.charge_id is None or mail.set is not (MailSet.ON_RENEWAL if recurring else MailSet.ON_PAYMENT_COMPLETE):
+        return None
+    return next((row for row in session.ledger.for_charge(mail.charge_id) if row.kind.sale), None)

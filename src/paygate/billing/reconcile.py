@@ -76,9 +76,7 @@ def _in_flight(services: Services, charge: Charge) -> bool:
 
 def _apply(services: Services, charge: Charge, result: ChargeResult) -> Charge:
     with services.store.write() as session:
-        return apply_charge(
-            services, session, charge, result, actor=Actor.provider(charge.account), now=services.now()
-        )
+        return apply_charge(services, session, charge, result, actor=Actor.provider(charge.account), now=services.now())
 
 
 def _overdue(services: Services, charge: Charge) -> Charge:

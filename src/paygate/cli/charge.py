@@ -9,7 +9,7 @@ import click
 
 from ..domain.charge import Charge, ChargeState, Purpose
 from ..money import Money
-from ..provider import Capabilities, ExpiryPolicy, OptionPolicy
+from ..provider import Capabilities, ExpiryPolicy, Lookup, OptionPolicy
 from .charges import print_charge
 from .failures import exit_for
 from .output import facts, note
@@ -88,8 +88,9 @@ def charge(
         if wait and made.open:
             with session.waiting(f"waiting for the result of charge {made.id}"):
                 made = gateway.charges.wait(made.id, timeout=timeout)
+        capabilities = gateway.providers.get(made.account).capabilities
     session.show({"charge": made, "preview": preview}, lambda: print_charge(made))
-    _explain(made)
+    _explain(made, capabilities)
     ctx.exit(exit_for(made))
 
 
@@ -153,10 +154,14 @@ def forced(capabilities: Capabilities) -> list[str]:
     return said
 
 
-def _explain(made: Charge) -> None:
+def _explain(made: Charge, capabilities: Capabilities) -> None:
+    blind = capabilities.lookup is Lookup.NONE
     if made.action_url:
         note(f"the customer has to act first, at {made.action_url}")
-    if made.state is ChargeState.PENDING:
+    if made.state is ChargeState.PENDING and blind:
+        note(f"the provider's notice brings the result; if none comes: paygate charges resolve {made.id}")
+    elif made.state is ChargeState.PENDING:
         note(f"the result is still to come: paygate charges wait {made.id}")
-    if made.state is ChargeState.UNKNOWN:
-        note("money may have moved: run paygate reconcile, and do not charge again")
+    elif made.state is ChargeState.UNKNOWN:
+        how = f"find out at the provider, then: paygate charges resolve {made.id}" if blind else "run paygate reconcile"
+        note(f"money may have moved, do not charge again; {how}")

@@ -1,0 +1,132 @@
+"""Tables that align in Japanese, and values as JSON."""
+
+import datetime as dt
+import io
+import json
+import sys
+
+import pytest
+from rich.cells import cell_len
+
+from paygate import JST, Actor, Customer, Money, Status
+from paygate.cli import output
+from paygate.domain.contract import Contract, PaymentMethod, Plan
+from paygate.errors import NotFound
+from paygate.provider import Results
+
+CONTRACT = Contract(
+    "C-1", "cus-1", Plan.one_off("Book", Money(500, "JPY")), PaymentMethod.CARD, Status.ESTABLISHED,
+    dt.date(2026, 1, 31), dt.datetime(2026, 1, 31, tzinfo=dt.UTC), Actor.admin("sato"), "stripe", "pm_secret",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        (Money(5000, "JPY"), {"minor": 5000, "currency": "JPY"}),
+        (dt.date(2026, 11, 30), "2026-11-30"),
+        (dt.datetime(2026, 11, 20, 1, tzinfo=dt.UTC), "2026-11-20T10:00:00+09:00"),
+        (Status.ACTIVE, "ACTIVE"),
+        (Results.POLLED | Results.NOTIFIED, ["POLLED", "NOTIFIED"]),
+        (Actor.scheduler(), "scheduler:scheduler"),
+        ((1, None, True), [1, None, True]),
+        ({"at": dt.date(2026, 1, 1)}, {"at": "2026-01-01"}),
+        (NotFound("none", rule="R-001"), {"type": "NotFound", "message": "none", "rule": "R-001"}),
+        (Customer("c", "花子", "h@example.com"), {"id": "c", "name": "花子", "email": "h@example.com"}),
+    ],
+)
+def test_values_have_one_form_in_json(value, form):
+    assert output.plain(value) == form
+
+
+@pytest.mark.rule("R-168")
+def test_a_contract_in_json_has_no_credential():
+    form = output.plain(CONTRACT)
+
+    assert "credential" not in form
+    assert "pm_secret" not in json.dumps(form)
+    assert form["created_by"] == "admin:sato"
+
+
+def test_what_is_no_value_of_paygate_has_no_form_in_json():
+    with pytest.raises(TypeError, match="float"):
+        output.plain({"amount": 1.5})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        ("", "–"),
+        (True, "yes"),
+        (False, "no"),
+        (0, "0"),
+        (Money(1234, "JPY"), "1,234 JPY"),
+        (dt.datetime(2026, 11, 20, 15, 30, tzinfo=dt.UTC), "2026-11-21 00:30 JST"),
+        (dt.datetime(2026, 11, 20, 9, 5, tzinfo=JST), "2026-11-20 09:05 JST"),
+        ("red\x1b[31m\nline", "red·[31m·line"),
+        ("card 4242 4242 4242 4242", "card <card>"),
+    ],
+)
+def test_cells_are_one_line_of_harmless_text(value, text):
+    assert output.cell(value) == text
+
+
+def test_columns_align_where_names_are_full_width(capsys):
+    output.table("名簿", ("Name", ">Amount", "State"), [("山田 花子", Money(5, "JPY"), "A"), ("Bob", None, "B")])
+
+    lines = capsys.readouterr().out.splitlines()
+    first, second = (line for line in lines if line.endswith((" A", " B")))
+    assert cell_len(first[: first.rindex("A")]) == cell_len(second[: second.rindex("B")])
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_a_table_without_rows_says_so(capsys):
+    output.table("Nothing", ("A",), [])
+
+    assert "(none)" in capsys.readouterr().out
+
+
+def test_markup_in_a_value_is_text(capsys):
+    output.table("T", ("A",), [("[bold]x[/bold]",)])
+
+    assert "[bold]x[/bold]" in capsys.readouterr().out
+
+
+def test_a_narrow_width_folds_values_and_loses_none(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    output.table("T", ("Id", "Id"), [("a" * 32, "b" * 32)])
+
+    out = capsys.readouterr().out
+    assert (out.count("a"), out.count("b")) == (32, 32)
+    assert max(len(line) for line in out.splitlines()) <= 30
+
+
+def test_a_pipe_gets_each_row_in_one_line(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    output.table("T", ("Text",), [("x" * 300,)])
+
+    assert "x" * 300 in capsys.readouterr().out
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_colour_unless_it_does_not_want_any(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for stream, coloured in ((Terminal(), True), (io.StringIO(), False)):
+        monkeypatch.setattr(sys, "stdout", stream)
+        output.table("Title", ("A",), [("x",)])
+        assert ("\x1b[" in stream.getvalue()) is coloured
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp932"])
+def test_json_survives_any_encoding_of_the_output(monkeypatch, encoding):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
+    output.write_json({"name": "山田 😀"})
+
+    assert json.loads(raw.getvalue().decode(encoding)) == {"name": "山田 😀"}

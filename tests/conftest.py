@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from paygate.store import Store
+from paygate.store.tables import metadata
 
 from .postgres import CannotStart, Server
 
@@ -63,16 +64,19 @@ def _pg_template(postgresql: Server) -> str:
     return name
 
 
-def _fresh(server: Server, template: str) -> Iterator[str]:
-    name = server.create(template)
-    yield server.url(name)
-    server.drop(name)
+@pytest.fixture(scope="session")
+def _pg_spares() -> list[str]:
+    """Databases that an earlier test has finished with."""
+    return []
 
 
 @pytest.fixture
-def pg_url(postgresql: Server, _pg_template: str) -> Iterator[str]:
-    """A PostgreSQL database with its tables."""
-    yield from _fresh(postgresql, _pg_template)
+def pg_url(postgresql: Server, _pg_template: str, _pg_spares: list[str]) -> Iterator[str]:
+    """A PostgreSQL database with its tables. Tests may write rows into them but must not change them."""
+    name = _pg_spares.pop() if _pg_spares else postgresql.create(_pg_template)
+    yield postgresql.url(name)
+    postgresql.empty(name, [table.name for table in reversed(metadata.sorted_tables)])
+    _pg_spares.append(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -86,7 +90,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def _empty_pg_url(postgresql: Server) -> Iterator[str]:
-    yield from _fresh(postgresql, "template1")
+    name = postgresql.create()
+    yield postgresql.url(name)
+    postgresql.drop(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -76,6 +76,16 @@ class Server:
 
     def drop(self, database: str) -> None:
         self._administer(f'DROP DATABASE "{database}" WITH (FORCE)')
+
+    def empty(self, database: str, tables: Iterable[str]) -> None:
+        """Cut all connections to *database* and remove the rows of *tables*: faster than a new one."""
+        with psycopg.connect(self.url(database)) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            for table in tables:
+                connection.execute(f'DELETE FROM "{table}"'.encode())
 
     def _administer(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:

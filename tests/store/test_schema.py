@@ -83,12 +83,13 @@ def test_a_database_of_an_older_release_names_the_command_to_run(
         Store.open(database_url, clock=clock)
 
 
-def test_a_database_of_a_newer_release_asks_for_a_newer_paygate(database_url: str, clock: ManualClock) -> None:
-    _set_version(database_url, "9999")
+def test_a_database_of_a_newer_release_asks_for_a_newer_paygate(empty_database_url: str, clock: ManualClock) -> None:
+    Store.upgrade(empty_database_url)
+    _set_version(empty_database_url, "9999")
     with pytest.raises(SchemaOutdated, match="upgrade paygate"):
-        Store.open(database_url, clock=clock)
+        Store.open(empty_database_url, clock=clock)
     with pytest.raises(SchemaOutdated, match="upgrade paygate"):
-        Store.upgrade(database_url)
+        Store.upgrade(empty_database_url)
 
 
 def test_an_upgrade_that_fails_leaves_the_database_as_it_was(empty_database_url: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ..clock import UTC, require_aware
+from ..clock import require_aware
 
 __all__ = ["JSON", "Id", "Instant"]
 
@@ -36,15 +37,24 @@ class Instant(sa.types.TypeDecorator[dt.datetime]):
             return dialect.type_descriptor(sa.DateTime(timezone=True))
         return dialect.type_descriptor(sa.Text())
 
-    def process_bind_param(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | str | None:
-        if value is None:
-            return None
-        instant = require_aware(value)
-        if dialect.name == "postgresql":
-            return instant
-        return instant.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    # Both directions are given as plain functions: they run several times for each row.
 
-    def process_result_value(self, value: dt.datetime | str | None, dialect: sa.Dialect) -> dt.datetime | None:  # noqa: ARG002
-        if value is None:
-            return None
-        return dt.datetime.fromisoformat(value) if isinstance(value, str) else value.astimezone(UTC)
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[dt.datetime | None], dt.datetime | str | None]:
+        return _utc if dialect.name == "postgresql" else _text
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], dt.datetime | None]:  # noqa: ARG002
+        return _utc if dialect.name == "postgresql" else _instant
+
+
+def _utc(value: dt.datetime | None) -> dt.datetime | None:
+    return None if value is None else require_aware(value)
+
+
+def _text(value: dt.datetime | None) -> str | None:
+    if value is None:
+        return None
+    return require_aware(value).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def _instant(value: str | None) -> dt.datetime | None:
+    return None if value is None else dt.datetime.fromisoformat(value)

@@ -17,6 +17,8 @@ from ..errors import ConfigurationError
 
 __all__ = ["Begin", "begin_words", "create_engine", "is_memory", "where"]
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 #: Seconds for which a SQLite writer waits for another process before it gives up.
 BUSY_TIMEOUT = 10
 
@@ -77,7 +79,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     pool: dict[str, Any] = {"poolclass": sa.StaticPool} if memory else {"pool_size": 10, "max_overflow": 20}
     engine = sa.create_engine(
         url,
-        json_serializer=_compact,
+        json_serializer=_JSON.encode,
         connect_args={"timeout": BUSY_TIMEOUT, "isolation_level": None, "check_same_thread": False},
         **pool,
     )
@@ -96,7 +98,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 
 def _postgresql(url: sa.URL) -> sa.Engine:
     try:
-        engine = sa.create_engine(url, json_serializer=_compact, pool_size=10, max_overflow=20)
+        engine = sa.create_engine(url, json_serializer=_JSON.encode, pool_size=10, max_overflow=20)
     except ModuleNotFoundError as exc:
         raise ConfigurationError("PostgreSQL needs its driver: pip install 'paygate[postgresql]'") from exc
 
@@ -105,7 +107,3 @@ def _postgresql(url: sa.URL) -> sa.Engine:
         connection.autocommit = True
 
     return engine
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -42,21 +42,26 @@ def insert_all(table: sa.Table) -> sa.Insert:
 
 @attrs.frozen
 class _Compiled:
-    """The text of a statement for one kind of database, with what has to be converted on the way in and out."""
+    """The text of a statement for one kind of database, with what has to be converted on the way in and out.
+
+    :param slots: the parameters in the order in which the text has them, each with its conversion.
+    :param by_name: whether the driver takes parameters by name.
+    :param constants: parameters that the statement brings along.
+    :param readers: positions of the selected columns that have to be converted.
+    """
 
     sql: str
-    positions: tuple[str, ...] | None  #: names in the order of the question marks; None: parameters go by name
+    slots: tuple[tuple[str, _Convert | None], ...]
+    by_name: bool
     constants: Mapping[str, Any]
-    writers: tuple[tuple[str, _Convert], ...]
     readers: tuple[tuple[int, _Convert], ...]
 
     def parameters(self, given: Mapping[str, Any]) -> Any:
-        bound = {**self.constants, **given}
-        for name, convert in self.writers:
-            bound[name] = convert(bound[name])
-        if self.positions is None:
-            return bound
-        return [bound[name] for name in self.positions]
+        if self.constants:
+            given = {**self.constants, **given}
+        if self.by_name:
+            return {name: given[name] if write is None else write(given[name]) for name, write in self.slots}
+        return [given[name] if write is None else write(given[name]) for name, write in self.slots]
 
     def read(self, row: Row) -> Row:
         if not self.readers:
@@ -69,22 +74,21 @@ class _Compiled:
 
 def _compile(element: sa.ClauseElement, dialect: sa.Dialect) -> _Compiled:
     compiled = cast("SQLCompiler", element.compile(dialect=dialect))
+    writers: dict[str, _Convert | None] = {}
     constants: dict[str, Any] = {}
-    writers: list[tuple[str, _Convert]] = []
     for parameter, name in compiled.bind_names.items():
+        writers[name] = parameter.type.dialect_impl(dialect).bind_processor(dialect)
         if not parameter.required:
             constants[name] = parameter.effective_value
-        writer = parameter.type.dialect_impl(dialect).bind_processor(dialect)
-        if writer is not None:
-            writers.append((name, writer))
     readers: list[tuple[int, _Convert]] = []
     if isinstance(element, SelectBase):
         for position, column in enumerate(element.selected_columns):
             reader = column.type.dialect_impl(dialect).result_processor(dialect, None)
             if reader is not None:
                 readers.append((position, reader))
-    positions = tuple(compiled.positiontup or ()) if compiled.positional else None
-    return _Compiled(compiled.string, positions, constants, tuple(writers), tuple(readers))
+    names = compiled.positiontup if compiled.positional else writers
+    slots = tuple((name, writers[name]) for name in names or ())
+    return _Compiled(compiled.string, slots, not compiled.positional, constants, tuple(readers))
 
 
 class Statement:

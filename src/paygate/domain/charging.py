@@ -177,7 +177,9 @@ def decide_addon(
         )
     after = after_receipt(contract, capabilities.expiry, today, renew=renew, system_max=rules.system_max)
     mails = tuple(due_mails(rules.step_mails, MailSet.ON_RENEWAL, now)) if mail and rules.step_mails else ()
-    return AddonDecision(renew, mail, contract.expires_on, after, mails, _warnings(capabilities, mails, closes_at, now))
+    return AddonDecision(
+        renew, mail, contract.expires_on, after, mails, _warnings(capabilities, mails, closes_at, now, rules.zone)
+    )
 
 
 def check_amount(amount: Money, currency: str, capabilities: Capabilities | None) -> None:
@@ -268,13 +270,14 @@ def _warnings(
     mails: tuple[tuple[StepMailPlan, dt.datetime], ...],
     closes_at: dt.datetime | None,
     now: dt.datetime,
+    zone: dt.tzinfo,
 ) -> tuple[str, ...]:
     warnings: tuple[str, ...] = ()
     if mails and capabilities.send_step_mail is OptionPolicy.FORCED_ON:
         warnings = tuple(
             f"step mail {plan.name!r} always goes out through {capabilities.name}"
             + (
-                f"; pause or delete it before {due_at.isoformat()}"
+                f"; pause or delete it before {due_at.astimezone(zone).isoformat()}"
                 if plan.delay
                 else "; it has no delay, so it cannot be held back"
             )
@@ -282,7 +285,9 @@ def _warnings(
         )
     if closes_at is not None:
         days = (closes_at - now).days
-        warnings += (f"additional charges end at {closes_at.isoformat()} ({days} days left) unless this one succeeds",)
+        warnings += (
+            f"additional charges end at {closes_at.astimezone(zone).isoformat()} ({days} days left) unless this one succeeds",
+        )
     return warnings
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import attrs
 
-from ..clock import require_aware
+from ..clock import JST, require_aware
 from ..errors import InvalidValue, MailAlreadySent
 from .contract import Contract
 
@@ -112,7 +112,8 @@ def _held_back(mail: StepMail, now: dt.datetime, verb: str) -> None:
         msg = f"step mail {mail.id} was deleted for good; it cannot be {verb}"
         raise InvalidValue(msg, rule="R-228")
     if mail.state is StepMailState.SENT or (mail.state is StepMailState.QUEUED and now >= mail.due_at):
-        msg = f"step mail {mail.id} was due at {mail.due_at.isoformat()} and counts as sent; it can no longer be {verb}"
+        due = mail.due_at.astimezone(JST).isoformat()
+        msg = f"step mail {mail.id} was due at {due} and counts as sent; it can no longer be {verb}"
         raise MailAlreadySent(msg, rule="R-229")
 
 

@@ -87,7 +87,7 @@ def test_a_forced_mail_is_warned_of_with_its_due_time(preview):
     late = Rules(step_mails=(StepMailPlan("thanks", MailSet.ON_RENEWAL, 300),))
     at_once = Rules(step_mails=(StepMailPlan("thanks", MailSet.ON_RENEWAL, 0),))
 
-    assert "before 2024-11-20T03:05:00+00:00" in preview("telecom", policy=late).warnings[0]
+    assert "before 2024-11-20T12:05:00+09:00" in preview("telecom", policy=late).warnings[0]
     assert "cannot be held back" in preview("telecom", policy=at_once).warnings[0]
     assert preview("stripe", policy=at_once, send_step_mail=True).warnings == ()
 

@@ -12,7 +12,7 @@ __all__ = ["write_configuration"]
 
 _HEAD = """\
 # Left by "paygate demo --keep". Every provider is a fake: no account, no network, no money.
-# The demo's clock went on into 2027 and 2028, so its charges carry dates that may still lie ahead of yours.
+# The demo's clock went on to November 2027, so some of its charges carry dates that may still lie ahead of yours.
 # UnivaPay was the real plugin against an emulator, which is gone: its fake begins empty, so refunds of the demo's
 # UnivaPay charges are refused by it. The other fakes remember what the demo did.
 """

@@ -59,21 +59,14 @@ def import_contracts(world: World, report: Report) -> dict[str, dt.date | None]:
     for index, error in result.refused:
         report.say(f"{world.contracts[index].contract_id}: {error}")
     stored = world.gateway.contracts.list().all()
-    groups = Counter((one.account or one.method.value.lower(), one.status.value) for one in stored)
-    accounts = sorted({account for account, _ in groups}, key=[*CHARGED, "bank_transfer", "manual"].index)
-    report.table(
-        ["paid through", ">contracts", ">one-off", ">recurring", "~by status"],
-        [
-            (
-                account,
-                sum(count for (name, _), count in groups.items() if name == account),
-                sum(not one.plan.is_recurring for one in stored if account in {one.account, one.method.value.lower()}),
-                sum(one.plan.is_recurring for one in stored if account in {one.account, one.method.value.lower()}),
-                ", ".join(f"{status}:{count}" for (name, status), count in sorted(groups.items()) if name == account),
-            )
-            for account in accounts
-        ],
-    )
+    rows = []
+    for paid_through in (*CHARGED, "bank_transfer", "manual"):
+        group = [one for one in stored if paid_through == (one.account or one.method.value.lower())]
+        recurring = sum(one.plan.is_recurring for one in group)
+        statuses = sorted(Counter(one.status.value for one in group).items())
+        by_status = ", ".join(f"{status}:{count}" for status, count in statuses)
+        rows.append((paid_through, len(group), len(group) - recurring, recurring, by_status))
+    report.table(["paid through", ">contracts", ">one-off", ">recurring", "~by status"], rows)
     report.say(f"{len(result.imported)} contracts imported. Nothing was charged, nothing was mailed.")
     report.expect("all contracts of the file are imported", len(result.imported) == len(world.contracts))
     report.expect("the import asks no provider and queues no mail", world.sent() == before and not _mails(world))

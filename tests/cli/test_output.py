@@ -102,6 +102,16 @@ def test_a_narrow_width_folds_values_and_loses_none(capsys, monkeypatch):
     assert max(len(line) for line in out.splitlines()) <= 30
 
 
+def test_short_values_stay_in_one_piece_where_a_long_one_can_give_way(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    output.table("T", ("Day", "Text", "Amount"), [(dt.date(2026, 11, 20), "word " * 30, Money(123456, "JPY"))])
+
+    out = capsys.readouterr().out
+    assert "2026-11-20" in out
+    assert "123,456 JPY" in out
+    assert max(len(line) for line in out.splitlines()) <= 50
+
+
 def test_a_pipe_gets_each_row_in_one_line(capsys, monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
     output.table("T", ("Text",), [("x" * 300,)])

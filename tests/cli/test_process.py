@@ -70,12 +70,8 @@ def test_a_script_can_tell_the_ends_apart(folder, arguments, code):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("contracts", "list"),
-        ("contracts", "show", "ST-1"),
         ("charge", "ST-1", "7000", "--consent", "phone", "--yes"),
         ("providers",),
-        ("plugins",),
-        ("reconcile",),
         ("contracts", "show", "nobody"),
     ],
     ids=" ".join,
@@ -121,6 +117,22 @@ def test_the_version_is_that_of_the_distribution(folder):
     from importlib.metadata import version
 
     assert run(folder, "--version").stdout == f"paygate {version('paygate')}\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_progress_is_shown_on_a_terminal_and_never_on_standard_output(folder):
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [*PAYGATE, "import", "contracts.csv", "--dry-run"]
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=theirs, check=False)
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+
+    assert "reading" in shown
+    assert b"reading" not in done.stdout
+    assert b"\x1b" not in done.stdout
 
 
 def test_the_emulator_serves_on_loopback_until_it_is_interrupted(folder):

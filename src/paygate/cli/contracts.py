@@ -47,16 +47,14 @@ def list_contracts(
         session.show_rows(
             session.page(found, limit),
             "Contracts",
-            ("Contract", "Customer", "Plan", ">Price", "Cycle", "Paid by", "Status", "Start", "Expires"),
+            ("Contract", "Customer", "Plan", ">Price", "Paid by", "Status", "Expires"),
             lambda it: (
                 it.id,
                 it.customer_id,
                 it.plan.name,
                 it.plan.price,
-                it.plan.cycle,
                 it.account or it.method,
                 it.status,
-                it.start_on,
                 it.expires_on,
             ),
         )

@@ -13,10 +13,11 @@ import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import attrs
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -31,6 +32,9 @@ __all__ = ["cell", "console", "facts", "note", "plain", "printable", "table", "w
 
 #: Wide enough that a table which goes to a file or a pipe keeps its rows in one line each.
 _UNBOUNDED = 1000
+
+#: A column of at most so many cells is not folded if that can be helped; so many cells lie between two columns.
+_IN_ONE_PIECE, _GUTTER = 16, 3
 
 _SHOWN_ALTHOUGH_PRIVATE = {(Customer, "name"), (Customer, "email")}
 
@@ -66,14 +70,20 @@ def cell(value: object) -> str:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table on standard output. Headings that start with ``>`` are set flush right."""
+    cells = [[cell(value) for value in row] for row in rows]
     grid = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
-    for heading in columns:
-        right = heading.startswith(">")
-        grid.add_column(heading.removeprefix(">"), justify="right" if right else "left", overflow="fold")
-    for row in rows:
-        grid.add_row(*(Text(cell(value)) for value in row))
+    names = [heading.removeprefix(">") for heading in columns]
+    widths = [max(map(cell_len, (name, *(row[at] for row in cells)))) for at, name in enumerate(names)]
+    # days, amounts and states stay in one piece where the rest can give way
+    needed = sum(min(width, _IN_ONE_PIECE) + _GUTTER for width in widths)
+    whole = needed <= console(sys.stdout).width
+    for heading, name, width in zip(columns, names, widths, strict=True):
+        side: Literal["left", "right"] = "right" if heading.startswith(">") else "left"
+        grid.add_column(name, justify=side, overflow="fold", no_wrap=whole and width <= _IN_ONE_PIECE)
+    for row in cells:
+        grid.add_row(*map(Text, row))
     _print(grid, sys.stdout)
-    if not grid.row_count:
+    if not cells:
         _print(Text("(none)"), sys.stdout)
 
 

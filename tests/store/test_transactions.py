@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -19,7 +21,7 @@ from paygate.errors import ChangedMeanwhile, ChargeInProgress, ConfigurationErro
 from paygate.store import Session, Store
 from paygate.testing.clock import ManualClock
 
-from .conftest import CUSTOMER, NOW, charge, contract, entry, mail, record
+from .conftest import CUSTOMER, NOW, charge, contract, entry, mail, record, refund
 
 WAIT = 20  # seconds; far more than anything here takes
 
@@ -65,6 +67,25 @@ def test_after_a_refused_insert_the_next_transaction_works(shop: Store) -> None:
         session.charges.insert(charge("c2"))
     with shop.write() as session:
         session.charges.insert(charge("c3", kind=ChargeKind.PERIOD))
+
+
+@pytest.mark.parametrize(
+    "insert",
+    [
+        lambda session: session.contracts.insert(contract("con_2", customer_id=None)),
+        lambda session: session.charges.insert(charge(fingerprint=None)),
+        lambda session: session.ledger.insert(entry(customer_id=None)),
+        lambda session: session.ledger.set_state("e0", SimpleNamespace(value=None)),
+        lambda session: session.refunds.insert(refund(reason=None)),
+    ],
+)
+def test_a_value_that_is_broken_in_another_way_is_not_mistaken_for_a_repeat(
+    shop: Store, insert: Callable[[Session], None]
+) -> None:
+    with shop.write() as session:
+        session.ledger.insert(entry("e0"))
+    with pytest.raises(Exception, match=r"(?i)not.null"), shop.write() as session:
+        insert(session)
 
 
 @pytest.mark.parametrize(
@@ -298,6 +319,21 @@ def test_a_database_in_memory_is_shared_by_threads_and_gone_when_closed(clock: M
     other.close()
 
 
+def test_processes_that_open_an_empty_database_at_the_same_time_create_it_once(
+    empty_database_url: str, clock: ManualClock
+) -> None:
+    def start() -> int:
+        store = Store.open(empty_database_url, clock=clock)
+        with store.write() as session:
+            session.customers.upsert(CUSTOMER)
+        with store.read() as session:
+            number = session.contracts.count()
+        store.close()
+        return number
+
+    assert _together(start, start, start) == [0, 0, 0]
+
+
 def test_what_was_committed_is_there_for_the_next_process(database_url: str, clock: ManualClock) -> None:
     store = Store.open(database_url, clock=clock)
     with store.write() as session:
@@ -307,6 +343,14 @@ def test_what_was_committed_is_there_for_the_next_process(database_url: str, clo
     with again.read() as session:
         assert session.customers.get("cus_42") == CUSTOMER
     again.close()
+
+
+def test_postgresql_without_its_driver_says_what_to_install(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigurationError, match="postgresql"):
+        Store.open("postgresql://paygate@localhost/paygate", clock=clock)
 
 
 @pytest.mark.parametrize(

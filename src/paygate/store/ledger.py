@@ -109,6 +109,10 @@ def _entry(row: Row) -> LedgerEntry:
     )
 
 
+def _charged_once(period: str) -> ChangedMeanwhile:
+    return ChangedMeanwhile(f"the period {period} has a row already; a period is charged once")
+
+
 class Ledger:
     """The sales information of the store."""
 
@@ -131,9 +135,10 @@ class Ledger:
             try:
                 self._runner.change(_INSERT, _columns_of(entry))
             except self._runner.integrity_error as error:
-                self._refuse_second_period(error, entry.contract_id, entry.target_on)
                 if self._runner.breaks(error, _ID):
                     raise InvalidValue(f"there is already a ledger row {entry.id!r}") from error
+                if self._runner.breaks(error, _PERIOD):
+                    raise _charged_once(f"of {entry.target_on} on contract {entry.contract_id!r}") from error
                 raise
 
     def get(self, id: str) -> LedgerEntry:  # noqa: A002
@@ -158,7 +163,8 @@ class Ledger:
         try:
             changed = self._runner.change(_SET_STATE, given)
         except self._runner.integrity_error as error:
-            self._refuse_second_period(error, f"of row {id}", None)
+            if self._runner.breaks(error, _PERIOD):
+                raise _charged_once(f"of ledger row {id!r}") from error
             raise
         found((id,) if changed else None, "ledger row", id)
 
@@ -196,10 +202,3 @@ class Ledger:
 
     def _list(self, statement: Statement, given: dict[str, Any]) -> list[LedgerEntry]:
         return [_entry(row) for row in self._runner.all(statement, given)]
-
-    def _refuse_second_period(self, error: Exception, contract: str, target_on: dt.date | None) -> None:
-        if self._runner.breaks(error, _PERIOD):
-            period = f" of {target_on.isoformat()}" if target_on else ""
-            raise ChangedMeanwhile(
-                f"contract {contract}: the period{period} has a row already; a period is charged once"
-            ) from error

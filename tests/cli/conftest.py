@@ -64,6 +64,7 @@ CONTRACTS = "\n".join(
         line("ST-NO", "stripe", "tok_declines"),
         line("ST-LATER", "stripe", "tok_pending"),
         line("ST-LOST", "stripe", "tok_vanishes"),
+        line("ST-ACT", "stripe", "tok_action"),
         line("TC-1", "telecom", "member-1"),
         line("TC-LOST", "telecom", "tok_vanishes"),
         line("UP-1", "univapay", "11f0720a-b00d"),
@@ -100,7 +101,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "paygate.toml").write_text(CONFIG, encoding="utf-8")
     (folder / "contracts.csv").write_text(CONTRACTS, encoding="utf-8")
     with freeze_time(NOW), contextlib.chdir(folder):
-        for name, rows in (("empty.db", 0), ("paygate.db", 9)):
+        for name, rows in (("empty.db", 0), ("paygate.db", 10)):
             Store.open(f"sqlite:///{name}", clock=SystemClock()).close()
             if rows:
                 result = CliRunner().invoke(command, ["import", "contracts.csv", "--json"])

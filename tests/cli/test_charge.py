@@ -110,6 +110,20 @@ def test_a_lost_answer_ends_with_6_and_warns_of_charging_again(shell):
     assert "do not charge again" in result.stderr
 
 
+def test_a_lost_answer_that_can_be_looked_up_is_left_to_reconciliation(shell):
+    result = shell("charge", "ST-LOST", "5000", *CONSENT, "--yes", "--no-wait")
+
+    assert result.exit_code == 6
+    assert "run paygate reconcile" in result.stderr
+
+
+def test_a_customer_who_has_to_act_is_told_where(shell):
+    result = shell("charge", "ST-ACT", "5000", *CONSENT, "--yes", "--timeout", "1")
+
+    assert result.exit_code == 6
+    assert "the customer has to act first, at https://customer.example/confirm" in result.stderr
+
+
 @pytest.mark.rule("R-190")
 def test_a_repeat_under_the_same_key_shows_the_first_charge_and_charges_nothing(shell):
     first = shell.json("charge", "ST-1", "5000", *CONSENT, "--yes", "--idempotency-key", "order-77")

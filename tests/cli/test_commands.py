@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from freezegun import freeze_time
 
 CONSENT = ("--consent", "phone")
 
@@ -85,6 +86,12 @@ def test_an_expiry_set_by_hand_is_in_the_audit_with_its_reason(shell):
     assert record["after"]["expires_on"] == "2026-12-24"
 
 
+def test_a_change_is_shown_as_it_is_afterwards(shell):
+    told = said(shell("contracts", "set-expiry", "ST-1", "2026-12-24", "--reason", "a gift").stdout)
+
+    assert "Expires 2026-12-24" in told
+
+
 @pytest.mark.parametrize("command", [("contracts", "show"), ("ledger",), ("audit",), ("charges", "show")])
 def test_what_does_not_exist_is_refused(shell, command):
     result = shell(*command, "nobody")
@@ -159,6 +166,34 @@ def test_a_refund_is_shown_and_waited_for(shell):
     assert shell.json("refunds", "show", pending["id"])["state"] == "DONE"
 
 
+@pytest.mark.rule("R-247")
+def test_a_refund_without_a_result_ends_with_6_until_a_person_settles_it(shell):
+    charge_id = charged(shell, "UP-1")["id"]
+    result = shell("refund", charge_id, "--yes", "--no-wait")
+    (refund,) = shell.json("refunds", "list")
+
+    assert result.exit_code == 6
+    assert "run paygate reconcile" in result.stderr
+    settled = shell.json("refunds", "resolve", refund["id"], "--failed", "--note", "seen on the console")
+    assert settled["state"] == "FAILED"
+    assert "FAILED" in shell("refunds", "list", "--contract", "UP-1").stdout
+
+
+def test_a_refund_is_waited_for(shell):
+    charge_id = charged(shell, "UP-1")["id"]
+
+    assert shell.json("refund", charge_id, "--yes")["refund"]["state"] == "DONE"
+
+
+@pytest.mark.rule("R-190")
+def test_a_ledger_row_refunded_under_a_key_is_refunded_once(shell):
+    charged(shell)
+    row = shell.json("ledger", "ST-1")["entries"][-1]["id"]
+    first = shell.json("refund", row, "--yes", "--idempotency-key", "rma-9")
+
+    assert shell.json("refund", row, "--yes", "--idempotency-key", "rma-9")["refund"] == first["refund"]
+
+
 @pytest.mark.rule("R-249", "R-250")
 def test_a_refund_by_hand_is_due_until_somebody_has_made_it(shell):
     charge_id = charged_by_telecom(shell)["id"]
@@ -198,6 +233,41 @@ def test_a_step_mail_is_held_back_set_running_and_deleted(shell):
 
 def test_a_release_without_a_plugin_that_delivers_says_so(shell):
     assert shell.json("step-mails", "release") == {"released": [], "undeliverable": 0}
+
+
+OBSERVER = """
+from paygate import hookimpl
+
+class Deaf:
+    @hookimpl
+    def on_charge_success(self, notice):
+        raise RuntimeError("nobody home")
+"""
+
+
+def test_notices_that_no_observer_takes_are_shown_with_their_last_error(shell, monkeypatch):
+    shell.write("deaf.py", OBSERVER)
+    config = (shell.folder / "paygate.toml").read_text(encoding="utf-8")
+    shell.write("paygate.toml", 'plugins = ["deaf:Deaf"]\n' + config)
+    monkeypatch.syspath_prepend(shell.folder)
+    charged(shell)
+    with freeze_time("2026-11-22T01:00:00Z"):
+        shell("reconcile")
+    with freeze_time("2026-11-24T01:00:00Z"):
+        result = shell("reconcile")
+
+    assert result.exit_code == 0
+    assert "Notices that no observer took" in result.stdout
+    assert "nobody home" in result.stdout
+    assert "Traceback" not in result.output
+
+
+def test_mails_that_are_due_stay_queued_while_no_plugin_delivers_them(shell):
+    charged(shell, "ST-1", "5000", "--step-mail")
+    with freeze_time("2026-11-21T01:00:00Z"):
+        result = shell("step-mails", "release")
+
+    assert "1 or more are due, but no plugin delivers mail" in result.stderr
 
 
 def test_reconciliation_ends_with_6_while_something_is_open_and_with_0_afterwards(shell):

@@ -154,6 +154,7 @@ def test_a_time_without_a_zone_is_japanese_time(read, text, instant):
         ("price", "-3000", "an amount is not negative"),
         ("price", "３０００", "not a whole number of yen"),
         ("initial_fee", "free", "not a whole number of yen"),
+        ("special_periods", "many", "not a whole number of periods"),
         ("payment", "cash", "not known"),
         ("account", "", "the value is missing"),
         ("account", "strpe", "no such account is configured"),

@@ -6,7 +6,20 @@ import datetime as dt
 
 import pytest
 
-from paygate import JST, BankTransfer, Card, Customer, Cycle, Manual, Money, NewContract, Plan, Status
+from paygate import (
+    JST,
+    BankTransfer,
+    Card,
+    Customer,
+    Cycle,
+    Manual,
+    Money,
+    NewContract,
+    Plan,
+    Product,
+    ProductType,
+    Status,
+)
 from paygate.domain.ledger import EntryKind, EntryState
 from paygate.errors import (
     CapabilityNotSupported,
@@ -257,3 +270,23 @@ def test_setting_the_expiry_by_hand_moves_nothing_else(world):
     record = world.gateway.audit.list(contract_id=contract.id).all()[-1]
     assert (record.action, record.reason, str(record.actor)) == ("set_expiry", "goodwill", "admin:admin")
     assert len(world.gateway.ledger.list(contract_id=contract.id).all()) == 1
+
+
+@pytest.mark.rule("R-019")
+def test_the_type_of_a_product_is_fixed_by_its_first_contract(world):
+    def plan(kind):
+        return Plan.recurring("Mag", yen(800), products=(Product("mag", kind),))
+
+    world.gateway.contracts.create(HANAKO, plan(ProductType.MONTHLY_MAGAZINE), Card("stripe", "pm_1"))
+    world.stripe.calls.clear()
+
+    for payment in (Card("stripe", "pm_2"), BankTransfer()):
+        with pytest.raises(InvalidValue, match="another code") as caught:
+            world.gateway.contracts.create(HANAKO, plan(ProductType.MONTHLY_SCHOOL), payment)
+        assert caught.value.rule == "R-019"
+    report = world.gateway.contracts.import_many([imported(plan=plan(ProductType.MONTHLY_SCHOOL))])
+    again = world.gateway.contracts.create(HANAKO, plan(ProductType.MONTHLY_MAGAZINE), Card("stripe", "pm_3"))
+
+    assert [error.rule for _, error in report.refused] == ["R-019"]
+    assert again.status is Status.ACTIVE
+    assert len([call for call in world.stripe.calls if call.hook == "charge"]) == 1

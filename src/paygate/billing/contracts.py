@@ -99,6 +99,8 @@ def _insert(services: Services, customer: Customer, creation: Creation, *, repea
     with services.store.write() as session:
         if repeatable and session.contracts.exists(draft.id):
             return _repeated(session.contracts.get(draft.id), draft)
+        session.products.check(draft.plan)
+        session.products.remember(draft.plan)
         session.customers.upsert(customer)
         if creation.activate_now:
             capabilities = _capabilities(services, draft.account)
@@ -140,6 +142,7 @@ async def _charge_first(
                         rule="R-190",
                     )
                 return earlier, False
+            session.products.check(draft.plan)
             if session.contracts.exists(draft.id):
                 raise InvalidValue(f"contract {draft.id} exists already; choose another id")
             charge = Charge(

@@ -20,6 +20,7 @@ from ..domain.contract import (
     PastDue,
     Payment,
     Plan,
+    Product,
     Status,
 )
 from ..domain.creation import decide_creation
@@ -80,10 +81,11 @@ def _import(
     good: list[tuple[NewContract, Contract, LedgerEntry | None]] = []
     refused: list[tuple[int, PaygateError]] = []
     seen: set[str] = set()
+    types: dict[str, Product] = {}
     with services.store.read() as session:
         for index, row in enumerate(rows):
             try:
-                _check_new(session, row, seen)
+                _check_new(session, row, seen, types)
                 good.append((row, *_build(services, row, actor)))
                 seen.add(row.contract_id)
             except PaygateError as exc:
@@ -93,6 +95,8 @@ def _import(
     now = services.now()
     with services.store.write() as session:
         for row, contract, entry in good:
+            session.products.check(row.plan)
+            session.products.remember(row.plan)
             session.customers.upsert(row.customer)
             session.contracts.insert(contract)
             if entry is not None:
@@ -103,7 +107,14 @@ def _import(
     return ImportReport(tuple(contract.id for _, contract, _ in good), tuple(refused))
 
 
-def _check_new(session: Session, row: NewContract, seen: set[str]) -> None:
+def _check_new(session: Session, row: NewContract, seen: set[str], types: dict[str, Product]) -> None:
+    session.products.check(row.plan)
+    for product in row.plan.products:
+        if types.setdefault(product.code, product).type is not product.type:
+            raise InvalidValue(
+                f"product {product.code!r} is {types[product.code].type.value} in a row above and {product.type.value} here",
+                rule="R-019",
+            )
     if row.contract_id in seen:
         raise InvalidValue(f"contract id {row.contract_id!r} appears twice; give each contract its own")
     if session.contracts.exists(row.contract_id):

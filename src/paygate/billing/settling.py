@@ -125,6 +125,7 @@ def _succeed(
     draft = session.charges.draft(charge.id) if charge.kind is ChargeKind.INITIAL else None
     if draft is not None:
         session.customers.upsert(draft.customer)
+        session.products.remember(draft.contract.plan)
         before = draft.contract
         settlement = activate(
             before,

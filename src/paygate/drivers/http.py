@@ -11,6 +11,7 @@ httpx's own pool slows down badly with many requests in flight.
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib.util
 import re
 from collections.abc import Mapping
@@ -158,9 +159,7 @@ class _Body:
 def _message(request: Request, settings: HttpSettings) -> httpx.Request:
     """What the transports take, checked so that neither of them has to refuse it half-way."""
     headers = {
-        "accept": "*/*",
         "accept-encoding": "identity",  # answers are small, and a compressed one could unpack to any size
-        "connection": "keep-alive",
         "user-agent": settings.user_agent,
         **request.headers,
     }
@@ -174,7 +173,7 @@ def _message(request: Request, settings: HttpSettings) -> httpx.Request:
     }
     try:
         message = httpx.Request(
-            request.method, request.url, headers=headers, content=request.body, extensions={"timeout": timeout}
+            request.method, _url(request.url), headers=headers, content=request.body, extensions={"timeout": timeout}
         )
     except (httpx.InvalidURL, ValueError):
         raise InvalidValue(f"{describe(request)}: not a URL that can be requested") from None
@@ -182,6 +181,12 @@ def _message(request: Request, settings: HttpSettings) -> httpx.Request:
     if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
         raise InvalidValue(f"{describe(request)}: give an absolute http or https URL without user name and password")
     return message
+
+
+@functools.lru_cache(maxsize=256)
+def _url(text: str) -> httpx.URL:
+    """Parsing a URL costs as much as a tenth of a request; most requests go to a handful of them."""
+    return httpx.URL(text)
 
 
 def _check(request: Request, headers: Mapping[str, str]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,6 +69,11 @@ def _money(amount: Money | None) -> list[Any] | None:
     return None if amount is None else [amount.minor, amount.currency]
 
 
+@functools.lru_cache(maxsize=256)
+def _plan_text(plan: Plan) -> str:
+    return json.dumps(_plan_json(plan), ensure_ascii=False, separators=(",", ":"))
+
+
 def _plan_json(plan: Plan) -> dict[str, Any]:
     return {
         "name": plan.name,
@@ -89,7 +96,13 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _plan(stored: Mapping[str, Any]) -> Plan:
+@functools.lru_cache(maxsize=256)
+def _plan(stored: str) -> Plan:
+    """Most contracts share a few plans, so that reading one is mostly remembering it."""
+    return _plan_of(json.loads(stored))
+
+
+def _plan_of(stored: Mapping[str, Any]) -> Plan:
     return Plan(
         name=stored["name"],
         kind=PlanKind(stored["kind"]),
@@ -117,7 +130,7 @@ def columns_of(contract: Contract) -> dict[str, Any]:
     return {
         "id": contract.id,
         "customer_id": contract.customer_id,
-        "plan": _plan_json(contract.plan),
+        "plan": _plan_text(contract.plan),
         "method": contract.method.value,
         "status": contract.status.value,
         "start_on": contract.start_on,

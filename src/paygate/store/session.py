@@ -10,6 +10,7 @@ from .events import Events
 from .ledger import Ledger
 from .licences import Licences
 from .outbox import Outbox
+from .products import Products
 from .refunds import Refunds
 from .statements import Runner
 from .step_mails import StepMails
@@ -29,6 +30,7 @@ class Session:
         "ledger",
         "licences",
         "outbox",
+        "products",
         "refunds",
         "step_mails",
     )
@@ -43,4 +45,5 @@ class Session:
         self.licences = Licences(runner)
         self.audit = Audit(runner)
         self.outbox = Outbox(runner)
+        self.products = Products(runner)
         self.events = Events(runner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -44,6 +45,8 @@ class Store:
         lock = threading.Lock() if engine.dialect.name == "sqlite" else None
         self._write_lock = lock
         self._read_lock = lock if memory else None
+        self._writer: PoolProxiedConnection | None = None
+        self._process = os.getpid()
 
     @classmethod
     def open(cls, url: str, *, clock: Clock) -> Store:
@@ -81,6 +84,10 @@ class Store:
 
     def close(self) -> None:
         """Close the connections; transactions that other threads have open end first."""
+        with self._write_lock or contextlib.nullcontext():
+            writer = self._kept()
+        if writer is not None:
+            writer.close()
         self._engine.dispose()
 
     def read(self) -> AbstractContextManager[Session]:
@@ -106,7 +113,7 @@ class Store:
         self._thread.busy = True
         try:
             with lock or contextlib.nullcontext():
-                connection = self._begun(begin)
+                connection = self._begun(begin, self._kept() if writes else None)
                 try:
                     cursor = connection.cursor()
                     yield Session(Runner(cursor, self._engine.dialect, now=self._clock.now, writes=writes))
@@ -114,19 +121,30 @@ class Store:
                     cursor.close()
                 except BaseException:
                     self._undo(connection)
+                    connection.close()
                     raise
-                finally:
+                if writes and self._write_lock is not None:
+                    self._writer = connection
+                else:
                     connection.close()
         finally:
             self._thread.busy = False
 
-    def _begun(self, begin: str) -> PoolProxiedConnection:
+    def _kept(self) -> PoolProxiedConnection | None:
+        """The connection of the last writer: on SQLite the writers queue at one lock, so they can hand one on.
+
+        That spares each transaction a way to the pool and back. A process that was forked off must not use it.
+        """
+        kept, self._writer = self._writer, None
+        return kept if os.getpid() == self._process else None
+
+    def _begun(self, begin: str, kept: PoolProxiedConnection | None) -> PoolProxiedConnection:
         """A connection with a transaction begun on it.
 
         A kept connection may have been cut while nobody looked. Beginning shows it, and nothing has happened yet: the
         kept ones are thrown away and a fresh one is asked.
         """
-        connection = self._engine.raw_connection()
+        connection = kept or self._engine.raw_connection()
         try:
             connection.cursor().execute(begin)
         except Exception as error:

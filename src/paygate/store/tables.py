@@ -34,6 +34,7 @@ __all__ = [
     "metadata",
     "one_of",
     "outbox",
+    "products",
     "refunds",
     "step_mails",
 ]
@@ -63,7 +64,7 @@ def _contract_columns() -> list[sa.Column[Any]]:
     """What a contract consists of, whether it exists or waits for its first payment."""
     return [
         sa.Column("customer_id", Id, nullable=False),
-        sa.Column("plan", JSON, nullable=False),
+        sa.Column("plan", sa.Text, nullable=False),  # JSON; text, because the same few plans are read again and again
         sa.Column("method", sa.Text, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("start_on", sa.Date, nullable=False),
@@ -118,6 +119,14 @@ contracts = sa.Table(
     sa.Index("paygate_contracts_by_account", "account", "id"),
 )
 
+#: The type that each product has had since its first contract (R-019).
+products = sa.Table(
+    "paygate_products",
+    metadata,
+    sa.Column("code", Id, primary_key=True),
+    sa.Column("type", sa.Text, nullable=False),
+)
+
 _DUE = contracts.c.due_on.is_not(None)
 sa.Index("paygate_contracts_due", contracts.c.due_on, contracts.c.id, sqlite_where=_DUE, postgresql_where=_DUE)
 
@@ -159,7 +168,6 @@ charges = sa.Table(
     sa.Column("operator_told", sa.Boolean, nullable=False),
     sa.UniqueConstraint("account", "idempotency_key", name="paygate_charges_key"),
     sa.Index("paygate_charges_by_contract", "contract_id", "seq"),
-    sa.Index("paygate_charges_by_reference", "account", "reference"),
     sa.Index("paygate_charges_by_credential", "account", "credential_hash", "created_at"),
 )
 
@@ -175,7 +183,14 @@ sa.Index(
     sqlite_where=OPEN_CHARGE,
     postgresql_where=OPEN_CHARGE,
 )
-sa.Index("paygate_charges_unsettled", charges.c.seq, sqlite_where=OPEN_CHARGE, postgresql_where=OPEN_CHARGE)
+_TOLD = charges.c.reference.is_not(None)
+sa.Index(
+    "paygate_charges_by_reference",
+    charges.c.account,
+    charges.c.reference,
+    sqlite_where=_TOLD,
+    postgresql_where=_TOLD,
+)
 
 #: The contract that a first payment will create, and its customer (R-013).
 drafts = sa.Table(
@@ -216,10 +231,8 @@ ledger = sa.Table(
     sa.Column("remarks", sa.Text, nullable=False),
     sa.Column("done_on", sa.Date),
     sa.Index("paygate_ledger_by_contract", "contract_id", "seq"),
-    sa.Index("paygate_ledger_by_customer", "customer_id", "seq"),
     sa.Index("paygate_ledger_by_payment", "customer_id", "account", "received_at"),
     sa.Index("paygate_ledger_by_charge", "charge_id"),
-    sa.Index("paygate_ledger_by_refunded", "refunds"),
 )
 
 #: Payments that were really made: a refunded one still counts, zero yen does not (R-201).
@@ -231,6 +244,9 @@ PAID = sa.and_(
 
 #: Rows that stand for a period which counts; a void one may be followed by another.
 _PERIOD = sa.and_(one_of(ledger.c.kind, EntryKind.PERIOD), ledger.c.state != sa.literal_column("'VOID'"))
+_REFUNDS = ledger.c.refunds.is_not(None)
+sa.Index("paygate_ledger_by_refunded", ledger.c.refunds, sqlite_where=_REFUNDS, postgresql_where=_REFUNDS)
+
 # A period is charged once, whatever runs the billing.
 sa.Index(
     "paygate_ledger_period",

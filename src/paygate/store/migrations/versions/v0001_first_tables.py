@@ -22,6 +22,8 @@ PERIOD = sa.text("kind IN ('PERIOD') AND state != 'VOID'")
 OPEN = sa.text("state IN ('PENDING', 'UNKNOWN')")
 UNDELIVERED = sa.text("delivered_at IS NULL")
 DUE = sa.text("due_on IS NOT NULL")
+TOLD = sa.text("reference IS NOT NULL")
+REFUNDS = sa.text("refunds IS NOT NULL")
 
 
 def upgrade() -> None:
@@ -36,10 +38,17 @@ def upgrade() -> None:
     )
 
     op.create_table(
+        "paygate_products",
+        sa.Column("code", ID, nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("code", name="paygate_products_pkey"),
+    )
+
+    op.create_table(
         "paygate_contracts",
         sa.Column("id", ID, nullable=False),
         sa.Column("customer_id", ID, nullable=False),
-        sa.Column("plan", JSON, nullable=False),
+        sa.Column("plan", sa.Text(), nullable=False),
         sa.Column("method", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("start_on", sa.Date(), nullable=False),
@@ -118,7 +127,13 @@ def upgrade() -> None:
     )
     op.create_index("paygate_charges_by_contract", "paygate_charges", ["contract_id", "seq"])
     op.create_index("paygate_charges_by_credential", "paygate_charges", ["account", "credential_hash", "created_at"])
-    op.create_index("paygate_charges_by_reference", "paygate_charges", ["account", "reference"])
+    op.create_index(
+        "paygate_charges_by_reference",
+        "paygate_charges",
+        ["account", "reference"],
+        sqlite_where=TOLD,
+        postgresql_where=TOLD,
+    )
     op.create_index(
         "paygate_charges_open",
         "paygate_charges",
@@ -127,7 +142,6 @@ def upgrade() -> None:
         sqlite_where=OPEN,
         postgresql_where=OPEN,
     )
-    op.create_index("paygate_charges_unsettled", "paygate_charges", ["seq"], sqlite_where=OPEN, postgresql_where=OPEN)
 
     op.create_table(
         "paygate_drafts",
@@ -136,7 +150,7 @@ def upgrade() -> None:
         sa.Column("customer_email", sa.Text(), nullable=False),
         sa.Column("id", ID, nullable=False),
         sa.Column("customer_id", ID, nullable=False),
-        sa.Column("plan", JSON, nullable=False),
+        sa.Column("plan", sa.Text(), nullable=False),
         sa.Column("method", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("start_on", sa.Date(), nullable=False),
@@ -207,9 +221,10 @@ def upgrade() -> None:
     )
     op.create_index("paygate_ledger_by_charge", "paygate_ledger", ["charge_id"])
     op.create_index("paygate_ledger_by_contract", "paygate_ledger", ["contract_id", "seq"])
-    op.create_index("paygate_ledger_by_customer", "paygate_ledger", ["customer_id", "seq"])
     op.create_index("paygate_ledger_by_payment", "paygate_ledger", ["customer_id", "account", "received_at"])
-    op.create_index("paygate_ledger_by_refunded", "paygate_ledger", ["refunds"])
+    op.create_index(
+        "paygate_ledger_by_refunded", "paygate_ledger", ["refunds"], sqlite_where=REFUNDS, postgresql_where=REFUNDS
+    )
     op.create_index(
         "paygate_ledger_period",
         "paygate_ledger",

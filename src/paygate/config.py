@@ -5,7 +5,7 @@
     database = "sqlite:///paygate.db"     # or postgresql://user@host/name; PAYGATE_DATABASE overrides it
     timezone = "Asia/Tokyo"               # the business zone (R-001)
     system_max_expiry = 2030-12-31        # R-055
-    plugins = ["myshop.hooks"]            # observers: entry points or dotted paths
+    plugins = ["myshop.hooks"]            # observers: entry points or dotted paths; with settings see below
 
     [waiting]                             # seconds, see paygate.billing.services.Waiting
     unknown_after = 900
@@ -19,11 +19,15 @@
     [accounts.univapay.capabilities]
     charge_window_years = 1               # R-203
 
+    [plugins.smtp]                        # instead of the list, where a plugin has settings
+    plugin = "smtp"                       # the plugin; left out it is the table's name
+    host = "mail.example.com"             # the password is better kept in PAYGATE_SMTP_PASSWORD
+
     [[step_mails]]
     name = "thanks"
     set = "ON_RENEWAL"
     delay = 300                           # seconds after the receipt (R-225)
-    subject = "…"
+    subject = "…"                         # with ${placeholders}, see paygate.messages
     body = "…"
 """
 
@@ -33,6 +37,7 @@ import datetime as dt
 import difflib
 import inspect
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -46,6 +51,7 @@ from .domain.mails import MailSet, StepMailPlan
 from .domain.rules import SYSTEM_MAX_EXPIRY
 from .drivers.settings import HttpSettings
 from .errors import ConfigurationError, PaygateError
+from .messages import check_text
 from .plugins import discovery
 from .settings import is_secret
 
@@ -101,7 +107,8 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
     """Read and check the configuration file *path*.
 
     :param environ: the environment; by default the process's own. ``PAYGATE_DATABASE`` overrides the database,
-        ``PAYGATE_<ACCOUNT>_<SETTING>`` any text setting of an account, secrets above all.
+        ``PAYGATE_<ACCOUNT>_<SETTING>`` any text setting of an account, secrets above all; the same for a plugin by the
+        name of its table.
     :raises ConfigurationError: the message names the file, the key and the remedy, and never quotes a secret.
     """
     environ = os.environ if environ is None else environ
@@ -119,7 +126,7 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
     for name, table in accounts.items():
         rest = dict(source.table(f"accounts.{name}", table))
         overrides[name] = source.table(f"accounts.{name}.capabilities", rest.pop("capabilities", {}))
-        providers[name] = _provider(source, name, rest, environ)
+        providers[name] = _made(source, f"accounts.{name}", "provider", name, rest, environ)
     database = environ.get("PAYGATE_DATABASE") or source.text("database", data.get("database", "sqlite:///paygate.db"))
     return Config(
         database=database,
@@ -130,7 +137,7 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
         step_mails=_step_mails(source, data.get("step_mails", [])),
         providers=providers,
         overrides=overrides,
-        plugins=tuple(_plugin(source, name) for name in data.get("plugins", [])),
+        plugins=_plugins(source, data.get("plugins", []), environ),
     )
 
 
@@ -177,6 +184,8 @@ def _step_mails(source: _Source, value: object) -> tuple[StepMailPlan, ...]:
             raise source.wrong(f"{where}.set", f"no mail set {table.get('set')!r}; one of {sets}") from exc
         try:
             name = source.text(f"{where}.name", table.get("name"))
+            for part in ("subject", "body"):
+                check_text(part, str(table.get(part, "")))
             plans.append(
                 StepMailPlan(name, mail_set, table.get("delay", 0), table.get("subject", ""), table.get("body", ""))
             )
@@ -185,33 +194,44 @@ def _step_mails(source: _Source, value: object) -> tuple[StepMailPlan, ...]:
     return tuple(plans)
 
 
-def _plugin(source: _Source, name: object) -> object:
-    try:
-        plugin = discovery.load(source.text("plugins", name))
-        return plugin() if inspect.isclass(plugin) else plugin
-    except PaygateError as exc:
-        raise source.wrong("plugins", str(exc)) from exc
+def _plugins(source: _Source, value: object, environ: Mapping[str, str]) -> tuple[object, ...]:
+    """Observers, from a list of names or from a table with a table of settings for each."""
+    tables = {source.text("plugins", name): {} for name in value} if isinstance(value, list) else value
+    if not isinstance(tables, dict):
+        raise source.wrong(
+            "plugins", "must be a list of names, or a table: write [plugins.smtp] and its settings below it"
+        )
+    return tuple(
+        _made(source, f"plugins.{name}", "plugin", name, dict(source.table(f"plugins.{name}", table)), environ)
+        for name, table in tables.items()
+    )
 
 
-def _provider(source: _Source, account: str, table: dict[str, Any], environ: Mapping[str, str]) -> object:
-    where = f"accounts.{account}"
-    type_name = source.text(f"{where}.provider", table.pop("provider", account))
+def _made(
+    source: _Source, where: str, key: str, name: str, table: dict[str, Any], environ: Mapping[str, str]
+) -> object:
+    """The provider or observer that *table* names under *key*, made with the table's and the environment's settings.
+
+    :param name: the user's name for it, and the plugin's where *key* is left out.
+    """
+    type_name = source.text(f"{where}.{key}", table.pop(key, name))
     try:
         plugin = discovery.load(type_name)
     except PaygateError as exc:
-        raise source.wrong(f"{where}.provider", str(exc)) from exc
+        raise source.wrong(f"{where}.{key}", str(exc)) from exc
     settings_class = getattr(plugin, "Settings", None)
     fields: dict[str, Any] = {field.name: field for field in attrs.fields(settings_class)} if settings_class else {}
     source.known(f"{where}.", table, fields)
     values = dict(table)
-    for name, field in fields.items():
-        variable = f"PAYGATE_{account}_{name}".upper().replace("-", "_")
+    for setting, field in fields.items():
+        variable = re.sub(r"[^A-Z0-9]", "_", f"PAYGATE_{name}_{setting}".upper())
         if variable in environ:
-            values[name] = environ[variable]
-        elif name not in values and field.default is attrs.NOTHING:
+            values[setting] = environ[variable]
+        elif setting not in values and field.default is attrs.NOTHING:
             kind = "secret" if is_secret(field) else "setting"
             raise source.wrong(
-                f"{where}.{name}", f"{kind} is missing; set {variable} in the environment, or {name} = … in the file"
+                f"{where}.{setting}",
+                f"{kind} is missing; set {variable} in the environment, or {setting} = … in the file",
             )
     if settings_class is None:
         return plugin() if inspect.isclass(plugin) else plugin

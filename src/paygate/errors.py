@@ -6,6 +6,7 @@
     ├── ConfigurationError            the set-up is wrong; nothing was sent
     │   ├── PluginError               a plugin is missing, broken or misspelt
     │   └── SchemaOutdated            the database needs ``paygate db upgrade``
+    ├── Undeliverable                 an observer says that a notice can never be delivered
     ├── Refused                       bad input or a rule says no; nothing was sent, nothing changed
     │   ├── InvalidAmount, InvalidValue, NaiveDatetime
     │   ├── NotFound
@@ -77,6 +78,7 @@ __all__ = [
     "RetryPending",
     "SchemaOutdated",
     "SystemMaxPassed",
+    "Undeliverable",
     "Vetoed",
     "WebhookRejected",
 ]
@@ -110,6 +112,10 @@ class PluginError(ConfigurationError):
 
 class SchemaOutdated(ConfigurationError):
     """The database was made by another version; run ``paygate db upgrade``."""
+
+
+class Undeliverable(PaygateError):
+    """Raised by an observer: this notice can never be delivered, so it is not tried again, and an operator is told."""
 
 
 class Refused(PaygateError):

@@ -30,11 +30,18 @@ class ChargeProposal:
 
 @attrs.frozen
 class ChargeNotice:
-    """A charge succeeded or failed."""
+    """A charge succeeded or failed.
+
+    :param attempt: which attempt for its period this was, from 1 (R-151).
+    :param next_attempt_on: the business date of the next one, where that is known (X-06).
+    """
 
     id: str  #: of this notice: the same on every repeat, so that an observer can be idempotent
     charge: Charge
     contract: Contract | None  #: None: a first charge that failed made no contract (R-013)
+    customer: Customer | None = None  #: None as well: without a contract there is no customer yet
+    attempt: int = 1
+    next_attempt_on: dt.date | None = None
 
 
 @attrs.frozen
@@ -45,12 +52,15 @@ class RefundNotice:
     refund: Refund
     entry: LedgerEntry
     contract: Contract
+    customer: Customer | None = None
 
 
 @attrs.frozen
 class StepMailNotice:
     """A step mail is due.
 
+    :param contract: as it is now.
+    :param payments: the ledger rows of the receipt that the mail follows; none where it follows no payment.
     :param receipt: the ledger row that the mail may link a receipt to: in the payment-complete mail of a one-off
         purchase, and in the renewal mail of a recurring contract (R-234); else None.
     """
@@ -59,6 +69,8 @@ class StepMailNotice:
     mail: StepMail
     customer: Customer
     receipt: LedgerEntry | None = None
+    contract: Contract | None = None
+    payments: tuple[LedgerEntry, ...] = ()
 
 
 @attrs.frozen

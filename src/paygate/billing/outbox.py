@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 from ..domain.charge import ChargeState
+from ..domain.contract import Contract
 from ..domain.ledger import LedgerEntry
 from ..domain.mails import MailSet, StepMail
 from ..flow import call
@@ -18,6 +20,7 @@ from .services import Services
 
 __all__ = ["Delivery", "deliver", "operator", "put", "stuck"]
 
+_logger = logging.getLogger(__name__)
 _FIRST_PAUSE = dt.timedelta(seconds=30)
 _LONGEST_PAUSE = dt.timedelta(hours=1)
 
@@ -93,16 +96,34 @@ def _deliver(services: Services, limit: int) -> Delivery:
         if not notices:
             break
         for row, notice in notices:
-            errors = services.plugins.tell(row.kind, notice) if notice is not None else []
+            complaints = services.plugins.tell(row.kind, notice) if notice is not None else []
+            wrong = "; ".join(complaint.text for complaint in complaints)[:500]
             with services.store.write() as session:
-                if errors:
+                if not all(complaint.final for complaint in complaints):
                     pause = min(_FIRST_PAUSE * 2 ** min(row.attempts, 12), _LONGEST_PAUSE)
-                    session.outbox.failed(row.id, "; ".join(errors)[:500], services.now() + pause)
+                    session.outbox.failed(row.id, wrong, services.now() + pause)
+                    failed += 1
+                elif complaints:
+                    _give_up(services, session, row, wrong)
                     failed += 1
                 else:
                     session.outbox.delivered(row.id, services.now())
                     delivered += 1
     return Delivery(delivered, failed)
+
+
+def _give_up(services: Services, session: Session, row: OutboxRow, wrong: str) -> None:
+    """Close a notice that can never be delivered, so that later ones of its contract are, and tell an operator.
+
+    What was itself for the operator is not told again: nobody would be left to hear it.
+    """
+    now = services.now()
+    session.outbox.failed(row.id, wrong, now)
+    session.outbox.delivered(row.id, now)
+    _logger.warning("notice %s (%s) can never be delivered: %s", row.id, row.kind, wrong)
+    if row.kind != "on_operator_action_required":
+        message = f"notice {row.id} ({row.kind}) could not be delivered and is not tried again: {wrong}"
+        operator(services, session, "notice_undeliverable", message, now=now, contract_id=row.contract_id)
 
 
 def _notice(session: Session, row: OutboxRow) -> object | None:
@@ -111,22 +132,42 @@ def _notice(session: Session, row: OutboxRow) -> object | None:
     if row.kind in {"on_charge_success", "on_charge_failure"}:
         charge = session.charges.get(payload["charge_id"])
         made = session.contracts.exists(charge.contract_id)
-        contract = session.contracts.get(charge.contract_id) if made else None
-        return ChargeNotice(row.id, charge, contract) if made or charge.state is ChargeState.FAILED else None
+        if not made:
+            return ChargeNotice(row.id, charge, None) if charge.state is ChargeState.FAILED else None
+        next_on = payload.get("next_attempt_on")
+        return ChargeNotice(
+            row.id,
+            charge,
+            session.contracts.get(charge.contract_id),
+            session.customers.get(charge.customer_id),
+            attempt=payload.get("attempt", 1),
+            next_attempt_on=dt.date.fromisoformat(next_on) if next_on else None,
+        )
     if row.kind == "on_refund":
         refund = session.refunds.get(payload["refund_id"])
         entry = session.ledger.get(refund.entry_id)
-        return RefundNotice(row.id, refund, entry, session.contracts.get(refund.contract_id))
+        contract = session.contracts.get(refund.contract_id)
+        return RefundNotice(row.id, refund, entry, contract, session.customers.get(contract.customer_id))
     if row.kind == "on_step_mail_due":
         mail = session.step_mails.get(payload["mail_id"])
-        return StepMailNotice(row.id, mail, session.customers.get(mail.customer_id), _receipt(session, mail))
+        contract = session.contracts.get(mail.contract_id)
+        payments = _payments(session, mail)
+        receipt = payments[0] if payments and _may_carry_a_receipt(mail, contract) else None
+        return StepMailNotice(row.id, mail, session.customers.get(mail.customer_id), receipt, contract, payments)
     at = dt.datetime.fromisoformat(payload["at"])
     return OperatorNotice(row.id, **{**payload, "at": at})
 
 
-def _receipt(session: Session, mail: StepMail) -> LedgerEntry | None:
-    """The row whose receipt *mail* may carry (R-234)."""
-    recurring = session.contracts.get(mail.contract_id).plan.is_recurring
-    if mail.charge_id is None or mail.set is not (MailSet.ON_RENEWAL if recurring else MailSet.ON_PAYMENT_COMPLETE):
-        return None
-    return next((row for row in session.ledger.for_charge(mail.charge_id) if row.kind.sale), None)
+def _payments(session: Session, mail: StepMail) -> tuple[LedgerEntry, ...]:
+    """The sales whose receipt queued *mail*: those of its charge, or those received by other means at that instant."""
+    if mail.set is MailSet.ON_RECURRING_CANCEL:
+        return ()
+    if mail.charge_id is not None:
+        return tuple(row for row in session.ledger.for_charge(mail.charge_id) if row.kind.sale)
+    rows = session.ledger.for_contract(mail.contract_id)
+    return tuple(row for row in rows if row.kind.sale and row.received_at == mail.queued_at)
+
+
+def _may_carry_a_receipt(mail: StepMail, contract: Contract) -> bool:
+    """R-234: the payment-complete mail of a one-off purchase, the renewal mail of a recurring contract."""
+    return mail.set is (MailSet.ON_RENEWAL if contract.plan.is_recurring else MailSet.ON_PAYMENT_COMPLETE)

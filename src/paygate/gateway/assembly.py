@@ -16,7 +16,6 @@ from ..domain.rules import SYSTEM_MAX_EXPIRY, Rules
 from ..drivers.settings import HttpSettings
 from ..errors import ConfigurationError
 from ..plugins.manager import Plugins
-from ..provider import Provider
 from ..store import Store
 
 __all__ = ["assemble", "from_file"]
@@ -40,11 +39,12 @@ def assemble(
             "providers is a mapping from account name to provider, for example {'univapay': UnivaPay(…)}"
         )
     clock = clock or SystemClock()
-    for provider in providers.values():
-        # in-process providers live on the gateway's clock, so that a frozen test freezes them as well
-        if isinstance(provider, Provider) and getattr(provider, "clock", False) is None:
-            provider.clock = clock  # type: ignore[attr-defined]
-    ready = Plugins(providers, [plugin() if inspect.isclass(plugin) else plugin for plugin in plugins], overrides)
+    observers = [plugin() if inspect.isclass(plugin) else plugin for plugin in plugins]
+    for plugin in (*providers.values(), *observers):
+        # what asks for a clock lives on the gateway's, so that a frozen test freezes it as well
+        if getattr(plugin, "clock", False) is None:
+            plugin.clock = clock  # type: ignore[attr-defined]
+    ready = Plugins(providers, observers, overrides)
     rules = Rules(zone=zone, system_max=system_max_expiry, step_mails=tuple(step_mails))
     store = Store.open(database, clock=clock)
     return Services(store, ready, clock, rules, waiting or Waiting())

@@ -10,16 +10,17 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import attrs
 import pluggy
 
 from .. import hookspecs
-from ..errors import ConfigurationError, NotFound, PluginError, Vetoed
+from ..errors import ConfigurationError, NotFound, PluginError, Undeliverable, Vetoed
 from ..hookspecs import PROVIDER_HOOKS
 from ..notices import ChargeProposal
 from ..provider import Capabilities, Provider
 from .account import Account, check_hooks, overridden
 
-__all__ = ["Plugins"]
+__all__ = ["Complaint", "Plugins"]
 
 _PLAIN = {
     "wrapper": False,
@@ -29,6 +30,14 @@ _PLAIN = {
     "trylast": False,
     "specname": None,
 }
+
+
+@attrs.frozen
+class Complaint:
+    """What went wrong when a plugin was told something. ``final``: telling it again will not help."""
+
+    text: str
+    final: bool = False
 
 
 class _Manager(pluggy.PluginManager):
@@ -166,15 +175,16 @@ class Plugins:
             if reason:
                 raise Vetoed(f"the charge was vetoed: {reason}; nothing was sent")
 
-    def tell(self, hook: str, notice: object) -> list[str]:
+    def tell(self, hook: str, notice: object) -> list[Complaint]:
         """Tell every plugin that implements *hook*; one that raises does not keep the others from hearing it.
 
-        :returns: what went wrong, one text per plugin that raised; empty when all is well.
+        :returns: what went wrong, one complaint per plugin that raised; empty when all is well.
         """
-        errors = []
+        complaints = []
         for impl in getattr(self._manager.hook, hook).get_hookimpls():
             try:
                 impl.function(notice) if impl.argnames else impl.function()
             except Exception as exc:  # noqa: BLE001 - an observer's failure is kept, shown and retried, never raised
-                errors.append(f"{impl.plugin_name}: {type(exc).__name__}: {exc}")
-        return errors
+                text = f"{impl.plugin_name}: {type(exc).__name__}: {exc}"
+                complaints.append(Complaint(text, final=isinstance(exc, Undeliverable)))
+        return complaints

@@ -1,0 +1,129 @@
+"""What mails tell of, to whom, and with which facts (domain §3.4, R-271)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Mapping
+
+import attrs
+
+from ..money import Money
+from .wording import one_line, some_lines
+
+__all__ = ["MAILS", "PLACEHOLDERS", "Audience", "Event", "Facts", "Language"]
+
+
+class Language(enum.Enum):
+    """The languages that paygate's own templates are written in."""
+
+    JA = "ja"
+    EN = "en"
+
+
+class Audience(enum.Enum):
+    """Who reads a mail."""
+
+    CUSTOMER = "customer"
+    ADMIN = "admin"
+
+
+class Event(enum.Enum):
+    """What happened. The value begins the name of the template's file."""
+
+    APPLICATION_RECEIVED = "application_received"  #: a payment by bank transfer is awaited
+    PAYMENT_CONFIRMED = "payment_confirmed"
+    RENEWAL_SUCCEEDED = "renewal_succeeded"  #: and additional charges, which share the mail set (R-224)
+    RENEWAL_FAILED = "renewal_failed"  #: each failed attempt (R-151)
+    CHARGE_SUCCEEDED = "charge_succeeded"  #: an additional charge (R-176)
+    CHARGE_FAILED = "charge_failed"
+    SUSPENDED = "suspended"
+    RESUMED = "resumed"
+    TERMINATED = "terminated"
+    CANCELLATION_SCHEDULED = "cancellation_scheduled"
+    CANCELLATION_REVOKED = "cancellation_revoked"
+    CANCELLATION_EFFECTIVE = "cancellation_effective"
+    REFUND_DONE = "refund_done"
+    REFUND_FAILED = "refund_failed"
+    MANUAL_REFUND_DUE = "manual_refund_due"
+    DUNNING = "dunning"  #: on demand; changes no status (R-159)
+    OPERATOR_ACTION = "operator_action"  #: a person has to look
+
+
+@attrs.frozen(kw_only=True)
+class Facts:
+    """What a template may show: the names of these fields are all the placeholders there are.
+
+    Dates are JST dates. Texts lose line breaks and control characters, so that no value can add a line to a mail or a
+    header to its head; only ``message`` and ``transfer_details`` keep their lines. None and empty texts are "not known".
+
+    :param charged_on: when the money was received; ``happened_on``: when anything else happened.
+    :param receipt_url: only where a receipt is allowed (R-234).
+    :param attempt: number of the failed attempt, from 1; ``next_attempt_on``: when it is tried again.
+    :param effective_on: the first day without the contract; ``last_day_of_use``: the day before it (X-08).
+    :param due_on: until when something has to be paid or returned.
+    :param reason: the provider's or the administrator's; ``message``: what a person has to do.
+    :param transfer_details: the seller's own bank details, shown as they are.
+    """
+
+    customer_name: str = attrs.field(default="", converter=one_line, repr=False)
+    contract_name: str = attrs.field(default="", converter=one_line)
+    contract_id: str = attrs.field(default="", converter=one_line)
+    amount: Money | None = None
+    charged_on: dt.date | None = None
+    happened_on: dt.date | None = None
+    expires_on: dt.date | None = None
+    receipt_url: str = attrs.field(default="", converter=one_line)
+    attempt: int | None = None
+    next_attempt_on: dt.date | None = None
+    card_change_url: str = attrs.field(default="", converter=one_line)
+    contract_url: str = attrs.field(default="", converter=one_line)
+    effective_on: dt.date | None = None
+    last_day_of_use: dt.date | None = None
+    due_on: dt.date | None = None
+    transfer_details: str = attrs.field(default="", converter=some_lines, repr=False)
+    account: str = attrs.field(default="", converter=one_line)
+    charge_id: str = attrs.field(default="", converter=one_line)
+    refund_id: str = attrs.field(default="", converter=one_line)
+    code: str = attrs.field(default="", converter=one_line)
+    reason: str = attrs.field(default="", converter=one_line)
+    message: str = attrs.field(default="", converter=some_lines)
+
+
+PLACEHOLDERS = tuple(field.name for field in attrs.fields(Facts))
+
+_CONTRACT = ("contract_name", "contract_id")
+_MONEY = (*_CONTRACT, "amount")
+_ENDING = (*_CONTRACT, "effective_on", "last_day_of_use")
+_FAILURE = (*_MONEY, "happened_on", "attempt")
+
+#: The mails that exist, each with the facts it cannot do without: about money these are amount, contract and date (R-271).
+MAILS: Mapping[tuple[Event, Audience], tuple[str, ...]] = {
+    (Event.APPLICATION_RECEIVED, Audience.CUSTOMER): (*_MONEY, "happened_on", "transfer_details"),
+    (Event.APPLICATION_RECEIVED, Audience.ADMIN): (*_MONEY, "happened_on"),
+    (Event.PAYMENT_CONFIRMED, Audience.CUSTOMER): (*_MONEY, "charged_on"),
+    (Event.PAYMENT_CONFIRMED, Audience.ADMIN): (*_MONEY, "charged_on"),
+    (Event.RENEWAL_SUCCEEDED, Audience.CUSTOMER): (*_MONEY, "charged_on"),
+    (Event.RENEWAL_FAILED, Audience.CUSTOMER): _FAILURE,
+    (Event.RENEWAL_FAILED, Audience.ADMIN): _FAILURE,
+    (Event.CHARGE_SUCCEEDED, Audience.ADMIN): (*_MONEY, "charged_on", "charge_id"),
+    (Event.CHARGE_FAILED, Audience.ADMIN): (*_MONEY, "happened_on", "charge_id"),
+    (Event.SUSPENDED, Audience.CUSTOMER): (*_CONTRACT, "happened_on"),
+    (Event.SUSPENDED, Audience.ADMIN): (*_CONTRACT, "happened_on"),
+    (Event.RESUMED, Audience.CUSTOMER): (*_CONTRACT, "happened_on"),
+    (Event.RESUMED, Audience.ADMIN): (*_CONTRACT, "happened_on"),
+    (Event.TERMINATED, Audience.CUSTOMER): (*_CONTRACT, "happened_on"),
+    (Event.TERMINATED, Audience.ADMIN): (*_CONTRACT, "happened_on"),
+    (Event.CANCELLATION_SCHEDULED, Audience.CUSTOMER): _ENDING,
+    (Event.CANCELLATION_SCHEDULED, Audience.ADMIN): _ENDING,
+    (Event.CANCELLATION_REVOKED, Audience.CUSTOMER): _CONTRACT,
+    (Event.CANCELLATION_REVOKED, Audience.ADMIN): _CONTRACT,
+    (Event.CANCELLATION_EFFECTIVE, Audience.CUSTOMER): _ENDING,
+    (Event.CANCELLATION_EFFECTIVE, Audience.ADMIN): _ENDING,
+    (Event.REFUND_DONE, Audience.CUSTOMER): (*_MONEY, "happened_on"),
+    (Event.REFUND_DONE, Audience.ADMIN): (*_MONEY, "happened_on", "refund_id"),
+    (Event.REFUND_FAILED, Audience.ADMIN): (*_MONEY, "happened_on", "refund_id"),
+    (Event.MANUAL_REFUND_DUE, Audience.ADMIN): ("contract_id", "message"),
+    (Event.DUNNING, Audience.CUSTOMER): (*_MONEY, "due_on"),
+    (Event.OPERATOR_ACTION, Audience.ADMIN): ("code", "message"),
+}

@@ -17,6 +17,7 @@ CORE = ROOT / "src" / "paygate"
 ROOMS: dict[str, set[str]] = {
     "base": {"_markers", "errors", "money", "clock", "ids", "flow", "provider", "settings"},
     "domain": {"domain"},
+    "networks": {"networks"},
     "hooks": {"hookspecs", "notices"},
     "store": {"store"},
     "drivers": {"drivers"},
@@ -31,15 +32,27 @@ ROOMS: dict[str, set[str]] = {
 BELOW: dict[str, set[str]] = {
     "base": set(),
     "domain": {"base"},
+    "networks": {"base", "domain"},
     "hooks": {"base", "domain"},
     "store": {"base", "domain", "hooks"},
     "drivers": {"base"},
     "plugins": {"base", "domain", "hooks"},
     "billing": {"base", "domain", "hooks", "store", "drivers", "plugins"},
-    "gateway": {"base", "domain", "hooks", "store", "drivers", "plugins", "billing"},
+    "gateway": {"base", "domain", "networks", "hooks", "store", "drivers", "plugins", "billing"},
     "front door": {"base", "domain", "hooks", "billing", "gateway"},
-    "face": {"base", "domain", "hooks", "store", "drivers", "plugins", "billing", "gateway", "front door"},
-    "testing": {"base", "domain", "hooks", "store", "drivers", "plugins", "billing", "gateway", "front door"},
+    "face": {"base", "domain", "networks", "hooks", "store", "drivers", "plugins", "billing", "gateway", "front door"},
+    "testing": {
+        "base",
+        "domain",
+        "networks",
+        "hooks",
+        "store",
+        "drivers",
+        "plugins",
+        "billing",
+        "gateway",
+        "front door",
+    },
 }
 
 #: Modules of a face that may use the test kit: they run fakes and emulators on purpose.

@@ -83,12 +83,7 @@ def _ask(
         raise InvalidValue(f"purpose is Purpose.ONE_OFF or Purpose.ARREARS, got {purpose!r}", rule="R-191")
     given = _consent(consent, actor)
     digest = fingerprint(
-        contract=contract_id,
-        amount=str(amount),
-        renew_expiry=renew_expiry,
-        send_step_mail=send_step_mail,
-        purpose=purpose.value,
-        consent=given.how if given else None,
+        "addon", contract_id, amount, renew_expiry, send_step_mail, purpose.value, given.how if given else None
     )
     return _Ask(contract_id, AddonCommand(amount, renew_expiry, send_step_mail, given, purpose, actor), key, digest)
 

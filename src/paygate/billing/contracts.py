@@ -74,9 +74,7 @@ async def create(
     key = checked_key(idempotency_key, services.new_id())
     start_on = start_on or services.today()
     account = payment.account if isinstance(payment, Card) else None
-    digest = fingerprint(
-        customer=customer.id, plan=attrs.asdict(plan), start_on=start_on, method=type(payment).__name__, account=account
-    )
+    digest = fingerprint("contract", customer.id, plan, start_on, type(payment).__name__, account)
     # without a charge to hang the key on, the contract's own id carries it
     made_id = contract_id or (
         services.new_id() if idempotency_key is None else hashlib.sha256(key.encode()).hexdigest()[:32]

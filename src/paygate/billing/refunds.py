@@ -144,7 +144,7 @@ async def create(
 ) -> Refund:
     """Refund a row: intent first, provider after, outcome in a second transaction."""
     key = checked_key(idempotency_key, services.new_id())
-    digest = fingerprint(target=target, amount=str(amount), remove_license=remove_license)
+    digest = fingerprint("refund", target, amount, remove_license)
     refund, fresh = await call(
         partial(
             _intend, services, target, amount, key, digest, remove_license=remove_license, reason=reason, actor=actor

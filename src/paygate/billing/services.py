@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
-from collections.abc import Mapping
-from typing import Any
 
 import attrs
 
@@ -57,10 +54,9 @@ class Services:
         return new_id(self.clock.now())
 
 
-def fingerprint(**contents: Any) -> str:
+def fingerprint(*contents: object) -> str:
     """A digest of what was asked for, to tell a repeat from another request under the same key (R-190)."""
-    text = json.dumps(contents, sort_keys=True, default=str, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256("\0".join(map(str, contents)).encode()).hexdigest()
 
 
 def secret_hash(account: str, credential: str | None) -> str:
@@ -79,8 +75,3 @@ def checked_key(key: str | None, fallback: str) -> str:
         msg = "an idempotency key is a text of 1 to 255 characters, for example the number of your order"
         raise InvalidValue(msg)
     return key
-
-
-def plain(value: Mapping[str, Any]) -> dict[str, Any]:
-    """*value* with dates and enums as texts, for audit records and payloads."""
-    return json.loads(json.dumps(value, default=lambda item: getattr(item, "value", None) or str(item)))  # type: ignore[no-any-return]

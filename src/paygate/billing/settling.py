@@ -161,16 +161,10 @@ def _succeed(
 def record(services: Services, session: Session, settlement: Settlement, *, now: dt.datetime) -> None:
     """Write what a settlement decided: rows, licences, mails, audit; mails without delay are due at once (R-230)."""
     session.ledger.insert_many(settlement.entries)
-    known = (
-        {licence.id for licence in session.licences.for_contract(settlement.contract.id)}
-        if settlement.licences
-        else set()
-    )
-    session.licences.insert_many([licence for licence in settlement.licences if licence.id not in known])
-    for licence in settlement.licences:
-        if licence.id in known:
-            session.licences.set_state(licence.id, licence.state)
-    session.step_mails.insert_many(settlement.mails)
+    if settlement.licences:
+        session.licences.insert_many(settlement.licences)  # those that are known take their new state
+    if settlement.mails:
+        session.step_mails.insert_many(settlement.mails)
     session.audit.insert_many(settlement.audit)
     for mail in settlement.mails:
         if mail.state is StepMailState.SENT:

@@ -327,7 +327,7 @@ def settle_addon(
     expires_on = after_receipt(
         contract, capabilities.expiry, receipt_on, renew=charge.renew_expiry, system_max=rules.system_max
     )
-    moved = attrs.evolve(contract, expires_on=expires_on)
+    moved = contract if expires_on == contract.expires_on else attrs.evolve(contract, expires_on=expires_on)
     entry = LedgerEntry(
         new_id(),
         contract.id,

@@ -107,6 +107,20 @@ def _facts() -> sa.Select[Any]:
 _FACTS = Statement(_facts())
 
 
+def _outcome_of(charge: Charge) -> dict[str, Any]:
+    return {
+        "state": charge.state.value,
+        "reference": charge.reference,
+        "action_url": charge.action_url,
+        "settled_at": charge.settled_at,
+        "charged_at": charge.charged_at,
+        "previous_expires_on": charge.previous_expires_on,
+        "expires_on": charge.expires_on,
+        **failure_columns(charge.failure),
+        "operator_told": charge.operator_told,
+    }
+
+
 def _columns_of(charge: Charge) -> dict[str, Any]:
     consent = charge.consent
     return {
@@ -119,7 +133,6 @@ def _columns_of(charge: Charge) -> dict[str, Any]:
         "currency": charge.amount.currency,
         "idempotency_key": charge.idempotency_key,
         "fingerprint": charge.fingerprint,
-        "state": charge.state.value,
         "purpose": charge.purpose.value,
         "renew_expiry": charge.renew_expiry,
         "send_step_mail": charge.send_step_mail,
@@ -129,15 +142,8 @@ def _columns_of(charge: Charge) -> dict[str, Any]:
         "actor": str(charge.actor),
         "created_at": charge.created_at,
         "period_start": charge.period_start,
-        "reference": charge.reference,
-        "action_url": charge.action_url,
-        "settled_at": charge.settled_at,
-        "charged_at": charge.charged_at,
-        "previous_expires_on": charge.previous_expires_on,
-        "expires_on": charge.expires_on,
-        **failure_columns(charge.failure),
         "credential_hash": charge.credential_hash,
-        "operator_told": charge.operator_told,
+        **_outcome_of(charge),
     }
 
 
@@ -239,9 +245,8 @@ class Charges:
 
         :raises NotFound: there is no such charge.
         """
-        given = _columns_of(charge)
-        changed = {name: given[name] for name in ("id", *_OUTCOME)}
-        found((charge.id,) if self._runner.change(_UPDATE, changed) else None, "charge", charge.id)
+        changed = self._runner.change(_UPDATE, {"id": charge.id, **_outcome_of(charge)})
+        found((charge.id,) if changed else None, "charge", charge.id)
 
     def draft(self, charge_id: str) -> Draft | None:
         """What the first payment *charge_id* will create, as long as it has not been settled."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from .audit import Audit
 from .charges import Charges
 from .contracts import Contracts
@@ -21,29 +23,51 @@ __all__ = ["Session"]
 class Session:
     """What can be read and written within one transaction; made by ``Store.read`` and ``Store.write``."""
 
-    __slots__ = (
-        "audit",
-        "charges",
-        "contracts",
-        "customers",
-        "events",
-        "ledger",
-        "licences",
-        "outbox",
-        "products",
-        "refunds",
-        "step_mails",
-    )
-
     def __init__(self, runner: Runner) -> None:
-        self.contracts = Contracts(runner)
-        self.customers = Customers(runner)
-        self.charges = Charges(runner)
-        self.refunds = Refunds(runner)
-        self.ledger = Ledger(runner)
-        self.step_mails = StepMails(runner)
-        self.licences = Licences(runner)
-        self.audit = Audit(runner)
-        self.outbox = Outbox(runner)
-        self.products = Products(runner)
-        self.events = Events(runner)
+        self._runner = runner
+
+    # Made when first asked for: most transactions need three or four of them.
+
+    @cached_property
+    def contracts(self) -> Contracts:
+        return Contracts(self._runner)
+
+    @cached_property
+    def customers(self) -> Customers:
+        return Customers(self._runner)
+
+    @cached_property
+    def charges(self) -> Charges:
+        return Charges(self._runner)
+
+    @cached_property
+    def refunds(self) -> Refunds:
+        return Refunds(self._runner)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self._runner)
+
+    @cached_property
+    def step_mails(self) -> StepMails:
+        return StepMails(self._runner)
+
+    @cached_property
+    def licences(self) -> Licences:
+        return Licences(self._runner)
+
+    @cached_property
+    def audit(self) -> Audit:
+        return Audit(self._runner)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self._runner)
+
+    @cached_property
+    def products(self) -> Products:
+        return Products(self._runner)
+
+    @cached_property
+    def events(self) -> Events:
+        return Events(self._runner)

@@ -20,10 +20,12 @@ from paygate.domain.contract import (
     ProductType,
     Status,
 )
+from paygate.domain.due import StepKind, due_steps, next_due_on
+from paygate.domain.failing import FailedAttempt, fail
 from paygate.domain.ledger import EntryKind, EntryState
 from paygate.domain.licences import LicenseState, issue
 from paygate.domain.mails import MailSet
-from paygate.domain.renewal import StepKind, due_steps, end, fail, next_due_on, renew, schedule_product_end, start
+from paygate.domain.renewal import end, renew, schedule_product_end, start
 from paygate.domain.rules import Rules
 from paygate.domain.running import period_price, product_ends_on, resumed, special_ends_on
 from paygate.domain.transitions import Event, allowed, find
@@ -146,9 +148,8 @@ def test_a_card_that_fails_at_the_end_of_the_special_period_comes_back_at_the_re
 ):
     contract = make_contract(plan=SPECIAL, status=Status.SPECIAL_PERIOD, period_start=day("2024-12-08"))
 
-    stopped = fail(
-        contract, day("2025-01-08"), at("2025-01-08 07:00:00"), new_id, actor=Actor.provider("main")
-    ).contract
+    attempt = FailedAttempt(day("2025-01-08"))
+    stopped = fail(contract, attempt, at("2025-01-08 07:00:00"), Rules(), new_id, actor=Actor.provider("main")).contract
     back = do_renew(stopped, "2025-01-08", "2025-01-11 07:00:00").contract
 
     assert (stopped.status, back.status, back.past_due) == (Status.PAST_DUE, Status.ACTIVE, None)
@@ -373,7 +374,8 @@ def test_a_later_expiry_that_was_set_by_hand_survives_the_start(waiting, rules, 
 
 @pytest.mark.rule("R-145")
 def test_a_first_period_that_fails_and_is_paid_late_is_counted_once(waiting, rules, at, new_id, make_charge):
-    stopped = fail(waiting(), day("2024-12-01"), at("2024-12-01 07:00:00"), new_id, actor=Actor.provider("main"))
+    attempt = FailedAttempt(day("2024-12-01"))
+    stopped = fail(waiting(), attempt, at("2024-12-01 07:00:00"), rules, new_id, actor=Actor.provider("main"))
     charge = make_charge(kind=ChargeKind.PERIOD, amount=yen(3000))
     back = renew(stopped.contract, day("2024-12-01"), at("2024-12-04 07:00:00"), rules, new_id, charge=charge)
 
@@ -492,58 +494,6 @@ def test_a_success_after_the_end_is_recorded_and_revives_nothing(make_contract, 
     assert done.audit[0].action == "late_payment"
 
 
-# --- failing ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.rule("R-145", "R-178")
-@pytest.mark.parametrize("status", [Status.ACTIVE, Status.SPECIAL_PERIOD])
-def test_a_failed_renewal_suspends_and_is_no_sale(make_contract, at, new_id, status):
-    contract = make_contract(status=status)
-    now = at("2024-11-08 07:00:00")
-
-    done = fail(contract, day("2024-11-08"), now, new_id, actor=Actor.provider("main"), retry_pending=True)
-
-    assert done.contract.status is Status.PAST_DUE
-    assert done.contract.past_due == PastDue(now, day("2024-11-08"), failures=1, retry_pending=True)
-    assert done.contract.expires_on == contract.expires_on
-    assert not done.entries
-    assert not done.mails
-
-
-@pytest.mark.rule("R-149")
-def test_further_failures_of_the_same_period_are_counted(make_contract, unpaid, at, new_id):
-    contract = make_contract(**unpaid("2024-11-08"))
-
-    again = fail(contract, day("2024-11-08"), at("2024-11-11 07:00:00"), new_id, actor=Actor.provider("main")).contract
-    assert again.past_due == attrs.evolve(contract.past_due, failures=2)
-
-
-@pytest.mark.rule("R-163")
-def test_a_late_failure_keeps_the_notice_and_locks_the_periods_content(make_contract, notice, at, new_id):
-    contract = make_contract(plan=ending("2030-01"), **notice("2024-12-08"))
-    known = issue(contract, day("2024-11-08"), "row-2", (), new_id)
-
-    done = fail(
-        contract, day("2024-11-08"), at("2024-11-10 07:00:00"), new_id, actor=Actor.provider("main"), licences=known, entry_id="row-2"
-    )  # fmt: skip
-
-    assert (done.contract.status, done.contract.cancellation) == (Status.PAST_DUE, contract.cancellation)
-    assert [licence.state for licence in done.licences] == [LicenseState.REVOKED]
-
-
-@pytest.mark.rule("R-021", "R-022")
-@pytest.mark.parametrize("status", [Status.PENDING_PAYMENT, Status.ESTABLISHED, Status.TERMINATED, Status.CANCELED])
-def test_where_no_period_runs_none_can_fail(make_contract, at, new_id, status):
-    with pytest.raises(OperationNotAllowed):
-        fail(
-            make_contract(status=status),
-            day("2024-11-08"),
-            at("2024-11-08 07:00:00"),
-            new_id,
-            actor=Actor.provider("m"),
-        )
-
-
 # --- ending ----------------------------------------------------------------------------------------------------------
 
 
@@ -600,7 +550,7 @@ def test_the_final_month_is_served_in_full(start_on, cycle, month, ends):
 def test_the_renewal_that_begins_the_final_period_schedules_the_end(
     make_contract, do_renew, plan_end, start_on, on, effective, method
 ):
-    contract = make_contract(plan=ending(plan_end), start_on=day(start_on), method=method)
+    contract = make_contract(plan=ending(plan_end), start_on=day(start_on), period_start=day(start_on), method=method)
 
     done = do_renew(contract, on, f"{on} 07:00:00").contract
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from ..clock import business_date
+from ..clock import business_date, require_aware
 from ..errors import (
     ChargeInProgress,
     ChargeWindowExpired,
@@ -31,8 +31,9 @@ from .calendar import is_renewal_day
 from .charging import window_closes_at
 from .contract import Actor, ActorKind, CancellationOrigin, Contract, Status
 from .rules import Rules
+from .running import product_ends_on
 
-__all__ = ["ACTORS", "TABLE", "Facts", "Offer", "Operation", "Reason", "authorise", "operations", "require"]
+__all__ = ["ACTORS", "TABLE", "Facts", "Offer", "Operation", "Reason", "authorise", "operations", "permit", "require"]
 
 
 class Operation(enum.Enum):
@@ -164,7 +165,9 @@ def _revocable(case: _Case) -> Reason | None:
     notice = case.contract.cancellation
     if notice is None:
         return Reason.STATUS
-    if notice.origin is CancellationOrigin.PRODUCT_END:
+    product_end = product_ends_on(case.contract.plan, case.contract.start_on)
+    # the final period has begun as soon as the notice reaches the product's end, whether or not a run has seen it (R-069)
+    if notice.origin is CancellationOrigin.PRODUCT_END or (product_end and product_end <= notice.effective_on):
         return Reason.PRODUCT_END
     return None if case.today < notice.effective_on else Reason.EFFECTIVE_DAY_REACHED
 
@@ -239,12 +242,12 @@ _ADMIN = frozenset({ActorKind.ADMIN})
 _CUSTOMER_TOO = _ADMIN | {ActorKind.CUSTOMER}
 
 #: Who may ask for an operation (R-267); a customer only for the own contract, and for cancel only before payment (R-091).
+#: A provider that ends its subscription does not ask: that is an event (R-152).
 ACTORS: Mapping[Operation, frozenset[ActorKind]] = dict.fromkeys(Operation, _ADMIN) | {
     Operation.CANCEL: _CUSTOMER_TOO,
     Operation.SCHEDULE_CANCELLATION: _CUSTOMER_TOO,
     Operation.REVOKE_CANCELLATION: _CUSTOMER_TOO,
     Operation.CONFIRM_PAYMENT: _ADMIN | {ActorKind.PROVIDER},
-    Operation.TERMINATE: _ADMIN | {ActorKind.PROVIDER},
 }
 
 #: Offered although it refuses: the customer sees the button and learns why (R-127).
@@ -330,3 +333,17 @@ def authorise(operation: Operation, contract: Contract, actor: Actor) -> None:
     if not allowed:
         rule = "R-169" if operation is Operation.CHARGE_ADDON else "R-267"
         raise PermissionDenied(f"{actor} may not {operation.value} contract {contract.id}", rule=rule)
+
+
+def permit(operation: Operation, contract: Contract, actor: Actor, now: dt.datetime, rules: Rules) -> dt.datetime:
+    """Let *actor* carry out *operation* at *now*, or refuse: who asks is checked before what is asked (R-024, R-267).
+
+    :returns: *now* in UTC.
+    :raises PermissionDenied: the actor may not do this.
+    :raises OperationNotAllowed: or its more exact sibling: the operation is not possible now.
+    :raises NaiveDatetime: *now* has no zone (R-002).
+    """
+    now = require_aware(now, "now")
+    authorise(operation, contract, actor)
+    require(operation, contract, now, rules)
+    return now

@@ -1,132 +1,38 @@
-"""Starts, renewals and due ends: what is due, and what carrying it out does (R-029 to R-046, R-058 to R-071).
+"""Starts, renewals and due ends: what carrying them out does (R-029 to R-046, R-058 to R-071).
 
-:func:`due_steps` tells a run what is due; the run then asks :func:`start`, :func:`renew` or :func:`end`. For cards
-:func:`start` and :func:`renew` are asked when the success is processed, and :func:`fail` when the charge failed.
+:func:`~paygate.domain.due.due_steps` tells a run what is due; the run then asks :func:`start`, :func:`renew` or :func:`end`. For cards
+:func:`start` and :func:`renew` are asked when the success is processed, and :func:`~paygate.domain.failing.fail` when the
+charge failed.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
 from ..clock import business_date, require_aware
 from ..errors import OperationNotAllowed
-from ..money import Money
 from . import licences as entitlements
-from .audit import change
-from .calendar import next_renewal
+from .audit import AuditRecord
 from .charge import Charge
-from .contract import Actor, Cancellation, CancellationOrigin, Contract, PastDue, Status
+from .contract import Actor, Cancellation, CancellationOrigin, Contract, Status
 from .expiry import extended, first_expiry
+from .followup import Next, NoticeKind, tell_both
 from .ledger import EntryKind, EntryState, LedgerEntry
 from .licences import License
+from .lifecycle import operator_notice, resumption, resumption_notices, step, terminated
 from .mails import MailSet, StepMail, queue
 from .rules import Rules
-from .running import next_renewal_on, period_price, product_ends_on, resumed, running
+from .running import in_final_period, next_renewal_on, period_price, product_ends_on, resumed, running
 from .settlement import Settlement
+from .transitions import Event, Transition, find, row
 
-__all__ = ["DueStep", "StepKind", "due_steps", "end", "fail", "next_due_on", "renew", "schedule_product_end", "start"]
+__all__ = ["end", "renew", "schedule_product_end", "start"]
 
 _RUNNING = frozenset({Status.ACTIVE, Status.SPECIAL_PERIOD})
 _ENDED = frozenset({Status.TERMINATED, Status.CANCELED})
-
-
-class StepKind(enum.Enum):
-    """What a run does for one contract; on one day in this order (R-042)."""
-
-    CANCELLATION = "CANCELLATION"  #: a scheduled cancellation, or the product's end, takes effect (T-69, T-73)
-    START = "START"  #: the start date has come (T-23 to T-25)
-    RENEWAL = "RENEWAL"  #: a new period begins (T-40, T-41, T-50, T-51)
-    PRODUCT_END = "PRODUCT_END"  #: the product's final period has begun (T-46, T-75)
-
-
-@attrs.frozen
-class DueStep:
-    """One step that is due.
-
-    :param on: the business date on which it fell due, whenever the run comes (R-041).
-    :param price: what this step charges; zero for steps that charge nothing, and for free periods (R-017).
-    """
-
-    kind: StepKind
-    on: dt.date
-    price: Money
-
-
-def due_steps(contract: Contract, now: dt.datetime, rules: Rules) -> tuple[DueStep, ...]:
-    """What is due for *contract* at *now*, in date order, and within a day in the order of R-042 (R-041).
-
-    It assumes that every step succeeds. A run that charges cards executes the first step and asks again, because a
-    failed charge ends the list: PAST_DUE is not billed (R-038, R-039). Nothing follows a cancellation, so a contract
-    that ends on a renewal day is not charged on it (R-128).
-    """
-    return tuple(_steps(contract, business_date(now, rules.zone)))
-
-
-def _steps(contract: Contract, today: dt.date) -> Iterator[DueStep]:
-    nothing = Money(0, contract.plan.price.currency)
-    plan, start_on, status = contract.plan, contract.start_on, contract.status
-    product_end = product_ends_on(plan, start_on)
-    if status is Status.CANCEL_SCHEDULED and contract.cancellation is not None:
-        if contract.cancellation.effective_on <= today:
-            yield DueStep(StepKind.CANCELLATION, contract.cancellation.effective_on, nothing)
-        elif (
-            _in_final_period(contract, product_end)
-            and contract.cancellation.origin is not CancellationOrigin.PRODUCT_END
-        ):
-            yield DueStep(StepKind.PRODUCT_END, contract.period_start or start_on, nothing)
-        return
-    if status is Status.PAST_DUE:
-        if product_end is not None and product_end <= today:
-            yield DueStep(StepKind.CANCELLATION, product_end, nothing)
-        return
-    if status is Status.NOT_STARTED:
-        if start_on > today:
-            return
-        yield DueStep(StepKind.START, start_on, period_price(plan, start_on, start_on) if plan.cycle else nothing)
-    elif status not in _RUNNING:
-        return
-    if plan.cycle is None:
-        return
-    begun = contract.period_start or start_on
-    day = next_renewal(start_on, plan.cycle, begun)
-    if status in _RUNNING and _in_final_period(contract, product_end):
-        yield DueStep(StepKind.PRODUCT_END, begun, nothing)
-        product_end = day
-    while day <= today:
-        if day == product_end:
-            yield DueStep(StepKind.CANCELLATION, day, nothing)
-            return
-        yield DueStep(StepKind.RENEWAL, day, period_price(plan, start_on, day))
-        day = next_renewal(start_on, plan.cycle, day)
-
-
-def _in_final_period(contract: Contract, product_end: dt.date | None) -> bool:
-    next_on = next_renewal_on(contract, contract.period_start or contract.start_on)
-    return product_end is not None and next_on is not None and next_on >= product_end
-
-
-def next_due_on(contract: Contract) -> dt.date | None:
-    """The business date on which a run next has something to do for *contract*; None for never.
-
-    Cheap to store and to index: work is found by date, whatever else exists.
-    """
-    match contract.status:
-        case Status.NOT_STARTED:
-            return contract.start_on
-        case Status.CANCEL_SCHEDULED if contract.cancellation is not None:
-            return contract.cancellation.effective_on
-        case Status.PAST_DUE:
-            return product_ends_on(contract.plan, contract.start_on)
-        case Status.ACTIVE | Status.SPECIAL_PERIOD:
-            begun = contract.period_start or contract.start_on
-            overdue = _in_final_period(contract, product_ends_on(contract.plan, contract.start_on))
-            return begun if overdue else next_renewal_on(contract, begun)
-        case _:
-            return None
 
 
 def start(
@@ -156,7 +62,7 @@ def start(
         )
     begun = running(contract, start_on, now)
     if plan.cycle is None:
-        record = change(contract, begun, id=new_id(), at=now, actor=actor, action="start")
+        record = _started(contract, begun, now, actor, new_id)
         return Settlement(begun, audit=(record,))
     entry = _period_row(
         contract,
@@ -170,9 +76,16 @@ def start(
     )
     paid_on = business_date(now, rules.zone) if charge else start_on
     begun = attrs.evolve(begun, expires_on=_paid_until(contract, start_on, paid_on, rules))
-    record = change(contract, begun, id=new_id(), at=now, actor=actor, action="start")
+    record = _started(contract, begun, now, actor, new_id)
     licences = entitlements.issue(contract, start_on, entry.id, (), new_id)
     return Settlement(begun, (entry,), (), licences, (record,))
+
+
+def _started(
+    contract: Contract, begun: Contract, now: dt.datetime, actor: Actor, new_id: Callable[[], str]
+) -> AuditRecord:
+    taken = find(contract.status, Event.START_DUE, begun.status)
+    return step(taken, contract, begun, at=now, actor=actor, new_id=new_id, action="start")
 
 
 def renew(
@@ -193,83 +106,106 @@ def renew(
 
     * a PAST_DUE contract runs again by date, or ends if its end has come meanwhile (R-146, R-163, T-60);
     * one that is being cancelled keeps its notice;
-    * one that has ended is not revived: the sale is recorded, and the money has to be returned (R-144, T-82).
+    * one that has ended is not revived, and a period that is paid already is not paid again: the money is recorded, and
+      an administrator has to return it (R-144, T-82, T-94).
 
     The caller holds ``UNIQUE(contract, due_on, PERIOD)``, so that nothing happens twice (R-040).
 
     :param licences: all licences of the contract so far.
-    :raises OperationNotAllowed: the status does not renew (R-038), or a card without its charge (R-036).
+    :raises OperationNotAllowed: the status does not renew (R-038), the period runs already (R-040), or a card without its
+        charge (R-036).
     """
     now = require_aware(now, "now")
     actor = actor or (Actor.provider(charge.account) if charge else Actor.scheduler())
-    late = contract.status in _ENDED or contract.status is Status.PAST_DUE
-    if contract.plan.cycle is None or not (
-        contract.status in _RUNNING or (charge and (late or contract.status is Status.CANCEL_SCHEDULED))
-    ):
-        raise OperationNotAllowed(f"contract {contract.id} is {contract.status.value}: it does not renew", rule="R-038")
+    status = contract.status
+    renews = status in _RUNNING or status is Status.CANCEL_SCHEDULED
+    if contract.plan.cycle is None or not (renews or (charge and (status in _ENDED or status is Status.PAST_DUE))):
+        raise OperationNotAllowed(f"contract {contract.id} is {status.value}: it does not renew", rule="R-038")
+    paid_before = _is_paid(contract, due_on)
+    if charge and (paid_before or status in _ENDED):
+        return _not_owed(contract, due_on, charge, now, rules, new_id, actor, paid_before=paid_before)
+    if paid_before:
+        raise OperationNotAllowed(f"contract {contract.id}: the period of {due_on} runs already", rule="R-040")
+    if not charge and contract.cancellation is not None and due_on >= contract.cancellation.effective_on:
+        raise OperationNotAllowed(f"contract {contract.id} ends before the period of {due_on}", rule="R-128")
     state = _period_state(contract, due_on, charge)
     entry = _period_row(contract, due_on, due_on, state, now, new_id, charge, actor)
-    if contract.status in _ENDED:
-        entry = attrs.evolve(entry, remarks="paid after the contract ended: to be returned")
-        record = change(
-            contract, contract, id=new_id(), at=now, actor=actor, action="late_payment", facts={"entry": entry.id}
-        )
-        return Settlement(contract, (entry,), audit=(record,))
     today = business_date(now, rules.zone)
-    was_past_due = contract.status is Status.PAST_DUE
-    renewed = resumed(contract, today, now) if was_past_due else running(contract, due_on, now)
-    revived = was_past_due and renewed.status is not Status.TERMINATED
-    action = "resume" if revived else "late_payment" if was_past_due else "renew"
-    renewed = attrs.evolve(renewed, expires_on=_paid_until(contract, due_on, today if charge else due_on, rules))
-    charge_id = charge.id if charge else None
+    resumes = status is Status.PAST_DUE
+    after = resumed(contract, today, now) if resumes else running(contract, due_on, now)
+    after = attrs.evolve(after, expires_on=_paid_until(contract, due_on, today if charge else due_on, rules))
+    ended = after.status is Status.TERMINATED
+    record = step(
+        resumption(contract, after, row("T-60")) if resumes else _renewal_row(contract, after, charge),
+        contract,
+        after,
+        at=now,
+        actor=actor,
+        new_id=new_id,
+        action="late_payment" if ended else "resume" if resumes else "renew",
+        facts={"period": due_on.isoformat()},
+    )
     return Settlement(
-        renewed,
+        after,
         (entry,),
-        queue(rules.step_mails, MailSet.ON_RENEWAL, contract, now, new_id, charge_id=charge_id),
+        queue(rules.step_mails, MailSet.ON_RENEWAL, contract, now, new_id, charge_id=charge.id if charge else None),
         entitlements.restore(licences) or entitlements.issue(contract, due_on, entry.id, licences, new_id),
-        (
-            change(
-                contract, renewed, id=new_id(), at=now, actor=actor, action=action, facts={"period": due_on.isoformat()}
-            ),
-        ),
+        (record,),
+        notices=resumption_notices(after, today) if resumes else (),
     )
 
 
-def fail(
-    contract: Contract,
-    period_start: dt.date,
-    now: dt.datetime,
-    new_id: Callable[[], str],
-    *,
-    actor: Actor,
-    retry_pending: bool = False,
-    licences: Sequence[License] = (),
-    entry_id: str | None = None,
-    reason: str = "",
-) -> Settlement:
-    """The charge for the period that begins on *period_start* failed: PAST_DUE (R-066, R-145, T-26, T-42, T-52, T-76).
-
-    Nothing is added to the ledger. A scheduled cancellation is kept (R-163); another failure of the same period only
-    counts on (T-61).
-
-    :param retry_pending: whether the provider tries again by itself (R-161).
-    :param entry_id: the period's row, if it has one already; its licences are locked (R-074).
-    :raises OperationNotAllowed: the status knows no failing period: it waits, is one-off, or has ended (R-021, R-022).
-    """
+def _is_paid(contract: Contract, due_on: dt.date) -> bool:
     missing = contract.past_due
-    known = contract.status in {*_RUNNING, Status.CANCEL_SCHEDULED, Status.PAST_DUE, Status.NOT_STARTED}
-    if not known or contract.plan.cycle is None:
-        raise OperationNotAllowed(
-            f"contract {contract.id} is {contract.status.value}: a failed period changes nothing", rule="R-022"
-        )
-    if missing is not None and missing.period_start == period_start:
-        missing = attrs.evolve(missing, failures=missing.failures + 1, retry_pending=retry_pending)
-    else:
-        missing = PastDue(now, period_start, retry_pending=retry_pending)
-    stopped = attrs.evolve(contract, status=Status.PAST_DUE, past_due=missing)
-    record = change(contract, stopped, id=new_id(), at=now, actor=actor, action="payment_failed", reason=reason)
-    locked = entitlements.revoke(contract, licences, entry_id) if entry_id else ()
-    return Settlement(stopped, licences=locked, audit=(record,))
+    if contract.period_start is None or (missing is not None and missing.period_start == due_on):
+        return False
+    return due_on <= contract.period_start
+
+
+def _renewal_row(before: Contract, after: Contract, charge: Charge | None) -> Transition | None:
+    if after.cancellation != before.cancellation:
+        return find(before.status, Event.FINAL_PERIOD_BEGINS, after.status)
+    charged = charge is not None and before.status is not Status.SPECIAL_PERIOD
+    return find(before.status, Event.CHARGE_SUCCEEDED if charged else Event.RENEWAL_DUE, after.status)
+
+
+def _not_owed(
+    contract: Contract,
+    due_on: dt.date,
+    charge: Charge,
+    now: dt.datetime,
+    rules: Rules,
+    new_id: Callable[[], str],
+    actor: Actor,
+    *,
+    paid_before: bool,
+) -> Settlement:
+    """Money that came for a period of an ended contract, or for one that is paid already."""
+    late = contract.status in _ENDED
+    why = "paid after the contract ended" if late else "the period was paid already"
+    entry = _period_row(contract, due_on, due_on, EntryState.SUCCEEDED, now, new_id, charge, actor)
+    # there is one PERIOD row for a period; a second payment is money beside it
+    kind = EntryKind.ADDON if paid_before else EntryKind.PERIOD
+    entry = attrs.evolve(entry, kind=kind, remarks=f"{why}: to be returned")
+    record = step(
+        row("T-82" if late else "T-94"),
+        contract,
+        contract,
+        at=now,
+        actor=actor,
+        new_id=new_id,
+        action="late_payment" if late else "second_payment",
+        facts={"entry": entry.id, "period": due_on.isoformat()},
+    )
+    alert = operator_notice(
+        contract,
+        record.action,
+        f"{charge.amount} came for the period of {due_on}, {why}: return it by refunding row {entry.id}",
+        amount=charge.amount,
+        happened_on=business_date(now, rules.zone),
+        charge_id=charge.id,
+    )
+    return Settlement(contract, (entry,), audit=(record,), notices=(alert,))
 
 
 def end(contract: Contract, on: dt.date, now: dt.datetime, rules: Rules, new_id: Callable[[], str]) -> Settlement:
@@ -279,13 +215,22 @@ def end(contract: Contract, on: dt.date, now: dt.datetime, rules: Rules, new_id:
 
     :raises OperationNotAllowed: no end of this contract is due at *now* (R-135).
     """
-    step = next(_steps(contract, business_date(now, rules.zone)), None)
-    if step is None or step.kind is not StepKind.CANCELLATION or step.on != on:
+    now = require_aware(now, "now")
+    event, due_on = Event.CANCELLATION_DUE, contract.cancellation.effective_on if contract.cancellation else None
+    if contract.status is Status.PAST_DUE:
+        event, due_on = Event.FINAL_PERIOD_ENDS, product_ends_on(contract.plan, contract.start_on)
+    if due_on is None or due_on != on or business_date(now, rules.zone) < on:
         raise OperationNotAllowed(f"contract {contract.id}: no end was due on {on}", rule="R-128")
-    ended = attrs.evolve(contract, status=Status.TERMINATED, cancellation=None, past_due=None, ended_on=on)
-    record = change(contract, ended, id=new_id(), at=now, actor=Actor.scheduler(), action="end")
+    ended = terminated(contract, on)
+    taken = find(contract.status, event, ended.status)
+    record = step(taken, contract, ended, at=now, actor=Actor.scheduler(), new_id=new_id, action="end")
     mails: tuple[StepMail, ...] = queue(rules.step_mails, MailSet.ON_RECURRING_CANCEL, contract, now, new_id)
-    return Settlement(ended, mails=mails, audit=(record,))
+    if event is Event.FINAL_PERIOD_ENDS:
+        notices = tell_both(NoticeKind.TERMINATED, ended, Next.ENDED, happened_on=on)
+    else:
+        last = on - dt.timedelta(days=1)
+        notices = tell_both(NoticeKind.CANCELLATION_EFFECTIVE, ended, Next.ENDED, effective_on=on, last_day_of_use=last)
+    return Settlement(ended, mails=mails, audit=(record,), notices=notices)
 
 
 def schedule_product_end(contract: Contract, now: dt.datetime, new_id: Callable[[], str]) -> Settlement:
@@ -299,12 +244,13 @@ def schedule_product_end(contract: Contract, now: dt.datetime, new_id: Callable[
     if (
         contract.status not in {*_RUNNING, Status.CANCEL_SCHEDULED}
         or effective_on is None
-        or not _in_final_period(contract, product_ends_on(contract.plan, contract.start_on))
+        or not in_final_period(contract)
     ):
         raise OperationNotAllowed(f"contract {contract.id} is not in its product's final period", rule="R-067")
     notice = Cancellation(CancellationOrigin.PRODUCT_END, now, Actor.scheduler(), effective_on)
     scheduled = attrs.evolve(contract, status=Status.CANCEL_SCHEDULED, cancellation=notice)
-    record = change(contract, scheduled, id=new_id(), at=now, actor=Actor.scheduler(), action="product_end")
+    taken = find(contract.status, Event.FINAL_PERIOD_BEGINS, scheduled.status)
+    record = step(taken, contract, scheduled, at=now, actor=Actor.scheduler(), new_id=new_id, action="product_end")
     return Settlement(scheduled, audit=(record,))
 
 

@@ -14,7 +14,16 @@ from ..money import Money
 from .calendar import next_renewal, period_containing, renewal_day
 from .contract import Actor, Cancellation, CancellationOrigin, Contract, Plan, Status
 
-__all__ = ["next_renewal_on", "period_price", "product_ends_on", "resumed", "running", "special_ends_on"]
+__all__ = [
+    "in_final_period",
+    "next_renewal_on",
+    "period_price",
+    "product_ends_on",
+    "resumed",
+    "running",
+    "running_status",
+    "special_ends_on",
+]
 
 
 def special_ends_on(plan: Plan, start_on: dt.date) -> dt.date | None:
@@ -54,6 +63,19 @@ def product_ends_on(plan: Plan, start_on: dt.date) -> dt.date | None:
     return next_renewal(start_on, plan.cycle, dt.date(year, month, calendar.monthrange(year, month)[1]))
 
 
+def in_final_period(contract: Contract) -> bool:
+    """Whether the running period of *contract* is the product's last one (R-067)."""
+    product_end = product_ends_on(contract.plan, contract.start_on)
+    next_on = next_renewal_on(contract, contract.period_start or contract.start_on)
+    return product_end is not None and next_on is not None and next_on >= product_end
+
+
+def running_status(contract: Contract, day: dt.date) -> Status:
+    """SPECIAL_PERIOD before the N-th renewal day, ACTIVE from it on, whatever happened meanwhile (R-065)."""
+    special_end = special_ends_on(contract.plan, contract.start_on)
+    return Status.SPECIAL_PERIOD if special_end is not None and day < special_end else Status.ACTIVE
+
+
 def running(contract: Contract, day: dt.date, requested_at: dt.datetime) -> Contract:
     """*contract* running on *day*: ACTIVE, SPECIAL_PERIOD, or CANCEL_SCHEDULED in the product's final period.
 
@@ -66,14 +88,11 @@ def running(contract: Contract, day: dt.date, requested_at: dt.datetime) -> Cont
     if plan.cycle is None:
         return attrs.evolve(contract, status=Status.ESTABLISHED, period_start=start_on)
     period_start, next_on = period_containing(start_on, plan.cycle, day)
-    product_end, special_end = product_ends_on(plan, start_on), special_ends_on(plan, start_on)
+    product_end = product_ends_on(plan, start_on)
     notice = contract.cancellation
     if product_end is not None and next_on >= product_end:
         notice = Cancellation(CancellationOrigin.PRODUCT_END, requested_at, Actor.scheduler(), next_on)
-    if notice is not None:
-        status = Status.CANCEL_SCHEDULED
-    else:
-        status = Status.SPECIAL_PERIOD if special_end is not None and day < special_end else Status.ACTIVE
+    status = running_status(contract, day) if notice is None else Status.CANCEL_SCHEDULED
     return attrs.evolve(contract, status=status, period_start=period_start, cancellation=notice, past_due=None)
 
 

@@ -1,4 +1,4 @@
-"""What a success does to a contract: one value, written in one transaction."""
+"""What a decision does to a contract: one value, written in one transaction."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ import attrs
 
 from .audit import AuditRecord
 from .contract import Contract
+from .followup import Notice, Wanted
 from .ledger import LedgerEntry
 from .licences import License
 from .mails import StepMail
+from .refunding import RefundDecision
 
 __all__ = ["Settlement"]
 
 
 @attrs.frozen
 class Settlement:
-    """A contract as it becomes, with everything new that belongs to the change.
+    """A contract as it becomes, with everything that belongs to the change.
+
+    *wanted* and those *refunds* that are not by hand are carried out at the provider first. If the provider refuses one,
+    nothing else of the settlement is written (R-101, R-130). All the rest is written in one transaction.
 
     ``contract.version`` is that of the contract which was read: the store compares it and counts on (R-268).
 
@@ -27,6 +32,11 @@ class Settlement:
     :param audit: one record per change (R-266).
     :param pay_period: first day of the unpaid period that an ARREARS charge has paid (R-191), or None. The ADDON row
         holds the money; a PERIOD row of that day, if there is one, must not count beside it (R-240).
+    :param changed: rows that were known before and whose state changes, with remarks and receipt (R-235).
+    :param refunds: refunds that belong to the change, the purchase itself first. Each brings its rows and its audit
+        record; those by hand only need to be written.
+    :param wanted: what the provider has to be told.
+    :param notices: what people are told, in order.
     """
 
     contract: Contract
@@ -35,3 +45,13 @@ class Settlement:
     licences: tuple[License, ...] = ()
     audit: tuple[AuditRecord, ...] = ()
     pay_period: dt.date | None = None
+    changed: tuple[LedgerEntry, ...] = ()
+    refunds: tuple[RefundDecision, ...] = ()
+    wanted: tuple[Wanted, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def transition(self) -> str | None:
+        """The row of the table of transitions that was taken, for example ``"T-44"``; None for what is not in it."""
+        taken = (record.after.get("transition") for record in reversed(self.audit))
+        return next((row for row in taken if isinstance(row, str)), None)

@@ -13,7 +13,7 @@ import attrs
 
 from .contract import ActorKind, Status
 
-__all__ = ["TRANSITIONS", "Event", "Transition", "allowed", "find"]
+__all__ = ["TRANSITIONS", "Event", "Transition", "allowed", "find", "row"]
 
 
 class Event(enum.Enum):
@@ -36,6 +36,8 @@ class Event(enum.Enum):
     SUBSCRIPTION_ENDED = "subscription ended"
     SUSPEND = "suspend"
     RESUME = "resume"
+    RESUME_IN_FINAL_PERIOD = "resumed in the product's final period"
+    RESUME_WITH_NOTICE = "resumed with a cancellation kept"
     SCHEDULE_CANCELLATION = "schedule_cancellation"
     REVOKE_CANCELLATION = "revoke_cancellation"
     CANCELLATION_DUE = "cancellation due"
@@ -81,6 +83,8 @@ class Transition:
 
 
 _A, _C, _P, _S = ActorKind.ADMIN, ActorKind.CUSTOMER, ActorKind.PROVIDER, ActorKind.SCHEDULER
+#: Who brings the result of a charge: the provider, a run that asked for it, or a person who looked it up.
+_RESULT = (_P, _S, _A)
 _PENDING, _NOT_STARTED, _ESTABLISHED = Status.PENDING_PAYMENT, Status.NOT_STARTED, Status.ESTABLISHED
 _ACTIVE, _SPECIAL, _PAST_DUE = Status.ACTIVE, Status.SPECIAL_PERIOD, Status.PAST_DUE
 _SCHEDULED, _TERMINATED, _CANCELED = Status.CANCEL_SCHEDULED, Status.TERMINATED, Status.CANCELED
@@ -128,53 +132,55 @@ _ROWS = (
     _row("T-21", (_NOT_STARTED,), Event.CANCEL_AND_REFUND, (_A,), "one-off, card", (_CANCELED,), "103"),
     _row("T-22", (_NOT_STARTED,), Event.CANCEL_WITH_MANUAL_REFUND, (_A,), "one-off, offline", (_CANCELED,), "103 096"),
     _row("T-23", (_NOT_STARTED,), Event.START_DUE, (_S,), "one-off, today >= start", (_ESTABLISHED,), "029 030"),
-    _row("T-24", (_NOT_STARTED,), Event.START_DUE, (_S, _P), "recurring with special periods", (_SPECIAL,), "030"),
-    _row("T-25", (_NOT_STARTED,), Event.START_DUE, (_S, _P), "recurring; final period: CANCEL_SCHEDULED", (_ACTIVE, _SCHEDULED), "030 071"),
-    _row("T-26", (_NOT_STARTED,), Event.CHARGE_FAILED, (_P,), "recurring, card, first period", (_PAST_DUE,), "145"),
+    _row("T-24", (_NOT_STARTED,), Event.START_DUE, _RESULT, "recurring with special periods", (_SPECIAL,), "030"),
+    _row("T-25", (_NOT_STARTED,), Event.START_DUE, _RESULT, "recurring; final period: CANCEL_SCHEDULED", (_ACTIVE, _SCHEDULED), "030 071"),
+    _row("T-26", (_NOT_STARTED,), Event.CHARGE_FAILED, _RESULT, "recurring, card, first period", (_PAST_DUE,), "145"),
     _row("T-30", (_ESTABLISHED,), Event.CANCEL_WITH_MANUAL_REFUND, (_A,), "offline", (_CANCELED,), "095 096"),
     _row("T-31", (_ESTABLISHED,), Event.CANCEL_AND_REFUND, (_A,), "card, refund accepted", (_CANCELED,), "099 098"),
-    _row("T-32", (_ESTABLISHED,), Event.CANCEL_AND_REFUND, (_A,), "card, refund refused", None, "101"),
-    _row("T-40", (_ACTIVE,), Event.RENEWAL_DUE, (_S,), "offline", None, "037"),
-    _row("T-41", (_ACTIVE,), Event.CHARGE_SUCCEEDED, (_P, _S), "card", None, "036 058 043"),
-    _row("T-42", _RUNNING, Event.CHARGE_FAILED, (_P, _S), "card", (_PAST_DUE,), "145 074 151"),
+    _row("T-32", (_ESTABLISHED, _NOT_STARTED), Event.CANCEL_AND_REFUND, (_A,), "card, refund refused", None, "101"),
+    _row("T-40", (_ACTIVE, _SCHEDULED), Event.RENEWAL_DUE, (_S,), "offline, or nothing to charge; notice given after the due day", None, "037 041"),
+    _row("T-41", (_ACTIVE, _SCHEDULED), Event.CHARGE_SUCCEEDED, _RESULT, "card; notice given while the result was awaited", None, "036 058 043"),
+    _row("T-42", _RUNNING, Event.CHARGE_FAILED, _RESULT, "card", (_PAST_DUE,), "145 074 151"),
     _row("T-43", _RUNNING, Event.SUSPEND, (_A,), "offline", (_PAST_DUE,), "114"),
     _row("T-44", _RUNNING, Event.SCHEDULE_CANCELLATION, (_A, _C), "today is no renewal day", (_SCHEDULED,), "125"),
     _row("T-45", _RUNNING, Event.SCHEDULE_CANCELLATION, (_A, _C), "today is a renewal day", None, "127"),
-    _row("T-46", _RUNNING, Event.FINAL_PERIOD_BEGINS, (_S, _P), "", (_SCHEDULED,), "067"),
+    _row("T-46", _RUNNING, Event.FINAL_PERIOD_BEGINS, _RESULT, "", (_SCHEDULED,), "067"),
     _row("T-47", _RUNNING, Event.SUBSCRIPTION_ENDED, (_P,), "card", (_TERMINATED,), "152"),
-    _row("T-50", (_SPECIAL,), Event.RENEWAL_DUE, (_S, _P), "renewal 1 to N-1, charged or offline", None, "061"),
-    _row("T-51", (_SPECIAL,), Event.RENEWAL_DUE, (_S, _P), "renewal N, charged or offline", (_ACTIVE,), "062"),
-    _row("T-52", (_SPECIAL,), Event.CHARGE_FAILED, (_P, _S), "card, renewal N", (_PAST_DUE,), "066"),
-    _row("T-60", (_PAST_DUE,), Event.CHARGE_SUCCEEDED, (_P,), "card; by date", _RUNNING, "146 065 078"),
-    _row("T-61", (_PAST_DUE,), Event.CHARGE_FAILED, (_P,), "card, retry 1 or 2", None, "149 151"),
-    _row("T-62", (_PAST_DUE,), Event.CHARGE_FAILED, (_P,), "card, retry 3, usual configuration", (_TERMINATED,), "150 153 151"),
+    _row("T-50", (_SPECIAL,), Event.RENEWAL_DUE, _RESULT, "renewal 1 to N-1, charged or offline", None, "061"),
+    _row("T-51", (_SPECIAL,), Event.RENEWAL_DUE, _RESULT, "renewal N, charged or offline", (_ACTIVE,), "062"),
+    _row("T-52", (_SPECIAL,), Event.CHARGE_FAILED, _RESULT, "card, renewal N", (_PAST_DUE,), "066"),
+    _row("T-60", (_PAST_DUE,), Event.CHARGE_SUCCEEDED, _RESULT, "card; by date", _RUNNING, "146 065 078"),
+    _row("T-61", (_PAST_DUE,), Event.CHARGE_FAILED, _RESULT, "card, retry 1 or 2", None, "149 151"),
+    _row("T-62", (_PAST_DUE,), Event.CHARGE_FAILED, _RESULT, "card, retry 3, usual configuration", (_TERMINATED,), "150 153 151"),
     _row("T-63", (_PAST_DUE,), Event.SUBSCRIPTION_ENDED, (_P,), "card", (_TERMINATED,), "152"),
     _row("T-64", (_PAST_DUE,), Event.RESUME, (_A,), "offline; by date", _RUNNING, "120"),
     _row("T-65", (_PAST_DUE,), Event.TERMINATE, (_A,), "any method", (_TERMINATED,), "139 140 143"),
-    _row("T-66", (_PAST_DUE,), Event.ARREARS_PAID, (_A, _P), "card; by date", _RUNNING, "191"),
-    _row("T-67", (_PAST_DUE,), Event.RETRIES_USED_UP, (_P,), "provider pauses: dunning exhausted", None, "156"),
+    _row("T-66", (_PAST_DUE,), Event.ARREARS_PAID, _RESULT, "card; by date", _RUNNING, "191"),
+    _row("T-67", (_PAST_DUE,), Event.RETRIES_USED_UP, _RESULT, "provider pauses: dunning exhausted", None, "156"),
     _row("T-68", (_PAST_DUE,), Event.RENEWAL_DUE, (_S,), "nothing is billed", None, "038 039"),
-    _row("T-69", (_PAST_DUE,), Event.FINAL_PERIOD_ENDS, (_S, _A, _P), "", (_TERMINATED,), "070"),
-    _row("T-6A", (_PAST_DUE,), Event.RESUME, (_A, _P), "any resumption in the product's final period", (_SCHEDULED,), "070"),
-    _row("T-6B", (_PAST_DUE,), Event.RESUME, (_A, _P), "any resumption, notice kept; effective day come: TERMINATED", (_SCHEDULED, _TERMINATED), "163"),
+    _row("T-69", (_PAST_DUE,), Event.FINAL_PERIOD_ENDS, _RESULT, "", (_TERMINATED,), "070"),
+    _row("T-6A", (_PAST_DUE,), Event.RESUME_IN_FINAL_PERIOD, _RESULT, "any resumption", (_SCHEDULED,), "070"),
+    _row("T-6B", (_PAST_DUE,), Event.RESUME_WITH_NOTICE, _RESULT, "any resumption; TERMINATED once the effective day has come", (_SCHEDULED, _TERMINATED), "163"),
     _row("T-70", (_SCHEDULED,), Event.REVOKE_CANCELLATION, (_A, _C), "not PRODUCT_END, today < effective day", _RUNNING, "134 065"),
     _row("T-71", (_SCHEDULED,), Event.REVOKE_CANCELLATION, (_A, _C), "PRODUCT_END", None, "068"),
     _row("T-72", (_SCHEDULED,), Event.REVOKE_CANCELLATION, (_A, _C), "today >= effective day", None, "136"),
     _row("T-73", (_SCHEDULED,), Event.CANCELLATION_DUE, (_S,), "today >= effective day", (_TERMINATED,), "128 132 042"),
     _row("T-74", (_SCHEDULED,), Event.SUBSCRIPTION_ENDED, (_P,), "card", (_TERMINATED,), "152"),
-    _row("T-75", (_SCHEDULED,), Event.FINAL_PERIOD_BEGINS, (_S,), "origin becomes PRODUCT_END", None, "069"),
-    _row("T-76", (_SCHEDULED,), Event.CHARGE_FAILED, (_P,), "card, late notice for the current period", (_PAST_DUE,), "163"),
+    _row("T-75", (_SCHEDULED,), Event.FINAL_PERIOD_BEGINS, _RESULT, "origin becomes PRODUCT_END", None, "069"),
+    _row("T-76", (_SCHEDULED,), Event.CHARGE_FAILED, _RESULT, "card, late notice for the current period", (_PAST_DUE,), "163"),
     _row("T-80", (_TERMINATED,), Event.REFUND_ENTRY, (_A,), "", None, "244"),
-    _row("T-81", (_TERMINATED,), Event.ADDON_SETTLED, (_A, _P), "card", None, "187 179"),
-    _row("T-82", (_TERMINATED,), Event.CHARGE_SUCCEEDED, (_P,), "card, late; alert", None, "144"),
+    _row("T-81", (_TERMINATED,), Event.ADDON_SETTLED, _RESULT, "card", None, "187 179"),
+    _row("T-82", (_TERMINATED, _CANCELED), Event.CHARGE_SUCCEEDED, _RESULT, "card, late; alert", None, "144"),
     _row("T-90", (_CANCELED,), Event.MANUAL_REFUND_DONE, (_A,), "", None, "250"),
-    _row("T-91", _ANY, Event.ADDON_SETTLED, (_A, _P), "card, purpose ONE_OFF", None, "179 178"),
+    _row("T-91", _ANY, Event.ADDON_SETTLED, _RESULT, "card, purpose ONE_OFF", None, "179 178"),
     _row("T-92", _ANY, Event.REFUND_ENTRY, (_A,), "", None, "246"),
     _row("T-92", _ANY, Event.SET_EXPIRY, (_A,), "", None, "057"),
     _row("T-92", _ANY, Event.EXPIRY_PASSED, (_S,), "", None, "059"),
     _row("T-93", _ANY, Event.DELETE, (_A,), "nothing pending, confirmed", (), "252"),
-    _row("T-94", _ANY, Event.REPEATED_EVENT, (_P,), "", None, "269 162 153"),
+    _row("T-94", _ANY, Event.REPEATED_EVENT, _RESULT, "", None, "269 162 153"),
 )  # fmt: skip
+
+_BY_ID = {taken.id: taken for taken in reversed(_ROWS)}
 
 #: All rows by event, in the order of the table.
 TRANSITIONS: Mapping[Event, tuple[Transition, ...]] = {
@@ -185,6 +191,14 @@ TRANSITIONS: Mapping[Event, tuple[Transition, ...]] = {
 def find(before: Status | None, event: Event, after: Status | None) -> Transition | None:
     """The row that explains why *event* led from *before* to *after*; None if the table knows no such step."""
     return next((row for row in TRANSITIONS[event] if row.leads(before, after)), None)
+
+
+def row(id: str) -> Transition:  # noqa: A002 - the table's own name for it
+    """The row with that number, for example ``"T-52"``; the first one where a number covers several events.
+
+    :raises KeyError: there is no such row.
+    """
+    return _BY_ID[id]
 
 
 def allowed(before: Status | None, after: Status | None) -> bool:

@@ -25,7 +25,7 @@ from ..domain.contract import (
     ProductType,
     Status,
 )
-from ..domain.renewal import next_due_on
+from ..domain.due import next_due_on
 from ..errors import ChangedMeanwhile, InvalidValue
 from ..money import Money
 from .mapping import actor, found

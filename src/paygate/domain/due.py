@@ -1,0 +1,118 @@
+"""What is due for a contract, and when: starts, renewals, due ends and the product's end (R-029, R-037 to R-042, R-067 to R-070).
+
+:func:`due_steps` tells a run what to do, :func:`next_due_on` on which day to look. What carrying a step out does is in
+:mod:`~paygate.domain.renewal`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Iterator
+
+import attrs
+
+from ..clock import business_date
+from ..money import Money
+from .calendar import next_renewal
+from .contract import CancellationOrigin, Contract, Status
+from .rules import Rules
+from .running import in_final_period, next_renewal_on, period_price, product_ends_on
+
+__all__ = ["DueStep", "StepKind", "due_steps", "next_due_on"]
+
+_RUNNING = frozenset({Status.ACTIVE, Status.SPECIAL_PERIOD})
+
+
+class StepKind(enum.Enum):
+    """What a run does for one contract; on one day in this order (R-042)."""
+
+    CANCELLATION = "CANCELLATION"  #: a scheduled cancellation, or the product's end, takes effect (T-69, T-73)
+    START = "START"  #: the start date has come (T-23 to T-25)
+    RENEWAL = "RENEWAL"  #: a new period begins (T-40, T-41, T-50, T-51)
+    PRODUCT_END = "PRODUCT_END"  #: the product's final period has begun (T-46, T-75)
+
+
+@attrs.frozen
+class DueStep:
+    """One step that is due.
+
+    :param on: the business date on which it fell due, whenever the run comes (R-041).
+    :param price: what this step charges; zero for steps that charge nothing, and for free periods (R-017).
+    """
+
+    kind: StepKind
+    on: dt.date
+    price: Money
+
+
+def due_steps(contract: Contract, now: dt.datetime, rules: Rules) -> tuple[DueStep, ...]:
+    """What is due for *contract* at *now*, in date order, and within a day in the order of R-042 (R-041).
+
+    It assumes that every step succeeds. A run that charges cards executes the first step and asks again, because a
+    failed charge ends the list: PAST_DUE is not billed (R-038, R-039). Nothing follows a cancellation, so a contract
+    that ends on a renewal day is not charged on it (R-128).
+    """
+    return tuple(_steps(contract, business_date(now, rules.zone)))
+
+
+def _steps(contract: Contract, today: dt.date) -> Iterator[DueStep]:
+    nothing = Money(0, contract.plan.price.currency)
+    plan, start_on, status = contract.plan, contract.start_on, contract.status
+    product_end = product_ends_on(plan, start_on)
+    notice = contract.cancellation
+    if status is Status.CANCEL_SCHEDULED and notice is not None and plan.cycle is not None:
+        # renewal days before the notice was given, which no run has seen yet, are due all the same (R-041)
+        day = next_renewal(start_on, plan.cycle, contract.period_start or start_on)
+        while day <= today and day < notice.effective_on:
+            yield DueStep(StepKind.RENEWAL, day, period_price(plan, start_on, day))
+            day = next_renewal(start_on, plan.cycle, day)
+        if notice.effective_on <= today:
+            yield DueStep(StepKind.CANCELLATION, notice.effective_on, nothing)
+        elif notice.origin is not CancellationOrigin.PRODUCT_END and in_final_period(contract):
+            yield DueStep(StepKind.PRODUCT_END, contract.period_start or start_on, nothing)
+        return
+    if status is Status.PAST_DUE:
+        if product_end is not None and product_end <= today:
+            yield DueStep(StepKind.CANCELLATION, product_end, nothing)
+        return
+    if status is Status.NOT_STARTED:
+        if start_on > today:
+            return
+        yield DueStep(StepKind.START, start_on, period_price(plan, start_on, start_on) if plan.cycle else nothing)
+    elif status not in _RUNNING:
+        return
+    if plan.cycle is None:
+        return
+    begun = contract.period_start or start_on
+    day = next_renewal(start_on, plan.cycle, begun)
+    if status in _RUNNING and in_final_period(contract):
+        yield DueStep(StepKind.PRODUCT_END, begun, nothing)
+        product_end = day
+    while day <= today:
+        if day == product_end:
+            yield DueStep(StepKind.CANCELLATION, day, nothing)
+            return
+        yield DueStep(StepKind.RENEWAL, day, period_price(plan, start_on, day))
+        day = next_renewal(start_on, plan.cycle, day)
+
+
+def next_due_on(contract: Contract) -> dt.date | None:
+    """The business date on which a run next has something to do for *contract*; None for never.
+
+    Cheap to store and to index: work is found by date, whatever else exists.
+    """
+    match contract.status:
+        case Status.NOT_STARTED:
+            return contract.start_on
+        case Status.CANCEL_SCHEDULED if contract.cancellation is not None:
+            renewal = next_renewal_on(contract, contract.period_start or contract.start_on)
+            return min(contract.cancellation.effective_on, renewal or contract.cancellation.effective_on)
+        case Status.PAST_DUE:
+            return product_ends_on(contract.plan, contract.start_on)
+        case Status.ACTIVE | Status.SPECIAL_PERIOD:
+            begun = contract.period_start or contract.start_on
+            overdue = in_final_period(contract)
+            return begun if overdue else next_renewal_on(contract, begun)
+        case _:
+            return None

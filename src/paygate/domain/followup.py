@@ -1,0 +1,116 @@
+"""What follows a decision outside the contract: what its provider has to be told, and what people are told.
+
+Values only. Who carries them out reads them from a :class:`~paygate.domain.settlement.Settlement`; the texts of the mails
+in Japanese and English are somebody else's.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Mapping
+
+import attrs
+
+from ..provider import Capabilities, Renewals
+from .contract import Contract
+
+__all__ = ["Audience", "Fact", "Next", "Notice", "NoticeKind", "ProviderAction", "Wanted", "tell", "tell_both", "want"]
+
+
+class ProviderAction(enum.Enum):
+    """What a provider that charges the renewals itself has to be told about its subscription."""
+
+    STOP = "stop"  #: end it now and retry nothing any more (R-092, R-143, R-264)
+    END_AT_PERIOD_END = "end at period end"  #: charge no further renewal (R-130)
+    GO_ON = "go on"  #: charge renewals again (R-130)
+
+
+@attrs.frozen
+class Wanted:
+    """An instruction to the provider. It is carried out first; if it fails, nothing of the settlement is written (R-130).
+
+    :param account: the contract's account.
+    :param on: the business date on which the period ends, for END_AT_PERIOD_END.
+    """
+
+    account: str
+    action: ProviderAction
+    on: dt.date | None = None
+
+
+class NoticeKind(enum.Enum):
+    """What people are told of (domain §3.4)."""
+
+    CANCELED = "canceled"  #: キャンセル: the contract is undone
+    RENEWAL_FAILED = "renewal_failed"  #: one failed attempt (R-151)
+    RESUMED = "resumed"
+    TERMINATED = "terminated"  #: 解約, after retries, by an administrator or by the provider
+    CANCELLATION_SCHEDULED = "cancellation_scheduled"
+    CANCELLATION_REVOKED = "cancellation_revoked"
+    CANCELLATION_EFFECTIVE = "cancellation_effective"
+    MANUAL_REFUND_DUE = "manual_refund_due"
+    DUNNING = "dunning"  #: a reminder that an administrator sends (R-159)
+    OPERATOR_ACTION = "operator_action"  #: a person has to look
+
+
+class Audience(enum.Enum):
+    """Who is told."""
+
+    CUSTOMER = "customer"
+    ADMIN = "admin"
+
+
+class Next(enum.StrEnum):
+    """What happens next (R-271)."""
+
+    NOTHING = "nothing"
+    REFUND = "the money goes back through the provider"
+    REFUND_BY_HAND = "the seller returns the money by hand"
+    RETRY = "the payment is tried again"
+    NEW_CARD = "nothing is tried any more; the customer has to register a card anew"
+    ENDS = "the contract ends on the effective day"
+    ENDED = "the contract has ended"
+    RENEWS = "the contract renews on its next renewal day"
+    PAY = "the customer has to pay"
+    RETURN_MONEY = "the money has to be returned"
+
+
+#: A fact that a mail may show. Named like the placeholders of the mails' templates, so that they can be passed on.
+Fact = object
+
+
+@attrs.frozen
+class Notice:
+    """One message about one contract to one audience.
+
+    :param facts: what the text may show, by name: ``amount`` (Money), ``attempt`` (from 1), ``happened_on``,
+        ``next_attempt_on``, ``effective_on``, ``last_day_of_use``, ``due_on`` (business dates), ``code``, ``reason``,
+        ``message``. Contract, plan and customer are read from their own records.
+    """
+
+    kind: NoticeKind
+    audience: Audience
+    contract_id: str
+    next: Next
+    facts: Mapping[str, Fact] = attrs.field(factory=dict)
+
+
+def tell(kind: NoticeKind, audience: Audience, contract: Contract, then: Next, **facts: Fact) -> Notice:
+    """A notice with those *facts* that are known."""
+    known = {name: value for name, value in facts.items() if value is not None}
+    return Notice(kind, audience, contract.id, then, known)
+
+
+def tell_both(kind: NoticeKind, contract: Contract, then: Next, **facts: Fact) -> tuple[Notice, ...]:
+    """The same notice to customer and administrator."""
+    return tuple(tell(kind, audience, contract, then, **facts) for audience in Audience)
+
+
+def want(
+    contract: Contract, capabilities: Capabilities | None, action: ProviderAction, on: dt.date | None = None
+) -> tuple[Wanted, ...]:
+    """The instruction, if there is anybody to instruct: where paygate charges the renewals it just stops doing so."""
+    if contract.account is None or capabilities is None or capabilities.renewals is not Renewals.PROVIDER:
+        return ()
+    return (Wanted(contract.account, action, on),)

@@ -26,8 +26,9 @@ from .rules import Rules
 from .settlement import Settlement
 from .transitions import Event, find
 
-__all__ = ["cancel", "cancel_and_refund", "cancel_with_manual_refund", "refund_rows"]
+__all__ = ["cancel", "cancel_and_refund", "cancel_with_manual_refund", "refund_whole"]
 
+#: The rows that hold the money of a purchase, and of a sign-up before the start (R-237).
 _PURCHASE = frozenset({EntryKind.INITIAL_FEE})
 
 
@@ -55,7 +56,7 @@ def cancel(
     :raises OperationNotAllowed: not offered now; from 00:00:00 of the start date on it is too late (R-090).
     """
     now = permit(Operation.CANCEL, contract, actor, now, rules)
-    refunds = refund_rows(contract, entries, _PURCHASE, capabilities, actor, now, rules, new_id, reason=reason)
+    refunds = _refunds(contract, entries, _PURCHASE, capabilities, actor, now, rules, new_id, reason)
     wanted = want(contract, capabilities, ProviderAction.STOP) if contract.status is Status.NOT_STARTED else ()
     undone = _undo(contract, Event.CANCEL, refunds, licences, now, rules, new_id, actor=actor, reason=reason)
     return attrs.evolve(undone, wanted=wanted)
@@ -80,7 +81,7 @@ def cancel_with_manual_refund(
     :raises OperationNotAllowed: not offered now, for example for a card (R-102).
     """
     now = permit(Operation.CANCEL_WITH_MANUAL_REFUND, contract, actor, now, rules)
-    refunds = refund_rows(contract, entries, _PURCHASE, None, actor, now, rules, new_id, reason=reason)
+    refunds = _refunds(contract, entries, _PURCHASE, None, actor, now, rules, new_id, reason)
     event = Event.CANCEL_WITH_MANUAL_REFUND
     return _undo(contract, event, refunds, licences, now, rules, new_id, actor=actor, reason=reason)
 
@@ -109,15 +110,15 @@ def cancel_and_refund(
     """
     now = permit(Operation.CANCEL_AND_REFUND, contract, actor, now, rules)
     kinds = _PURCHASE | {EntryKind.ADDON} if include_addons else _PURCHASE
-    refunds = refund_rows(contract, entries, kinds, capabilities, actor, now, rules, new_id, reason=reason)
+    refunds = _refunds(contract, entries, kinds, capabilities, actor, now, rules, new_id, reason)
     event = Event.CANCEL_AND_REFUND
     return _undo(contract, event, refunds, licences, now, rules, new_id, actor=actor, reason=reason)
 
 
-def refund_rows(
+def refund_whole(
     contract: Contract,
+    entry: LedgerEntry,
     entries: Iterable[LedgerEntry],
-    kinds: frozenset[EntryKind],
     capabilities: Capabilities | None,
     actor: Actor,
     now: dt.datetime,
@@ -125,37 +126,30 @@ def refund_rows(
     new_id: Callable[[], str],
     *,
     reason: str = "",
-) -> tuple[RefundDecision, ...]:
-    """A refund of all that is left of each row of *kinds*, in the ledger's order with additional charges last (R-241).
+) -> RefundDecision:
+    """A refund of all that is left of *entry*, as a part of a larger operation.
 
-    Rows of which nothing is left, free ones among them, are skipped (R-089, R-259).
-
+    :param entries: all ledger rows of the contract.
+    :raises NothingToRefund: nothing is left (R-241).
     :raises CapabilityNotSupported: a part of a charge, where the provider returns whole charges only.
     """
     entries = tuple(entries)
-    rows = sorted(
-        (entry for entry in entries if entry.kind in kinds and refundable(entry, entries) > 0),
-        key=lambda entry: entry.kind is EntryKind.ADDON,
-    )
-    return tuple(
-        decide_refund(
-            contract,
-            entry,
-            [other for other in entries if other.refunds == entry.id],
-            None,
-            capabilities,
-            actor=actor,
-            now=now,
-            refund_id=new_id(),
-            entry_id=new_id(),
-            audit_id=new_id(),
-            idempotency_key=new_id(),
-            fingerprint="",
-            charged=_charged(entry, entries),
-            reason=reason,
-            zone=rules.zone,
-        )
-        for entry in rows
+    return decide_refund(
+        contract,
+        entry,
+        [other for other in entries if other.refunds == entry.id],
+        None,
+        capabilities,
+        actor=actor,
+        now=now,
+        refund_id=new_id(),
+        entry_id=new_id(),
+        audit_id=new_id(),
+        idempotency_key=new_id(),
+        fingerprint="",
+        charged=_charged(entry, entries),
+        reason=reason,
+        zone=rules.zone,
     )
 
 
@@ -165,6 +159,25 @@ def _charged(entry: LedgerEntry, entries: Iterable[LedgerEntry]) -> Money:
         other.amount.minor for other in entries if other.kind.sale and other.charge_id == entry.charge_id is not None
     )
     return Money(sum(together) or entry.amount.minor, entry.amount.currency)
+
+
+def _refunds(
+    contract: Contract,
+    entries: Sequence[LedgerEntry],
+    kinds: frozenset[EntryKind],
+    capabilities: Capabilities | None,
+    actor: Actor,
+    now: dt.datetime,
+    rules: Rules,
+    new_id: Callable[[], str],
+    reason: str,
+) -> tuple[RefundDecision, ...]:
+    """All that is left of the rows of *kinds*, the purchase before additional charges; free rows return nothing (R-089)."""
+    rows = [entry for entry in entries if entry.kind in kinds and refundable(entry, entries) > 0]
+    rows.sort(key=lambda entry: entry.kind is EntryKind.ADDON)
+    return tuple(
+        refund_whole(contract, entry, entries, capabilities, actor, now, rules, new_id, reason=reason) for entry in rows
+    )
 
 
 def _undo(

@@ -37,10 +37,12 @@ from .contract import Actor, ActorKind, Contract, PaymentMethod, Status
 from .expiry import after_receipt
 from .ledger import EntryKind, EntryState, LedgerEntry
 from .licences import License
+from .lifecycle import resumption, resumption_notices, step
 from .mails import MailSet, StepMailPlan, due_mails, queue
 from .rules import Rules
 from .running import resumed
 from .settlement import Settlement
+from .transitions import row
 
 __all__ = [
     "AddonCommand",
@@ -374,7 +376,15 @@ def settle_addon(
     opened = entitlements.restore(licences) or entitlements.issue(
         contract, unpaid, entry.id, licences, new_id, issued_on=receipt_on
     )
-    resumption = change(
-        moved, back, id=new_id(), at=receipt_at, actor=charge.actor, action="arrears_paid", facts={"charge": charge.id}
+    resumed_by = step(
+        resumption(moved, back, row("T-66")),
+        moved,
+        back,
+        at=receipt_at,
+        actor=charge.actor,
+        new_id=new_id,
+        action="arrears_paid",
+        facts={"charge": charge.id},
     )
-    return Settlement(back, (entry,), mails, opened, (done, resumption), pay_period=unpaid)
+    notices = resumption_notices(back, receipt_on)
+    return Settlement(back, (entry,), mails, opened, (done, resumed_by), pay_period=unpaid, notices=notices)

@@ -2,7 +2,7 @@
 """The hooks of paygate, documented like an API.
 
 **Provider hooks** are answered by exactly one account's provider: capabilities, charge, refund, find_charge,
-find_refund, parse_webhook, ping. Those that talk to the provider are flows: ``async def`` that awaits only
+find_refund, parse_webhook, stop_recurring, end_recurring, resume_recurring, ping. Those that talk to the provider are flows: ``async def`` that awaits only
 :mod:`paygate.flow`.
 
 **Observer hooks** are plain functions; every plugin may implement them. Those after the fact run from the outbox: at
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .notices import (
         ChargeNotice,
         ChargeProposal,
+        ContractNotice,
         OperatorNotice,
         RefundNotice,
         StepMailNotice,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         ProviderEvent,
         RefundRequest,
         RefundResult,
+        SubscriptionRequest,
         Webhook,
     )
 
@@ -39,20 +41,37 @@ __all__ = [
     "before_charge",
     "capabilities",
     "charge",
+    "end_recurring",
     "find_charge",
     "find_refund",
     "on_charge_failure",
     "on_charge_success",
+    "on_contract_notice",
     "on_operator_action_required",
     "on_refund",
     "on_step_mail_due",
     "parse_webhook",
     "ping",
     "refund",
+    "resume_recurring",
+    "stop_recurring",
 ]
 
 #: Hooks that one account's provider answers.
-PROVIDER_HOOKS = frozenset({"capabilities", "charge", "refund", "find_charge", "find_refund", "parse_webhook", "ping"})
+PROVIDER_HOOKS = frozenset(
+    {
+        "capabilities",
+        "charge",
+        "end_recurring",
+        "find_charge",
+        "find_refund",
+        "parse_webhook",
+        "ping",
+        "refund",
+        "resume_recurring",
+        "stop_recurring",
+    }
+)
 
 
 @hookspec(firstresult=True)
@@ -149,6 +168,46 @@ async def parse_webhook(webhook: Webhook) -> list[ProviderEvent]:
 
 
 @hookspec(firstresult=True)
+async def stop_recurring(request: SubscriptionRequest) -> None:
+    """End the provider's own subscription now, and let it retry nothing any more (R-092, R-143).
+
+    Called before the contract changes, only where ``capabilities().renewals`` is PROVIDER. A flow. Must be idempotent:
+    a subscription that has ended already is no error.
+
+    :param request: which contract, and its stored credential.
+    :raises ProviderError: the provider refused or did not answer; the contract then stays as it is.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+async def end_recurring(request: SubscriptionRequest) -> None:
+    """Let the provider's own subscription charge no further renewal (R-130).
+
+    Called like :func:`stop_recurring`, when a cancellation is scheduled. A flow. Must be idempotent.
+
+    :param request: which contract, and the business date on which its period ends.
+    :raises ProviderError: the provider refused or did not answer; the contract then stays as it is.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+async def resume_recurring(request: SubscriptionRequest) -> None:
+    """Let the provider's own subscription charge renewals again (R-130).
+
+    Called like :func:`stop_recurring`, when a scheduled cancellation is revoked. A flow. Must be idempotent.
+
+    :param request: which contract.
+    :raises ProviderError: the provider refused or did not answer; the contract then stays as it is.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
 async def ping() -> str:
     """Check that the provider can be reached with these credentials.
 
@@ -212,6 +271,18 @@ def on_step_mail_due(notice: StepMailNotice) -> None:
     """A step mail is due (R-225). Called from the outbox, at least once; deliver it, by its id once.
 
     :param notice: the mail and the customer's address.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def on_contract_notice(notice: ContractNotice) -> None:
+    """Customer or administrator is to be told what has become of a contract. Called from the outbox, at least once.
+
+    One notice has one audience. Deliver it, by its id once.
+
+    :param notice: what happened (domain §3.4), to whom it is to be told, and the facts to show (R-271).
 
     .. versionadded:: 0.1
     """

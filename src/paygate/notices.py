@@ -8,11 +8,12 @@ import attrs
 
 from .domain.charge import Charge, Refund
 from .domain.contract import Contract, Customer
+from .domain.followup import Notice
 from .domain.ledger import LedgerEntry
 from .domain.mails import StepMail
 from .money import Money
 
-__all__ = ["ChargeNotice", "ChargeProposal", "OperatorNotice", "RefundNotice", "StepMailNotice"]
+__all__ = ["ChargeNotice", "ChargeProposal", "ContractNotice", "OperatorNotice", "RefundNotice", "StepMailNotice"]
 
 
 @attrs.frozen
@@ -71,6 +72,16 @@ class StepMailNotice:
     receipt: LedgerEntry | None = None
     contract: Contract | None = None
     payments: tuple[LedgerEntry, ...] = ()
+
+
+@attrs.frozen
+class ContractNotice:
+    """Somebody is to be told what has become of a contract (domain §3.4): kind, audience and facts are in ``notice``."""
+
+    id: str
+    notice: Notice
+    contract: Contract
+    customer: Customer
 
 
 @attrs.frozen

@@ -39,6 +39,7 @@ __all__ = [
     "RefundResult",
     "Renewals",
     "Results",
+    "SubscriptionRequest",
     "Webhook",
 ]
 
@@ -385,6 +386,21 @@ class Found:
     result: ChargeResult | RefundResult | None = None
 
 
+# --- subscriptions that the provider owns ----------------------------------------------------------------------------
+
+
+@attrs.frozen
+class SubscriptionRequest:
+    """About the provider's own subscription of a contract.
+
+    :param ends_on: the business date on which the running period ends, where that matters.
+    """
+
+    contract_id: str
+    credential: str = attrs.field(repr=False)
+    ends_on: dt.date | None = None
+
+
 # --- webhooks --------------------------------------------------------------------------------------------------------
 
 
@@ -460,6 +476,18 @@ class Provider:
 
     async def parse_webhook(self, webhook: Webhook) -> list[ProviderEvent]:
         """Authenticate and read a delivery; see :func:`paygate.hookspecs.parse_webhook`."""
+        raise NotImplementedError
+
+    async def stop_recurring(self, request: SubscriptionRequest) -> None:
+        """End the own subscription now; see :func:`paygate.hookspecs.stop_recurring`."""
+        raise NotImplementedError
+
+    async def end_recurring(self, request: SubscriptionRequest) -> None:
+        """Charge no further renewal; see :func:`paygate.hookspecs.end_recurring`."""
+        raise NotImplementedError
+
+    async def resume_recurring(self, request: SubscriptionRequest) -> None:
+        """Charge renewals again; see :func:`paygate.hookspecs.resume_recurring`."""
         raise NotImplementedError
 
     async def ping(self) -> str:

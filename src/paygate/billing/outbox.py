@@ -14,8 +14,9 @@ from ..domain.contract import Contract
 from ..domain.ledger import LedgerEntry
 from ..domain.mails import MailSet, StepMail
 from ..flow import call
-from ..notices import ChargeNotice, OperatorNotice, RefundNotice, StepMailNotice
+from ..notices import ChargeNotice, ContractNotice, OperatorNotice, RefundNotice, StepMailNotice
 from ..store import OutboxRow, Session
+from .packing import unpack
 from .services import Services
 
 __all__ = ["Delivery", "deliver", "operator", "put", "stuck"]
@@ -154,6 +155,13 @@ def _notice(session: Session, row: OutboxRow) -> object | None:
         payments = _payments(session, mail)
         receipt = payments[0] if payments and _may_carry_a_receipt(mail, contract) else None
         return StepMailNotice(row.id, mail, session.customers.get(mail.customer_id), receipt, contract, payments)
+    if row.kind == "on_contract_notice":
+        if row.contract_id is None or not session.contracts.exists(row.contract_id):
+            return None
+        contract = session.contracts.get(row.contract_id)
+        return ContractNotice(
+            row.id, unpack(payload, contract.id), contract, session.customers.get(contract.customer_id)
+        )
     at = dt.datetime.fromisoformat(payload["at"])
     return OperatorNotice(row.id, **{**payload, "at": at})
 

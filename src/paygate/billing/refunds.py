@@ -25,9 +25,21 @@ from ..provider import Capabilities, Lookup, LookupRequest, Outcome, RefundReque
 from ..store import Session
 from .outbox import deliver, operator, put
 from .services import Services, checked_key, fingerprint
-from .settling import check_resolution, failure
+from .settling import check_resolution, failure, write_by_hand
 
-__all__ = ["RefundPreview", "apply_refund", "create", "dues", "look", "mark_done", "preview", "resolve", "wait"]
+__all__ = [
+    "RefundPreview",
+    "apply_refund",
+    "create",
+    "dues",
+    "look",
+    "mark_done",
+    "preview",
+    "resolve",
+    "send",
+    "wait",
+    "write_intent",
+]
 
 _STATES = {
     Outcome.SUCCEEDED: RefundState.DONE,
@@ -153,9 +165,7 @@ async def create(
     if not fresh or refund.by_hand:
         await deliver(services)
         return refund
-    request = await call(partial(refund_request, services, refund))
-    account = services.plugins.account(refund.account)
-    return await settle(services, refund, await account.refund(request), Actor.provider(account.name))
+    return await send(services, refund)
 
 
 def _intend(
@@ -192,20 +202,26 @@ def _intend(
             key=key,
             digest=digest,
         )
-        session.ledger.set_state(row.id, decision.entry.state)
-        session.ledger.insert_many([decision.refund_entry])
-        session.refunds.insert(decision.refund)
-        for licence in decision.licences:
-            session.licences.set_state(licence.id, licence.state)
-        session.audit.insert_many([decision.audit])
-        if decision.by_hand:
-            message = (
-                f"return {decision.refund.amount} of row {row.id} by hand, then mark row {decision.refund_entry.id} "
-                "as done with refunds.mark_done"
-            )
-            ids = {"contract_id": row.contract_id, "refund_id": decision.refund.id}
-            operator(services, session, "manual_refund_due", message, now=services.now(), **ids)
+        write_intent(services, session, decision)
     return decision.refund, True
+
+
+def write_intent(services: Services, session: Session, decision: RefundDecision) -> None:
+    """Write a refund down before the provider hears of it; one by hand is complete with that."""
+    if decision.by_hand:
+        write_by_hand(services, session, decision)
+        return
+    session.ledger.set_state(decision.entry.id, decision.entry.state)
+    session.ledger.insert_many([decision.refund_entry])
+    session.refunds.insert(decision.refund)
+    session.audit.insert_many([decision.audit])
+
+
+async def send(services: Services, refund: Refund) -> Refund:
+    """Ask the provider for a refund whose intent is committed, and record its answer."""
+    request = await call(partial(refund_request, services, refund))
+    account = services.plugins.account(refund.account)
+    return await settle(services, refund, await account.refund(request), Actor.provider(account.name))
 
 
 def refund_request(services: Services, refund: Refund) -> RefundRequest:

@@ -16,15 +16,27 @@ from ..domain.charging import settle_addon
 from ..domain.contract import Actor, ActorKind, Contract
 from ..domain.creation import activate
 from ..domain.mails import StepMail, StepMailState
+from ..domain.refunding import RefundDecision
 from ..domain.settlement import Settlement
 from ..drivers.redact import mask_text
 from ..errors import InvalidValue, NotFound, PermissionDenied
 from ..provider import ChargeRequest, ChargeResult, Lookup, Outcome, RefundResult
 from ..store import Session
 from .outbox import operator, put
+from .packing import pack
 from .services import Services
 
-__all__ = ["announce", "apply_charge", "charge_request", "check_resolution", "credential_of", "failure", "record"]
+__all__ = [
+    "announce",
+    "apply_charge",
+    "charge_request",
+    "check_resolution",
+    "credential_of",
+    "failure",
+    "record",
+    "write_by_hand",
+    "write_settlement",
+]
 
 
 def charge_request(charge: Charge, credential: str, key: str) -> ChargeRequest:
@@ -169,6 +181,40 @@ def record(services: Services, session: Session, settlement: Settlement, *, now:
     for mail in settlement.mails:
         if mail.state is StepMailState.SENT:
             announce(services, session, mail, now)
+
+
+def write_settlement(services: Services, session: Session, before: Contract, settlement: Settlement) -> Contract:
+    """Write everything that a decision changes, all in the caller's transaction, and queue what people are told.
+
+    Refunds through the provider are not written here: theirs is a transaction of its own, before anything is sent.
+
+    :returns: the contract as stored.
+    """
+    now = services.now()
+    contract = session.contracts.update(settlement.contract) if settlement.contract != before else before
+    record(services, session, settlement, now=now)
+    for row in settlement.changed:
+        session.ledger.set_state(row.id, row.state, remarks=row.remarks, reference=row.reference, done_on=row.done_on)
+    for decision in settlement.refunds:
+        if decision.by_hand:
+            write_by_hand(services, session, decision)
+    for notice in settlement.notices:
+        put(services, session, "on_contract_notice", pack(notice), contract_id=notice.contract_id, now=now)
+    return contract
+
+
+def write_by_hand(services: Services, session: Session, decision: RefundDecision) -> None:
+    """Record a refund that a person has to make, and tell the operator (R-096, R-249)."""
+    refund, row = decision.refund, decision.refund_entry
+    session.ledger.set_state(decision.entry.id, decision.entry.state)
+    session.ledger.insert_many([row])
+    session.refunds.insert(refund)
+    for licence in decision.licences:
+        session.licences.set_state(licence.id, licence.state)
+    session.audit.insert_many([decision.audit])
+    message = f"return {refund.amount} of row {decision.entry.id} by hand, then mark row {row.id} as done with refunds.mark_done"
+    ids = {"contract_id": refund.contract_id, "refund_id": refund.id}
+    operator(services, session, "manual_refund_due", message, now=services.now(), **ids)
 
 
 def announce(services: Services, session: Session, mail: StepMail, now: dt.datetime) -> None:

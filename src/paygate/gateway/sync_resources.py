@@ -6,7 +6,17 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..billing import charges, contracts, importing, listing, outbox, reconcile, refunds, step_mails, webhooks
+from ..billing import (
+    charges,
+    contracts,
+    importing,
+    listing,
+    outbox,
+    reconcile,
+    refunds,
+    step_mails,
+    webhooks,
+)
 from ..billing.charges import ChargePreview
 from ..billing.contracts import ContractDetails
 from ..billing.importing import ImportReport, NewContract

@@ -30,6 +30,8 @@ from ..provider import (
     RefundPolicy,
     RefundRequest,
     RefundResult,
+    Renewals,
+    SubscriptionRequest,
     Webhook,
 )
 
@@ -107,6 +109,26 @@ class Account:
             raise CapabilityNotSupported(f"{self.name}: this provider sends no webhooks; nothing was read")
         events: list[ProviderEvent] = await self._hooks["parse_webhook"](webhook=webhook)
         return events
+
+    async def stop_recurring(self, request: SubscriptionRequest) -> None:
+        """End the provider's own subscription now.
+
+        :raises CapabilityNotSupported: the provider owns no subscriptions.
+        """
+        await self._recurring("stop_recurring", request)
+
+    async def end_recurring(self, request: SubscriptionRequest) -> None:
+        """Let it charge no further renewal; see :meth:`stop_recurring`."""
+        await self._recurring("end_recurring", request)
+
+    async def resume_recurring(self, request: SubscriptionRequest) -> None:
+        """Let it charge renewals again; see :meth:`stop_recurring`."""
+        await self._recurring("resume_recurring", request)
+
+    async def _recurring(self, hook: str, request: SubscriptionRequest) -> None:
+        if self.capabilities.renewals is not Renewals.PROVIDER:
+            raise CapabilityNotSupported(f"{self.name}: this provider owns no subscriptions; nothing was sent")
+        await self._hooks[hook](request=request)
 
     async def ping(self) -> str:
         """Check credentials and reachability.
@@ -188,6 +210,8 @@ def required_hooks(capabilities: Capabilities) -> tuple[str, ...]:
         hooks.append("find_refund")
     if capabilities.webhooks:
         hooks.append("parse_webhook")
+    if capabilities.renewals is Renewals.PROVIDER:
+        hooks += ["stop_recurring", "end_recurring", "resume_recurring"]
     return tuple(hooks)
 
 

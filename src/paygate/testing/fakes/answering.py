@@ -31,6 +31,7 @@ from ...provider import (
     RefundRequest,
     RefundResult,
     Results,
+    SubscriptionRequest,
     Webhook,
 )
 from ...settings import secret
@@ -78,7 +79,7 @@ class HookCall:
     """One call of a hook: its name and what was asked. ``ping`` asks nothing."""
 
     hook: str
-    request: ChargeRequest | RefundRequest | LookupRequest | Webhook | None = None
+    request: ChargeRequest | RefundRequest | LookupRequest | SubscriptionRequest | Webhook | None = None
 
 
 class AnsweringProvider(Provider):
@@ -163,6 +164,15 @@ class AnsweringProvider(Provider):
             raise self._not_capable("notify")
         self.calls.append(HookCall("parse_webhook", webhook))
         return [read_notice(webhook, self._settings.webhook_secret)]
+
+    async def stop_recurring(self, request: SubscriptionRequest) -> None:
+        self._reach(HookCall("stop_recurring", request))
+
+    async def end_recurring(self, request: SubscriptionRequest) -> None:
+        self._reach(HookCall("end_recurring", request))
+
+    async def resume_recurring(self, request: SubscriptionRequest) -> None:
+        self._reach(HookCall("resume_recurring", request))
 
     async def ping(self) -> str:
         self._reach(HookCall("ping"))

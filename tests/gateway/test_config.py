@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from collections import Counter
 
 import pytest
 
@@ -35,6 +37,13 @@ name = "thanks"
 set = "ON_RENEWAL"
 delay = 300
 subject = "ありがとうございます"
+"""
+MAIL = """
+[plugins.mail]
+plugin = "smtp"
+host = "mail.example.com"
+sender = "shop@example.com"
+admin_to = "admin@example.com"
 """
 SECRETS = {"PAYGATE_UNIVAPAY_SECRET": "s3cr3t-value", "PAYGATE_UNIVAPAY_WEBHOOK_AUTH_TOKEN": "hook-value"}
 
@@ -90,6 +99,19 @@ def test_a_good_file_opens_a_gateway(write, monkeypatch):
         ("delay = 300", "delay = 1.5", r"step_mails\[1\].*delay is a whole number"),
         ("[accounts.shop2]", "[accounts.shop2", "not readable as TOML"),
         ("[waiting]", "waiting = 3\n[x]", "unknown key|waiting: must be a table"),
+        (
+            'subject = "',
+            'subject = "${amout} ',
+            r"step_mails\[1\]: subject: unknown placeholder \${amout}; did you mean",
+        ),
+        ("[waiting]", 'plugins = "smtp"\n[waiting]', "plugins: must be a list of names, or a table"),
+        ("[waiting]", "plugins = [3]\n[waiting]", "plugins: must be a non-empty text"),
+        ("[waiting]", 'plugins = ["smpt"]\n[waiting]', "plugins.smpt.plugin: no plugin 'smpt' .*did you mean 'smtp'"),
+        ("[waiting]", 'plugins = ["smtp"]\n[waiting]', "plugins.smtp.host: setting is missing; set PAYGATE_SMTP_HOST"),
+        ("[waiting]", "[plugins]\nsmtp = 3\n[waiting]", "plugins.smtp: must be a table"),
+        ("[waiting]", '[plugins.smtp]\nhots = "h"\n[waiting]', "plugins.smtp.hots: unknown key; did you mean 'host'"),
+        ("[waiting]", "[plugins.smtp]\nport = 0\n[waiting]", "plugins.smtp.host: setting is missing"),
+        ("[waiting]", f"{MAIL}port = 0\n[waiting]", "plugins.mail: smtp: port is a whole number from 1"),
     ],
 )
 def test_what_is_wrong_is_named_with_key_and_remedy(write, monkeypatch, old, new, says):
@@ -127,3 +149,20 @@ def test_a_database_that_is_no_url_is_refused_without_showing_a_password(write):
     assert "hunter2" not in str(caught.value)
     with pytest.raises(ConfigurationError):
         Gateway(database="no url", providers={})
+
+
+def test_a_plugin_in_a_table_gets_its_settings_from_there_and_its_secrets_from_the_environment(write):
+    environ = {**SECRETS, "PAYGATE_MAIL_USERNAME": "billing", "PAYGATE_MAIL_PASSWORD": "s3cr3t-value"}
+
+    config = load(write(GOOD + MAIL + '[plugins."collections:Counter"]\n'), environ=environ)
+
+    mail, counter = config.plugins
+    assert (mail.settings.host, mail.settings.password) == ("mail.example.com", "s3cr3t-value")
+    assert counter == Counter()
+    assert "s3cr3t-value" not in repr(config)
+
+
+def test_plugins_without_settings_are_a_list_of_names(write):
+    text = GOOD.replace("[waiting]", 'plugins = ["collections:Counter", "json"]\n[waiting]')
+
+    assert load(write(text), environ=SECRETS).plugins == (Counter(), json)

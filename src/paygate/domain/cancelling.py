@@ -17,7 +17,7 @@ from ..money import Money
 from ..provider import Capabilities
 from .contract import Actor, Contract, Status
 from .followup import Audience, Next, Notice, NoticeKind, ProviderAction, tell, want
-from .ledger import EntryKind, LedgerEntry, refundable
+from .ledger import EntryKind, EntryState, LedgerEntry, refundable
 from .licences import License, remove
 from .lifecycle import step
 from .operations import Operation, permit
@@ -58,7 +58,7 @@ def cancel(
     now = permit(Operation.CANCEL, contract, actor, now, rules)
     refunds = _refunds(contract, entries, _PURCHASE, capabilities, actor, now, rules, new_id, reason)
     wanted = want(contract, capabilities, ProviderAction.STOP) if contract.status is Status.NOT_STARTED else ()
-    undone = _undo(contract, Event.CANCEL, refunds, licences, now, rules, new_id, actor=actor, reason=reason)
+    undone = _undo(contract, Event.CANCEL, refunds, entries, licences, now, rules, new_id, actor=actor, reason=reason)
     return attrs.evolve(undone, wanted=wanted)
 
 
@@ -83,7 +83,7 @@ def cancel_with_manual_refund(
     now = permit(Operation.CANCEL_WITH_MANUAL_REFUND, contract, actor, now, rules)
     refunds = _refunds(contract, entries, _PURCHASE, None, actor, now, rules, new_id, reason)
     event = Event.CANCEL_WITH_MANUAL_REFUND
-    return _undo(contract, event, refunds, licences, now, rules, new_id, actor=actor, reason=reason)
+    return _undo(contract, event, refunds, entries, licences, now, rules, new_id, actor=actor, reason=reason)
 
 
 def cancel_and_refund(
@@ -112,7 +112,7 @@ def cancel_and_refund(
     kinds = _PURCHASE | {EntryKind.ADDON} if include_addons else _PURCHASE
     refunds = _refunds(contract, entries, kinds, capabilities, actor, now, rules, new_id, reason)
     event = Event.CANCEL_AND_REFUND
-    return _undo(contract, event, refunds, licences, now, rules, new_id, actor=actor, reason=reason)
+    return _undo(contract, event, refunds, entries, licences, now, rules, new_id, actor=actor, reason=reason)
 
 
 def refund_whole(
@@ -184,6 +184,7 @@ def _undo(
     contract: Contract,
     event: Event,
     refunds: tuple[RefundDecision, ...],
+    entries: Sequence[LedgerEntry],
     licences: Iterable[License],
     now: dt.datetime,
     rules: Rules,
@@ -194,6 +195,7 @@ def _undo(
 ) -> Settlement:
     today = business_date(now, rules.zone)
     undone = attrs.evolve(contract, status=Status.CANCELED, expires_on=None, ended_on=today)
+    returned = _returned(contract, refunds, entries)
     record = step(
         find(contract.status, event, undone.status),
         contract,
@@ -203,27 +205,32 @@ def _undo(
         new_id=new_id,
         action=event.value,
         reason=reason,
-        facts={"refunds": [decision.refund.id for decision in refunds]},
+        facts={"returned": str(returned)},
     )
     return Settlement(
         undone,
         licences=remove(licences),
         audit=(record,),
         refunds=refunds,
-        notices=_notices(undone, refunds, today, reason),
+        notices=_notices(undone, refunds, returned, today, reason),
     )
 
 
+def _returned(contract: Contract, refunds: Iterable[RefundDecision], entries: Iterable[LedgerEntry]) -> Money:
+    """What goes back in all: the same whether the refunds are still decisions or already rows of the ledger."""
+    rows = [entry for entry in entries if not entry.kind.sale and entry.state is not EntryState.FAILED]
+    known = sum(row.amount.minor for row in rows)
+    new = sum(decision.refund.amount.minor for decision in refunds)
+    return Money(known + new, contract.plan.price.currency)
+
+
 def _notices(
-    contract: Contract, refunds: tuple[RefundDecision, ...], today: dt.date, reason: str
+    contract: Contract, refunds: tuple[RefundDecision, ...], returned: Money, today: dt.date, reason: str
 ) -> tuple[Notice, ...]:
     """The customer learns that the contract is undone and what comes back; an administrator, what is left to do."""
     by_hand = [decision.refund for decision in refunds if decision.by_hand]
-    then = Next.REFUND_BY_HAND if by_hand else Next.REFUND if refunds else Next.NOTHING
-    back = None
-    for decision in refunds:
-        back = decision.refund.amount if back is None else back + decision.refund.amount
-    facts = {"happened_on": today, "amount": back, "reason": reason or None}
+    then = Next.REFUND_BY_HAND if by_hand else Next.REFUND if returned else Next.NOTHING
+    facts = {"happened_on": today, "amount": returned or None, "reason": reason or None}
     dues = (
         tell(
             NoticeKind.MANUAL_REFUND_DUE,
@@ -232,7 +239,10 @@ def _notices(
             Next.RETURN_MONEY,
             amount=refund.amount,
             refund_id=refund.id,
-            message=f"return {refund.amount} of row {refund.entry_id} by hand, then mark row {refund.refund_entry_id} as done",
+            message=(
+                f"return {refund.amount} of row {refund.entry_id} by hand, "
+                f"then mark row {refund.refund_entry_id} as done"
+            ),
         )
         for refund in by_hand
     )

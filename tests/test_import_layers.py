@@ -21,6 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "hooks": {"hookspecs", "notices"},
     "store": {"store"},
     "drivers": {"drivers"},
+    "messages": {"messages"},
     "plugins": {"plugins"},
     "billing": {"billing"},
     "gateway": {"gateway", "config"},
@@ -28,7 +29,10 @@ ROOMS: dict[str, set[str]] = {
     "testing": {"testing"},
 }
 
-#: What each room may import beside itself. Peers (store, plugins, drivers) do not know each other.
+PURE_ROOMS = {"base", "domain", "networks", "hooks"}
+WORKING_ROOMS = PURE_ROOMS | {"store", "drivers", "messages", "plugins"}
+
+#: What each room may import beside itself. The store, the drivers and the plugins do not know each other.
 BELOW: dict[str, set[str]] = {
     "base": set(),
     "domain": {"base"},
@@ -36,23 +40,13 @@ BELOW: dict[str, set[str]] = {
     "hooks": {"base", "domain"},
     "store": {"base", "domain", "hooks"},
     "drivers": {"base"},
-    "plugins": {"base", "domain", "hooks"},
-    "billing": {"base", "domain", "hooks", "store", "drivers", "plugins"},
-    "gateway": {"base", "domain", "networks", "hooks", "store", "drivers", "plugins", "billing"},
-    "front door": {"base", "domain", "hooks", "billing", "gateway"},
-    "face": {"base", "domain", "networks", "hooks", "store", "drivers", "plugins", "billing", "gateway", "front door"},
-    "testing": {
-        "base",
-        "domain",
-        "networks",
-        "hooks",
-        "store",
-        "drivers",
-        "plugins",
-        "billing",
-        "gateway",
-        "front door",
-    },
+    "messages": {"base", "domain", "drivers"},
+    "plugins": {"base", "domain", "hooks", "messages"},
+    "billing": WORKING_ROOMS,
+    "gateway": WORKING_ROOMS | {"billing"},
+    "front door": PURE_ROOMS | {"billing", "gateway"},
+    "face": WORKING_ROOMS | {"billing", "gateway", "front door"},
+    "testing": WORKING_ROOMS | {"billing", "gateway", "front door"},
 }
 
 #: Modules of a face that may use the test kit: they run fakes and emulators on purpose.

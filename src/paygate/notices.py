@@ -31,18 +31,12 @@ class ChargeProposal:
 
 @attrs.frozen
 class ChargeNotice:
-    """A charge succeeded or failed.
-
-    :param attempt: which attempt for its period this was, from 1 (R-151).
-    :param next_attempt_on: the business date of the next one, where that is known (X-06).
-    """
+    """A charge succeeded or failed."""
 
     id: str  #: of this notice: the same on every repeat, so that an observer can be idempotent
     charge: Charge
     contract: Contract | None  #: None: a first charge that failed made no contract (R-013)
     customer: Customer | None = None  #: None as well: without a contract there is no customer yet
-    attempt: int = 1
-    next_attempt_on: dt.date | None = None
 
 
 @attrs.frozen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
+import importlib.metadata
 from collections import Counter
 
 import pytest
@@ -163,6 +163,6 @@ def test_a_plugin_in_a_table_gets_its_settings_from_there_and_its_secrets_from_t
 
 
 def test_plugins_without_settings_are_a_list_of_names(write):
-    text = GOOD.replace("[waiting]", 'plugins = ["collections:Counter", "json"]\n[waiting]')
+    text = GOOD.replace("[waiting]", 'plugins = ["collections:Counter", "importlib.metadata"]\n[waiting]')
 
-    assert load(write(text), environ=SECRETS).plugins == (Counter(), json)
+    assert load(write(text), environ=SECRETS).plugins == (Counter(), importlib.metadata)

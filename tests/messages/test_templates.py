@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paygate import Money
+from paygate.domain.followup import Next, NoticeKind
 from paygate.errors import ConfigurationError, InvalidValue
 from paygate.messages import (
     MAILS,
@@ -47,6 +48,7 @@ FULL = Facts(
     receipt_url="https://shop.example/receipts/1",
     attempt=2,
     next_attempt_on=dt.date(2026, 2, 20),
+    next_step=Next.RETRY,
     card_change_url="https://shop.example/card",
     contract_url="https://shop.example/contracts/con_1",
     effective_on=dt.date(2026, 3, 15),
@@ -114,6 +116,19 @@ def test_both_languages_have_the_same_files_and_no_other():
 
     assert files[Language.JA] == files[Language.EN]
     assert files[Language.JA] == {f"{event.value}.{audience.value}.txt" for event, audience in MAILS}
+
+
+@pytest.mark.rule("R-271")
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("then", [then for then in Next if then is not Next.NOTHING])
+def test_what_happens_next_is_a_sentence_in_the_mails_language(then, language):
+    said = render_text("", "${next_step}", language, Facts(next_step=then)).body
+
+    assert said.endswith(".\n") if language is Language.EN else said.endswith("。\n")
+
+
+def test_every_notice_of_the_domain_has_an_event_of_its_name():
+    assert {kind.value for kind in NoticeKind} <= {event.value for event in Event}
 
 
 @pytest.mark.rule("R-159")

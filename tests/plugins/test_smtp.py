@@ -14,11 +14,12 @@ from paygate import JST, UTC, BankTransfer, Card, Customer, Gateway, MailSet, Mo
 from paygate.config import load
 from paygate.domain.charge import Charge, ChargeKind, ChargeState, Failure, RefundState
 from paygate.domain.contract import Actor, Contract, PaymentMethod, Status
+from paygate.domain.followup import Audience, Next, Notice, NoticeKind
 from paygate.domain.ledger import EntryKind, EntryState, LedgerEntry
 from paygate.domain.mails import StepMail, StepMailState
 from paygate.errors import ConfigurationError, Undeliverable
 from paygate.messages import Facts, Language, render_text
-from paygate.notices import ChargeNotice, OperatorNotice, RefundNotice, StepMailNotice
+from paygate.notices import ChargeNotice, ContractNotice, OperatorNotice, RefundNotice, StepMailNotice
 from paygate.plugins.smtp import MailNotSent, Smtp, _Letter
 from paygate.plugins.smtp_settings import SmtpSettings
 from paygate.testing import Decline, FakeStripe, ManualClock
@@ -69,11 +70,19 @@ def charge(kind: ChargeKind, state: ChargeState, **changes) -> Charge:
     return attrs.evolve(made, **changes)
 
 
-def failed(kind: ChargeKind, **changes) -> ChargeNotice:
-    failure = Failure("insufficient_funds", "残高が足りません")
-    return ChargeNotice(
-        "n1", charge(kind, ChargeState.FAILED, failure=failure), contract(status=Status.PAST_DUE), HANAKO, **changes
-    )
+def failed(failure: Failure | None = None) -> ChargeNotice:
+    """An additional charge failed."""
+    failure = failure or Failure("insufficient_funds", "残高が足りません")
+    return ChargeNotice("n1", charge(ChargeKind.ADDON, ChargeState.FAILED, failure=failure), contract(), HANAKO)
+
+
+def renewal_failed(audience: Audience = Audience.CUSTOMER, then: Next = Next.RETRY, **changes) -> ContractNotice:
+    facts = {
+        "amount": Money(5000, "JPY"), "attempt": 2, "happened_on": dt.date(2026, 2, 15), "code": "insufficient_funds",
+        "reason": "残高が足りません", **changes,
+    }  # fmt: skip
+    late = contract(status=Status.PAST_DUE)
+    return ContractNotice("n1", Notice(NoticeKind.RENEWAL_FAILED, audience, late.id, then, facts), late, HANAKO)
 
 
 def refunded(state: RefundState, failure: Failure | None = None) -> RefundNotice:
@@ -106,11 +115,13 @@ def text(mail) -> str:
 @pytest.mark.rule("R-151", "R-271", "X-06")
 def test_a_failed_renewal_is_told_to_both_sides_with_amount_attempt_next_attempt_and_how_to_change_the_card(start):
     box, port = start()
+    mails = plugin(port)
 
-    plugin(port).on_charge_failure(failed(ChargeKind.PERIOD, attempt=2, next_attempt_on=dt.date(2026, 2, 20)))
+    for audience in Audience:
+        mails.on_contract_notice(renewal_failed(audience, next_attempt_on=dt.date(2026, 2, 20)))
 
-    assert box.recipients == ["admin@shop.example", "hanako@example.com"]
-    admin, customer = box.mails
+    assert box.recipients == ["hanako@example.com", "admin@shop.example"]
+    customer, admin = box.mails
     assert customer["Subject"] == "お支払いを確認できませんでした: ゴールド会員"
     for said in (
         "ゴールド会員",
@@ -122,18 +133,81 @@ def test_a_failed_renewal_is_told_to_both_sides_with_amount_attempt_next_attempt
         "https://shop.example/card",
     ):
         assert said in text(customer)
+    assert "あらためて決済します" in text(customer)
     assert "insufficient_funds 残高が足りません" in text(admin)
     assert "https://shop.example/console/contracts/con_1" in text(admin)
     assert "insufficient_funds" not in text(customer)
 
 
-@pytest.mark.rule("R-151")
-def test_without_a_next_attempt_no_date_is_promised(start):
+@pytest.mark.rule("R-160", "R-271")
+def test_after_the_last_attempt_no_date_is_promised_but_a_new_card_asked_for(start):
     box, port = start()
 
-    plugin(port).on_charge_failure(failed(ChargeKind.PERIOD, attempt=4))
+    plugin(port).on_contract_notice(renewal_failed(then=Next.NEW_CARD))
 
-    assert all("次回" not in text(mail) for mail in box.mails)
+    assert "次回の決済" not in text(box.mails[0])
+    assert "カードの再登録が必要です" in text(box.mails[0])
+
+
+@pytest.mark.rule("R-151")
+def test_a_charge_of_a_renewal_says_nothing_by_itself(start):
+    box, port = start()
+    notice = failed()
+
+    plugin(port).on_charge_failure(attrs.evolve(notice, charge=attrs.evolve(notice.charge, kind=ChargeKind.PERIOD)))
+
+    assert box.mails == []
+
+
+@pytest.mark.rule("R-096")
+def test_a_refund_by_hand_that_a_cancellation_leaves_is_told_once(start):
+    box, port = start()
+    mails = plugin(port)
+    facts = {"amount": Money(5000, "JPY"), "refund_id": "r1", "message": "return it"}
+    due = Notice(NoticeKind.MANUAL_REFUND_DUE, Audience.ADMIN, "con_1", Next.RETURN_MONEY, facts)
+
+    mails.on_contract_notice(ContractNotice("n1", due, contract(), HANAKO))
+    mails.on_operator_action_required(OperatorNotice("n2", "manual_refund_due", "return it", "con_1", refund_id="r1"))
+
+    assert [mail["Subject"] for mail in box.mails] == ["[要対応] 手動返金: con_1"]
+
+
+@pytest.mark.rule("X-07")
+@pytest.mark.parametrize("audience", Audience)
+@pytest.mark.parametrize("kind", [kind for kind in NoticeKind if kind is not NoticeKind.MANUAL_REFUND_DUE])
+def test_every_notice_about_a_contract_has_a_mail_or_says_that_there_is_none(start, kind, audience):
+    box, port = start()
+    day = dt.date(2026, 2, 15)
+    facts = {
+        "amount": Money(5000, "JPY"), "attempt": 1, "happened_on": day, "effective_on": day, "last_day_of_use": day,
+        "due_on": day, "code": "late_payment", "message": "return it", "something_new": 1,
+    }  # fmt: skip
+    notice = ContractNotice("n1", Notice(kind, audience, "con_1", Next.NOTHING, facts), contract(), HANAKO)
+    alone = {NoticeKind.DUNNING: Audience.CUSTOMER, NoticeKind.OPERATOR_ACTION: Audience.ADMIN}
+
+    if alone.get(kind, audience) is audience:
+        plugin(port).on_contract_notice(notice)
+        assert box.recipients == ["hanako@example.com" if audience is Audience.CUSTOMER else "admin@shop.example"]
+    else:
+        with pytest.raises(Undeliverable, match="no mail tells"):
+            plugin(port).on_contract_notice(notice)
+
+
+@pytest.mark.rule("R-159")
+def test_a_dunning_mail_tells_how_to_pay_by_the_contracts_own_means(start):
+    box, port = start()
+    mails = plugin(port, transfer_details="みずほ銀行 本店\n普通 1234567")
+    facts = {"amount": Money(5000, "JPY"), "due_on": dt.date(2026, 2, 28)}
+    told = Notice(NoticeKind.DUNNING, Audience.CUSTOMER, "con_1", Next.PAY, facts)
+
+    mails.on_contract_notice(ContractNotice("n1", told, contract(), HANAKO))
+    mails.on_contract_notice(ContractNotice("n2", told, contract(method=PaymentMethod.BANK_TRANSFER), HANAKO))
+
+    card, transfer = (text(mail) for mail in box.mails)
+    assert "https://shop.example/card" in card
+    assert "普通 1234567" not in card
+    assert "みずほ銀行 本店\n普通 1234567" in transfer
+    assert "https://shop.example/card" not in transfer
 
 
 @pytest.mark.rule("R-176", "X-04")
@@ -145,7 +219,7 @@ def test_without_a_next_attempt_no_date_is_promised(start):
             ChargeNotice("n2", charge(ChargeKind.ADDON, ChargeState.SUCCEEDED, charged_at=NOON), contract(), HANAKO),
             "[追加請求 成功] ゴールド会員 5,000円",
         ),
-        ("on_charge_failure", failed(ChargeKind.ADDON), "[追加請求 失敗] ゴールド会員 5,000円"),
+        ("on_charge_failure", failed(), "[追加請求 失敗] ゴールド会員 5,000円"),
     ],
 )
 def test_the_result_of_an_additional_charge_is_told_to_the_administrator_alone(start, hook, notice, subject):
@@ -216,11 +290,11 @@ def test_the_administrator_is_told_what_has_to_be_done_by_hand(start):
 def test_the_language_is_a_setting(start):
     box, port = start()
 
-    plugin(port, language="en").on_charge_failure(failed(ChargeKind.PERIOD))
+    plugin(port, language="en").on_contract_notice(renewal_failed())
 
-    assert box.mails[1]["Subject"] == "Your payment did not go through: ゴールド会員"
-    assert "¥5,000" in text(box.mails[1])
-    assert "15 February 2026" in text(box.mails[1])
+    assert box.mails[0]["Subject"] == "Your payment did not go through: ゴールド会員"
+    assert "¥5,000" in text(box.mails[0])
+    assert "15 February 2026" in text(box.mails[0])
 
 
 # --- step mails ---
@@ -280,10 +354,10 @@ def test_a_mail_is_proper_mime_and_recognisable_when_it_comes_again(start):
     mails = plugin(port, reply_to="help@shop.example")
 
     for _ in range(2):
-        mails.on_charge_failure(failed(ChargeKind.PERIOD))
+        mails.on_refund(refunded(RefundState.DONE))
 
     admin, customer, *again = box.mails
-    assert (admin["Message-ID"], customer["Message-ID"]) == ("<n1.admin@shop.example>", "<n1.customer@shop.example>")
+    assert (admin["Message-ID"], customer["Message-ID"]) == ("<n3.admin@shop.example>", "<n3.customer@shop.example>")
     assert [mail["Message-ID"] for mail in again] == [admin["Message-ID"], customer["Message-ID"]]
     assert customer["Date"].datetime == NOON
     assert customer["From"].addresses[0].display_name == "金の店"
@@ -339,8 +413,9 @@ def test_no_mail_shows_a_card_number_a_credential_or_a_password(start):
     customer = Customer("cus_1", f"花子 {CARD_NUMBER}", "hanako@example.com")
     named = contract(plan=Plan.recurring("Gold sk_live_canary", Money(5000, "JPY")))
 
-    mails.on_charge_failure(
-        ChargeNotice("n1", charge(ChargeKind.PERIOD, ChargeState.FAILED, failure=leaky), named, customer)
+    mails.on_charge_failure(attrs.evolve(failed(leaky), contract=named, customer=customer))
+    mails.on_contract_notice(
+        attrs.evolve(renewal_failed(Audience.ADMIN, reason=leaky.message), contract=named, customer=customer)
     )
     mails.on_refund(attrs.evolve(refunded(RefundState.FAILED, leaky), contract=named, customer=customer))
     mails.on_operator_action_required(OperatorNotice("n4", "unknown_outcome", leaky.message, "con_1"))
@@ -363,7 +438,7 @@ def test_starttls_with_a_login_encrypts_and_authenticates(start, certificate):
     box, port = start(login=True, tls_context=context)
     mails = plugin(port, security="starttls", ca_file=str(cert), username="billing", password=PASSWORD)
 
-    mails.on_charge_failure(failed(ChargeKind.ADDON))
+    mails.on_charge_failure(failed())
 
     assert box.encrypted == [True]
     assert box.logins == ["billing"]
@@ -373,7 +448,7 @@ def test_tls_from_the_first_byte(start, certificate):
     cert, context = certificate
     box, port = start(ssl_context=context)
 
-    plugin(port, security="tls", ca_file=str(cert)).on_charge_failure(failed(ChargeKind.ADDON))
+    plugin(port, security="tls", ca_file=str(cert)).on_charge_failure(failed())
 
     assert box.encrypted == [False]  # of STARTTLS: the socket was encrypted before the session began
     assert len(box.mails) == 1
@@ -383,7 +458,7 @@ def test_an_unknown_certificate_is_refused_before_anything_is_sent(start, certif
     box, port = start(tls_context=certificate[1])
 
     with pytest.raises(MailNotSent, match="CERTIFICATE_VERIFY_FAILED"):
-        plugin(port, security="starttls").on_charge_failure(failed(ChargeKind.ADDON))
+        plugin(port, security="starttls").on_charge_failure(failed())
 
     assert box.mails == []
 
@@ -392,7 +467,7 @@ def test_a_server_without_starttls_gets_nothing(start):
     box, port = start()
 
     with pytest.raises(MailNotSent, match="STARTTLS"):
-        plugin(port, security="starttls").on_charge_failure(failed(ChargeKind.ADDON))
+        plugin(port, security="starttls").on_charge_failure(failed())
 
     assert box.mails == []
 
@@ -403,7 +478,7 @@ def test_a_wrong_password_is_an_error_that_does_not_show_it(start, certificate):
     mails = plugin(port, security="starttls", ca_file=str(cert), username="billing", password="canary-wrong")
 
     with pytest.raises(MailNotSent, match="SMTPAuthenticationError 535") as caught:
-        mails.on_charge_failure(failed(ChargeKind.ADDON))
+        mails.on_charge_failure(failed())
 
     assert "canary" not in f"{caught.value} {mails.settings!r}"
     assert caught.value.__suppress_context__
@@ -417,11 +492,11 @@ def test_a_refused_address_is_final_names_the_mail_and_not_the_address_and_keeps
     box.refuse["hanako@example.com"] = "550 <hanako@example.com> no such user"
 
     with pytest.raises(Undeliverable) as caught:
-        plugin(port).on_charge_failure(failed(ChargeKind.PERIOD))
+        plugin(port).on_refund(refunded(RefundState.DONE))
 
     assert box.recipients == ["admin@shop.example"]
     assert str(caught.value) == (
-        "mail n1.customer to h***@example.com: the server answered 550 <h***@example.com> no such user"
+        "mail n3.customer to h***@example.com: the server answered 550 <h***@example.com> no such user"
     )
 
 
@@ -430,7 +505,7 @@ def test_a_message_that_the_server_will_not_have_is_final(start):
     box.answer = "554 looks like spam"
 
     with pytest.raises(Undeliverable, match=r"n1.admin to a\*\*\*@shop.example: the server answered 554"):
-        plugin(port).on_charge_failure(failed(ChargeKind.ADDON))
+        plugin(port).on_charge_failure(failed())
 
 
 def test_come_back_later_is_not_final(start):
@@ -438,7 +513,7 @@ def test_come_back_later_is_not_final(start):
     box.refuse["admin@shop.example"] = "451 greylisted"
 
     with pytest.raises(MailNotSent, match=r"451 greylisted; it is tried again"):
-        plugin(port).on_charge_failure(failed(ChargeKind.ADDON))
+        plugin(port).on_charge_failure(failed())
 
 
 @pytest.mark.parametrize("address", ["", "hanako", "a@b@c", "a b@example.com", "花子@example.com", "x@y\r\nBcc: z@y"])
@@ -597,7 +672,7 @@ def test_the_plugin_is_set_up_by_the_configuration_file_and_the_environment(star
     path.write_text(TOML.format(port=port), encoding="utf-8")
 
     config = load(path, environ={"PAYGATE_SMTP_LANGUAGE": "en", "PAYGATE_SMTP_TIMEOUT": "3"})
-    config.plugins[0].on_charge_failure(failed(ChargeKind.ADDON))
+    config.plugins[0].on_charge_failure(failed())
 
     assert config.plugins[0].settings.timeout == 3
     assert box.mails[0]["Subject"] == "[Additional charge failed] ゴールド会員 ¥5,000"

@@ -135,15 +135,8 @@ def _notice(session: Session, row: OutboxRow) -> object | None:
         made = session.contracts.exists(charge.contract_id)
         if not made:
             return ChargeNotice(row.id, charge, None) if charge.state is ChargeState.FAILED else None
-        next_on = payload.get("next_attempt_on")
-        return ChargeNotice(
-            row.id,
-            charge,
-            session.contracts.get(charge.contract_id),
-            session.customers.get(charge.customer_id),
-            attempt=payload.get("attempt", 1),
-            next_attempt_on=dt.date.fromisoformat(next_on) if next_on else None,
-        )
+        contract = session.contracts.get(charge.contract_id)
+        return ChargeNotice(row.id, charge, contract, session.customers.get(charge.customer_id))
     if row.kind == "on_refund":
         refund = session.refunds.get(payload["refund_id"])
         entry = session.ledger.get(refund.entry_id)

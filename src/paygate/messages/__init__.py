@@ -6,12 +6,13 @@ may replace any of them.
 
 from __future__ import annotations
 
-from .events import MAILS, Audience, Event, Facts, Language
+from .events import MAILS, PLACEHOLDERS, Audience, Event, Facts, Language
 from .rendering import Message, Templates, check_text, render_text
 from .wording import amount_text, date_text, guarded
 
 __all__ = [
     "MAILS",
+    "PLACEHOLDERS",
     "Audience",
     "Event",
     "Facts",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from ..domain.followup import Audience, Next
 from ..money import Money
 from .wording import one_line, some_lines
 
@@ -21,15 +22,11 @@ class Language(enum.Enum):
     EN = "en"
 
 
-class Audience(enum.Enum):
-    """Who reads a mail."""
-
-    CUSTOMER = "customer"
-    ADMIN = "admin"
-
-
 class Event(enum.Enum):
-    """What happened. The value begins the name of the template's file."""
+    """What happened. The value begins the name of the template's file.
+
+    What a :class:`~paygate.domain.followup.NoticeKind` tells of has the same value here.
+    """
 
     APPLICATION_RECEIVED = "application_received"  #: a payment by bank transfer is awaited
     PAYMENT_CONFIRMED = "payment_confirmed"
@@ -37,6 +34,7 @@ class Event(enum.Enum):
     RENEWAL_FAILED = "renewal_failed"  #: each failed attempt (R-151)
     CHARGE_SUCCEEDED = "charge_succeeded"  #: an additional charge (R-176)
     CHARGE_FAILED = "charge_failed"
+    CANCELED = "canceled"  #: キャンセル: the contract is undone
     SUSPENDED = "suspended"
     RESUMED = "resumed"
     TERMINATED = "terminated"
@@ -63,6 +61,7 @@ class Facts:
     :param effective_on: the first day without the contract; ``last_day_of_use``: the day before it (X-08).
     :param due_on: until when something has to be paid or returned.
     :param reason: the provider's or the administrator's; ``message``: what a person has to do.
+    :param next_step: what happens next (R-271), in a sentence of the mail's language.
     :param transfer_details: the seller's own bank details, shown as they are.
     """
 
@@ -81,6 +80,7 @@ class Facts:
     effective_on: dt.date | None = None
     last_day_of_use: dt.date | None = None
     due_on: dt.date | None = None
+    next_step: Next = Next.NOTHING
     transfer_details: str = attrs.field(default="", converter=some_lines, repr=False)
     account: str = attrs.field(default="", converter=one_line)
     charge_id: str = attrs.field(default="", converter=one_line)
@@ -108,6 +108,8 @@ MAILS: Mapping[tuple[Event, Audience], tuple[str, ...]] = {
     (Event.RENEWAL_FAILED, Audience.ADMIN): _FAILURE,
     (Event.CHARGE_SUCCEEDED, Audience.ADMIN): (*_MONEY, "charged_on", "charge_id"),
     (Event.CHARGE_FAILED, Audience.ADMIN): (*_MONEY, "happened_on", "charge_id"),
+    (Event.CANCELED, Audience.CUSTOMER): (*_CONTRACT, "happened_on"),
+    (Event.CANCELED, Audience.ADMIN): (*_CONTRACT, "happened_on"),
     (Event.SUSPENDED, Audience.CUSTOMER): (*_CONTRACT, "happened_on"),
     (Event.SUSPENDED, Audience.ADMIN): (*_CONTRACT, "happened_on"),
     (Event.RESUMED, Audience.CUSTOMER): (*_CONTRACT, "happened_on"),

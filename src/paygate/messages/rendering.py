@@ -17,10 +17,11 @@ from string import Template
 
 import attrs
 
+from ..domain.followup import Next
 from ..errors import ConfigurationError, InvalidValue
 from ..money import Money
 from .events import MAILS, PLACEHOLDERS, Audience, Event, Facts, Language
-from .wording import amount_text, date_text, guarded, one_line
+from .wording import amount_text, date_text, guarded, next_text, one_line
 
 __all__ = ["Message", "Templates", "check_text", "render_text"]
 
@@ -144,10 +145,12 @@ def _values(facts: Facts, language: Language) -> dict[str, str]:
     return {name: _shown(name, getattr(facts, name), japanese=language is Language.JA) for name in PLACEHOLDERS}
 
 
-def _shown(name: str, value: str | int | Money | dt.date | None, *, japanese: bool) -> str:
+def _shown(name: str, value: str | int | Money | dt.date | Next | None, *, japanese: bool) -> str:
     match value:
         case None:
             return ""
+        case Next():
+            return next_text(value, japanese=japanese)
         case Money():
             return amount_text(value, japanese=japanese)
         case dt.date():

@@ -6,15 +6,32 @@ import datetime as dt
 import re
 import unicodedata
 
+from ..domain.followup import Next
 from ..drivers.redact import mask_text
 from ..money import Money
 
-__all__ = ["amount_text", "date_text", "guarded", "one_line", "some_lines"]
+__all__ = ["amount_text", "date_text", "guarded", "next_text", "one_line", "some_lines"]
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
+#: Japanese and English.
+_NEXT = {
+    Next.NOTHING: ("", ""),
+    Next.REFUND: ("お支払いに使われたカードへ返金します。", "The money goes back to the card that was charged."),
+    Next.REFUND_BY_HAND: ("返金の手続きは、当方で行います。", "We return the money to you."),
+    Next.RETRY: ("次回の決済予定日に、あらためて決済します。", "We try the payment again on the next date."),
+    Next.NEW_CARD: (
+        "自動での決済は終了しました。ご利用を続けるには、カードの再登録が必要です。",
+        "The payment is not tried again. To go on, the card has to be registered anew.",
+    ),
+    Next.ENDS: ("解約日にご契約が終了します。", "The contract ends on the effective day."),
+    Next.ENDED: ("ご契約は終了しました。", "The contract has ended."),
+    Next.RENEWS: ("次の更新日に、ご契約が更新されます。", "The contract renews on its next renewal day."),
+    Next.PAY: ("お支払いをお願いいたします。", "Please make the payment."),
+    Next.RETURN_MONEY: ("返金が必要です。", "The money has to be returned."),
+}
 _OWN_ID = re.compile(r"[0-9a-f]{32}")
 _LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
@@ -42,6 +59,11 @@ def date_text(day: dt.date, *, japanese: bool) -> str:
     if japanese:
         return f"{day.year}年{day.month}月{day.day}日"
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def next_text(then: Next, *, japanese: bool) -> str:
+    """What happens next, in a sentence; nothing for NOTHING."""
+    return _NEXT[then][0 if japanese else 1]
 
 
 def one_line(text: str) -> str:

@@ -16,20 +16,21 @@ from collections.abc import Iterator
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 
 from .._markers import hookimpl
 from ..clock import JST, Clock, SystemClock, business_date
 from ..domain.charge import ChargeKind, RefundState
-from ..domain.contract import Contract, Customer
+from ..domain.contract import Contract, Customer, PaymentMethod
+from ..domain.followup import NoticeKind
 from ..domain.ledger import LedgerEntry
 from ..domain.mails import MailSet
 from ..errors import InvalidValue, PaygateError, Undeliverable
-from ..messages import Audience, Event, Facts, Message, Templates, guarded, render_text
+from ..messages import PLACEHOLDERS, Audience, Event, Facts, Message, Templates, guarded, render_text
 from ..money import Money
-from ..notices import ChargeNotice, OperatorNotice, RefundNotice, StepMailNotice
+from ..notices import ChargeNotice, ContractNotice, OperatorNotice, RefundNotice, StepMailNotice
 from .smtp_settings import ADDRESS, Security, SmtpSettings
 
 __all__ = ["MailNotSent", "Smtp"]
@@ -97,17 +98,27 @@ class Smtp:
 
     @hookimpl
     def on_charge_failure(self, notice: ChargeNotice) -> None:
-        """Tell the administrator that an additional charge failed (R-176), and both sides of a renewal (R-151)."""
-        if notice.contract is None:
-            return
-        facts = self._charge_facts(notice, notice.contract)
-        if notice.charge.kind is ChargeKind.ADDON:
+        """Tell the administrator that an additional charge failed (R-176).
+
+        Of a failed renewal a contract notice tells, which knows the attempt's number and what follows (R-151).
+        """
+        if notice.contract is not None and notice.charge.kind is ChargeKind.ADDON:
+            facts = self._charge_facts(notice, notice.contract)
             self._send(self._to_admin(notice.id, Event.CHARGE_FAILED, facts))
-        elif notice.charge.kind is ChargeKind.PERIOD:
-            self._send(
-                self._to_admin(notice.id, Event.RENEWAL_FAILED, facts),
-                self._to_customer(notice.id, Event.RENEWAL_FAILED, facts, notice.customer),
-            )
+
+    @hookimpl
+    def on_contract_notice(self, notice: ContractNotice) -> None:
+        """Tell the one side that the notice is for what has become of the contract (domain §3.4)."""
+        told = notice.notice
+        if told.kind is NoticeKind.MANUAL_REFUND_DUE:
+            return  # each of them is an operator notice as well, as is one that no operation on the contract asked for
+        known: dict[str, Any] = {name: fact for name, fact in told.facts.items() if name in PLACEHOLDERS}
+        facts = attrs.evolve(self._contract_facts(notice.contract, notice.customer), next_step=told.next, **known)
+        event = Event(told.kind.value)
+        if told.audience is Audience.ADMIN:
+            self._send(self._to_admin(notice.id, event, facts))
+        else:
+            self._send(self._to_customer(notice.id, event, facts, notice.customer))
 
     @hookimpl
     def on_refund(self, notice: RefundNotice) -> None:
@@ -158,7 +169,8 @@ class Smtp:
             contract_name=contract.name,
             contract_id=contract.id,
             contract_url=self._contract_url(contract.id),
-            card_change_url=self.settings.card_change_url,
+            card_change_url=self.settings.card_change_url if contract.is_card else "",
+            transfer_details=self.settings.transfer_details if contract.method is PaymentMethod.BANK_TRANSFER else "",
             expires_on=contract.expires_on,
             effective_on=effective_on,
             last_day_of_use=effective_on - dt.timedelta(days=1) if effective_on else None,
@@ -185,8 +197,6 @@ class Smtp:
             amount=charge.amount,
             charged_on=day,
             happened_on=day,
-            attempt=notice.attempt,
-            next_attempt_on=notice.next_attempt_on,
             account=charge.account,
             charge_id=charge.id,
             code=(failure and failure.code) or "",

@@ -124,6 +124,7 @@ class SmtpSettings:
     :param timeout: seconds for each step of a connection.
     :param receipt_base_url: receipts are at this address, a slash, and the id of the ledger row (R-234).
     :param card_change_url: where a customer changes the card (X-06).
+    :param transfer_details: where bank transfers go, on as many lines as it takes.
     :param console_url: contracts are at this address and ``/contracts/<id>``, for administrators.
     :param tell_admin_of_payments: whether the administrator hears of first payments as well.
     :raises ConfigurationError: naming the setting and the remedy, without the value of a secret.
@@ -143,6 +144,7 @@ class SmtpSettings:
     timeout: int = attrs.field(default=10, converter=_number, validator=_within(1, 300))
     receipt_base_url: str = attrs.field(default="", validator=_web_address)
     card_change_url: str = attrs.field(default="", validator=_web_address)
+    transfer_details: str = attrs.field(default="", validator=attrs.validators.instance_of(str))
     console_url: str = attrs.field(default="", validator=_web_address)
     tell_admin_of_payments: bool = attrs.field(default=False, converter=_yes_or_no)
 

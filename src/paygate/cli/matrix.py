@@ -60,6 +60,12 @@ def _renew(declared: Capabilities, system_max: dt.date) -> str:
     return _OPTIONS[declared.renew_expiry]
 
 
+def _exhausted(declared: Capabilities) -> str:
+    if declared.renewals is Renewals.NONE:
+        return "–"
+    return "the contract ends" if declared.ends_after_retries else "the contract stays past due"
+
+
 def _window(declared: Capabilities) -> str:
     years = declared.charge_window_years
     return "no limit" if years is None else f"refused {years} year{'s' * (years != 1)} after the last payment"
@@ -123,6 +129,7 @@ def rows(system_max: dt.date) -> tuple[Row, ...]:
     return (
         Row("Charge a stored card again", ("additional_charge",), lambda it: _yes(it.additional_charge)),
         Row("Recurring contracts", ("renewals",), lambda it: _RENEWALS[it.renewals]),
+        Row("After the last failed retry", ("ends_after_retries",), _exhausted),
         Row("`renew_expiry`", ("renew_expiry", "expiry"), lambda it: _renew(it, system_max)),
         Row("`send_step_mail`", ("send_step_mail",), lambda it: _OPTIONS[it.send_step_mail]),
         Row("Time since the last payment", ("charge_window_years",), _window),

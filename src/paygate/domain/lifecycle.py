@@ -17,7 +17,7 @@ from .audit import AuditRecord, change
 from .contract import Actor, CancellationOrigin, Contract, Status
 from .followup import Audience, Next, Notice, NoticeKind, tell, tell_both
 from .ledger import EntryKind, EntryState, LedgerEntry
-from .transitions import Event, Transition, find, row
+from .transitions import TRANSITIONS, Event, Transition, find, row
 
 __all__ = [
     "operator_notice",
@@ -79,10 +79,11 @@ def refusal(
 ) -> AuditRecord:
     """The record of an operation that was refused, by a rule or by the provider, and has changed nothing (R-024, X-01).
 
-    :param action: the operation's name; where the table has a row for the refusal it is named (T-32, T-45, T-71, T-72).
+    :param action: the operation's name; where the table has a row for a refusal under the error's rule, it is named
+        (T-32, T-45, T-71, T-72).
     """
-    event = next((event for event in Event if event.value == action), None)
-    taken = None if event is None else find(contract.status, event, contract.status)
+    rows = (taken for event in Event if event.value == action for taken in TRANSITIONS[event])
+    taken = next((one for one in rows if one.leads(contract.status, contract.status) and error.rule in one.rules), None)
     facts = {"error": type(error).__name__, "rule": error.rule} | ({"transition": taken.id} if taken else {})
     name = f"{action}_refused"
     return change(contract, contract, id=new_id(), at=at, actor=actor, action=name, reason=str(error), facts=facts)

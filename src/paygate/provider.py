@@ -161,7 +161,8 @@ class Capabilities:
     :param duplicate_window: seconds within which the same amount on the same credential is refused, or None (R-205).
     :param amounts: limits by currency; a currency that is missing is not supported.
     :param renewals: who charges renewals; NONE means lump-sum payment only.
-    :param retries_after_failure, retry_ends_contract: what provider-owned dunning does (R-150, R-156).
+    :param ends_after_retries: whether a contract ends when the last retry of a renewal has failed (R-150); else it stays
+        PAST_DUE until somebody acts (R-156).
     """
 
     name: str
@@ -180,6 +181,7 @@ class Capabilities:
     refund_lookup: Lookup = Lookup.NONE
     webhooks: bool = False
     renewals: Renewals = Renewals.MERCHANT
+    ends_after_retries: bool = False
 
     @property
     def recurring(self) -> bool:

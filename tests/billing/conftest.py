@@ -66,6 +66,10 @@ class Observer:
         self.heard.append(("mail", notice))
 
     @hookimpl
+    def on_contract_notice(self, notice: Any) -> None:
+        self.heard.append(("notice", notice))
+
+    @hookimpl
     def on_operator_action_required(self, notice: Any) -> None:
         self.heard.append(("operator", notice))
 
@@ -146,7 +150,7 @@ class Blocking:
         value = getattr(self._target, name)
         if inspect.iscoroutinefunction(value):
             return lambda *args, **kwargs: self._run(lambda: value(*args, **kwargs))
-        if name == "list" and callable(value):
+        if name in {"list", "plan"} and callable(value):
             return lambda **kwargs: self._listed(value(**kwargs))
         return Blocking(value, self._run) if type(value).__module__.startswith("paygate.gateway") else value
 

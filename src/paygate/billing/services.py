@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Mapping
+from functools import cached_property
 
 import attrs
 
 from ..clock import Clock, business_date
 from ..domain.charging import Rules
+from ..domain.contract import Cycle
+from ..domain.network_rules import NetworkRules
+from ..domain.retry_schedule import RetrySchedule, default_schedule
 from ..errors import InvalidValue
 from ..ids import new_id
+from ..networks import load
 from ..plugins.manager import Plugins
 from ..store import Store
 
@@ -34,15 +40,33 @@ class Waiting:
     first_payment: int = 60
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # a cached property needs a place
 class Services:
-    """Handed to every use case. ``rules`` are the house rules: business zone, largest expiry, step mails."""
+    """Handed to every use case. ``rules`` are the house rules: business zone, largest expiry, step mails.
+
+    :param schedules: account name → when a failed renewal is tried again, where it differs from the usual.
+    :param network_reading: how to read the card networks' rules, see :func:`paygate.networks.load`.
+    """
 
     store: Store
     plugins: Plugins
     clock: Clock
     rules: Rules
     waiting: Waiting = attrs.field(factory=Waiting)
+    schedules: Mapping[str, RetrySchedule] = attrs.field(factory=dict)
+    network_reading: str = "strict"
+
+    def schedule(self, account: str, cycle: Cycle) -> RetrySchedule:
+        """When an account retries a failed renewal: as configured, else as is usual for its provider (R-150, R-156)."""
+        configured = self.schedules.get(account)
+        if configured is not None:
+            return configured
+        return default_schedule(cycle, ends_contract=self.plugins.account(account).capabilities.ends_after_retries)
+
+    @cached_property
+    def network_rules(self) -> NetworkRules:
+        """The card networks' reattempt rules, loaded when a retry is first planned."""
+        return load(self.network_reading)
 
     def now(self) -> dt.datetime:
         return self.clock.now()

@@ -13,10 +13,13 @@ import attrs
 from ..domain.audit import AuditRecord
 from ..domain.charge import Charge, ChargeKind, ChargeState, Failure, Purpose
 from ..domain.charging import settle_addon
-from ..domain.contract import Actor, ActorKind, Contract
+from ..domain.contract import Actor, ActorKind, Contract, Status
 from ..domain.creation import activate
+from ..domain.dunning import Attempt, plan_retry
+from ..domain.failing import FailedAttempt, fail
 from ..domain.mails import StepMail, StepMailState
 from ..domain.refunding import RefundDecision
+from ..domain.renewal import renew, start
 from ..domain.settlement import Settlement
 from ..drivers.redact import mask_text
 from ..errors import InvalidValue, NotFound, PermissionDenied
@@ -29,6 +32,7 @@ from .services import Services
 __all__ = [
     "announce",
     "apply_charge",
+    "card_history",
     "charge_request",
     "check_resolution",
     "credential_of",
@@ -37,6 +41,9 @@ __all__ = [
     "write_by_hand",
     "write_settlement",
 ]
+
+#: How far back the history of a card is read: no network's limit looks further than some months.
+_HISTORY = dt.timedelta(days=400)
 
 
 def charge_request(charge: Charge, credential: str, key: str) -> ChargeRequest:
@@ -133,34 +140,19 @@ def _succeed(
         charged_at=result.charged_at or now,
         failure=None,
     )
-    capabilities = services.plugins.account(charge.account).capabilities
     draft = session.charges.draft(charge.id) if charge.kind is ChargeKind.INITIAL else None
-    if draft is not None:
-        session.customers.upsert(draft.customer)
-        session.products.remember(draft.contract.plan)
-        before = draft.contract
-        settlement = activate(
-            before,
-            now,
-            services.rules,
-            services.new_id,
-            actor=charge.actor,
-            charge=settled,
-            capabilities=capabilities,
-            action="create",
-        )
-        session.contracts.insert(settlement.contract)
-        session.charges.drop_draft(charge.id)
-    else:
-        before = contract or session.contracts.get(charge.contract_id)
-        arrears = charge.purpose is Purpose.ARREARS
-        known = session.licences.for_contract(before.id) if arrears else []
-        settlement = settle_addon(before, settled, capabilities, services.rules, now, services.new_id, licences=known)
-        if settlement.contract != before:
-            session.contracts.update(settlement.contract)
+    before = draft.contract if draft else contract or session.contracts.get(charge.contract_id)
+    settlement = _settlement(services, session, before, settled, now)
     settled = attrs.evolve(settled, previous_expires_on=before.expires_on, expires_on=settlement.contract.expires_on)
     session.charges.update(settled)
-    record(services, session, settlement, now=now)
+    if draft is not None:
+        session.customers.upsert(draft.customer)
+        session.products.remember(before.plan)
+        session.contracts.insert(settlement.contract)
+        session.charges.drop_draft(charge.id)
+        record(services, session, settlement, now=now)
+    else:
+        write_settlement(services, session, before, settlement)
     put(services, session, "on_charge_success", {"charge_id": charge.id}, contract_id=charge.contract_id, now=now)
     if late:
         message = f"charge {charge.id} was recorded as failed, but the provider took the money after all; it is now in the ledger"
@@ -168,6 +160,25 @@ def _succeed(
             services, session, "late_success", message, now=now, contract_id=charge.contract_id, charge_id=charge.id
         )
     return settled
+
+
+def _settlement(services: Services, session: Session, before: Contract, charge: Charge, now: dt.datetime) -> Settlement:
+    """What the success of *charge* does, by what it paid for."""
+    rules, new_id = services.rules, services.new_id
+    capabilities = services.plugins.account(charge.account).capabilities
+    if charge.kind is ChargeKind.INITIAL:
+        return activate(
+            before, now, rules, new_id, actor=charge.actor, charge=charge, capabilities=capabilities, action="create"
+        )
+    if charge.kind is ChargeKind.PERIOD:
+        if before.status is Status.NOT_STARTED:
+            return start(before, now, rules, new_id, charge=charge)
+        due_on = charge.period_start or before.start_on
+        return renew(
+            before, due_on, now, rules, new_id, charge=charge, licences=session.licences.for_contract(before.id)
+        )
+    known = session.licences.for_contract(before.id) if charge.purpose is Purpose.ARREARS else []
+    return settle_addon(before, charge, capabilities, rules, now, new_id, licences=known)
 
 
 def record(services: Services, session: Session, settlement: Settlement, *, now: dt.datetime) -> None:
@@ -236,7 +247,38 @@ def _fail(
     session.charges.update(failed)  # its draft stays: should the provider report a success after all, it is needed
     session.audit.insert_many([_audit(services, failed, "charge_failed", actor, now, result.code or result.message)])
     put(services, session, "on_charge_failure", {"charge_id": charge.id}, contract_id=charge.contract_id, now=now)
+    if charge.kind is ChargeKind.PERIOD and result.outcome is Outcome.DECLINED:
+        _period_failed(services, session, failed, actor, now)
     return failed
+
+
+def _period_failed(services: Services, session: Session, charge: Charge, actor: Actor, now: dt.datetime) -> None:
+    """A renewal was declined: the contract is past due, or ends after its last retry (R-145, R-150)."""
+    contract = session.contracts.get(charge.contract_id)
+    period, cycle = charge.period_start or contract.start_on, contract.plan.cycle
+    if cycle is None:
+        return
+    schedule = services.schedule(charge.account, cycle)
+    attempts = [Attempt.of(made) for made in session.charges.of_period(contract.id, period)]
+    plan = plan_retry(
+        schedule, attempts, card_history(session, charge, now), services.network_rules, now, services.rules.zone
+    )
+    attempt = FailedAttempt(
+        period,
+        number=sum(made.outcome is Outcome.DECLINED for made in attempts),
+        amount=charge.amount,
+        next_on=plan.on,
+        code=charge.failure.code if charge.failure else None,
+        reason=charge.failure.message if charge.failure else "",
+    )
+    settlement = fail(contract, attempt, now, services.rules, services.new_id, actor=actor, schedule=schedule)
+    write_settlement(services, session, contract, settlement)
+
+
+def card_history(session: Session, charge: Charge, now: dt.datetime) -> list[Attempt]:
+    """What was asked of the same stored card in all contracts, as far back as the networks' limits look."""
+    since = now - _HISTORY
+    return [Attempt.of(made) for made in session.charges.of_card(charge.account, charge.credential_hash, since)]
 
 
 def _unknown(services: Services, session: Session, charge: Charge, result: ChargeResult, now: dt.datetime) -> Charge:

@@ -159,6 +159,8 @@ class _Body:
 def _message(request: Request, settings: HttpSettings) -> httpx.Request:
     """What the transports take, checked so that neither of them has to refuse it half-way."""
     headers = {
+        "accept": "*/*",
+        "connection": "keep-alive",
         "accept-encoding": "identity",  # answers are small, and a compressed one could unpack to any size
         "user-agent": settings.user_agent,
         **request.headers,

@@ -14,11 +14,11 @@ from ..domain.rules import SYSTEM_MAX_EXPIRY
 from ..drivers.aio import AsyncDriver
 from ..drivers.settings import HttpSettings
 from ..flow import Flow
+from .aio_contracts import AsyncContracts
 from .aio_resources import (
     AsyncAudit,
     AsyncBilling,
     AsyncCharges,
-    AsyncContracts,
     AsyncLedger,
     AsyncProviders,
     AsyncRefunds,

@@ -3,47 +3,41 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..billing import (
     charges,
-    contracts,
-    importing,
     listing,
     outbox,
     reconcile,
     refunds,
+    running,
     step_mails,
     webhooks,
 )
 from ..billing.charges import ChargePreview
-from ..billing.contracts import ContractDetails
-from ..billing.importing import ImportReport, NewContract
 from ..billing.outbox import Delivery
 from ..billing.reconcile import Reconciliation
 from ..billing.refunds import RefundPreview
+from ..billing.running import BillingReport, Planned
 from ..billing.step_mails import Release
 from ..billing.webhooks import Receipt
 from ..domain.audit import AuditRecord
 from ..domain.charge import Charge, ChargeState, Consent, Purpose, Refund
-from ..domain.contract import Actor, Contract, Customer, Payment, PaymentMethod, Plan, Status
+from ..domain.contract import Actor
 from ..domain.ledger import LedgerEntry
 from ..domain.mails import StepMail, StepMailState
-from ..domain.operations import Offer
 from ..money import Money
 from ..plugins.account import Account
 from ..store import OutboxRow
+from .aio_contracts import AsyncNamespace
 from .cursor import AsyncCursor
-
-if TYPE_CHECKING:
-    from .aio import AsyncGateway
 
 __all__ = [
     "AsyncAudit",
     "AsyncBilling",
     "AsyncCharges",
-    "AsyncContracts",
     "AsyncLedger",
     "AsyncProviders",
     "AsyncRefunds",
@@ -54,129 +48,7 @@ __all__ = [
 ADMIN = Actor.admin()
 
 
-class _Namespace:
-    def __init__(self, gateway: AsyncGateway) -> None:
-        self._gateway = gateway
-        self._services = gateway._services  # noqa: SLF001 - one class in several parts
-        self._run = gateway.run
-
-
-class AsyncContracts(_Namespace):
-    """Contracts: create, read, import, and what may be done with them."""
-
-    async def create(
-        self,
-        customer: Customer,
-        plan: Plan,
-        payment: Payment,
-        *,
-        start_on: dt.date | None = None,
-        contract_id: str | None = None,
-        paid: bool = False,
-        idempotency_key: str | None = None,
-        actor: Actor = ADMIN,
-    ) -> Contract:
-        """Make a contract; a card contract's first payment is charged at once (R-013 to R-015).
-
-        :param payment: ``Card(account, token)``, ``BankTransfer()`` or ``Manual()``.
-        :param start_on: JST date: in the future, today (the default), or the first day of this month (R-016).
-        :param paid: for a manual contract: it is paid already (R-012).
-        :param idempotency_key: the same key with the same contents returns the contract that it made.
-        :raises ChargeDeclined: the first payment was declined; no contract was made (R-013).
-        :raises OutcomeUnknown: the first payment has no result yet; the contract appears once it succeeds. The error
-            carries ``charge_id``.
-        """
-        return await self._run(
-            contracts.create(
-                self._services,
-                customer,
-                plan,
-                payment,
-                start_on=start_on,
-                contract_id=contract_id,
-                paid=paid,
-                idempotency_key=idempotency_key,
-                actor=actor,
-            )
-        )
-
-    async def get(self, contract_id: str) -> Contract:
-        """One contract.
-
-        :raises NotFound: there is none.
-        """
-        return await self._run(contracts.get(self._services, contract_id))
-
-    async def details(self, contract_id: str) -> ContractDetails:
-        """A contract with its customer, next renewal, ledger, open charge and the close of its charge window."""
-        return await self._run(contracts.details(self._services, contract_id))
-
-    def list(
-        self,
-        *,
-        status: Status | None = None,
-        account: str | None = None,
-        customer_id: str | None = None,
-        method: PaymentMethod | None = None,
-        page_size: int = 100,
-    ) -> AsyncCursor[Contract]:
-        """All contracts that fit, by id."""
-
-        async def fetch(after: str | None) -> tuple[list[Contract], str | None]:
-            return await self._run(
-                listing.contracts(
-                    self._services,
-                    after,
-                    page_size,
-                    status=status,
-                    account=account,
-                    customer_id=customer_id,
-                    method=method,
-                )
-            )
-
-        return AsyncCursor(fetch)
-
-    async def operations(self, contract_id: str) -> tuple[Offer, ...]:
-        """Every operation: offered now, or why not (R-023; domain §3.1). Asking changes nothing."""
-        return await self._run(contracts.operations(self._services, contract_id))
-
-    async def confirm_payment(
-        self, contract_id: str, *, received_at: dt.datetime | None = None, actor: Actor = ADMIN
-    ) -> Contract:
-        """支払いを確認: the payment of a PENDING_PAYMENT contract has been found (R-104 to R-110)."""
-        return await self._run(
-            contracts.confirm_payment(self._services, contract_id, received_at=received_at, actor=actor)
-        )
-
-    async def set_expiry(
-        self, contract_id: str, expires_on: dt.date, *, reason: str = "", actor: Actor = ADMIN
-    ) -> Contract:
-        """有効期限の手動変更: set the expiry date by hand; audited, no mail, no sale (R-056, R-057)."""
-        return await self._run(
-            contracts.set_expiry(self._services, contract_id, expires_on, reason=reason, actor=actor)
-        )
-
-    async def import_many(
-        self,
-        rows: Sequence[NewContract],
-        *,
-        skip_invalid: bool = False,
-        check_only: bool = False,
-        actor: Actor = ADMIN,
-    ) -> ImportReport:
-        """Take over contracts that run elsewhere, in one transaction: nothing is charged, nothing is mailed.
-
-        :param skip_invalid: import the good ones although some are refused; by default one refusal imports nothing.
-        :param check_only: import nothing; only say what would be refused.
-        :returns: ids of what was imported, and each refused row with its reason.
-        """
-        return await self._run(
-            importing.import_many(self._services, rows, skip_invalid=skip_invalid, check_only=check_only, actor=actor)
-        )
-
-
-class AsyncCharges(_Namespace):
+class AsyncCharges(AsyncNamespace):
     """Additional charges (従量課金, §6.16)."""
 
     async def preview(
@@ -299,7 +171,7 @@ class AsyncCharges(_Namespace):
         )
 
 
-class AsyncRefunds(_Namespace):
+class AsyncRefunds(AsyncNamespace):
     """Refunds of ledger rows, whole or in part (§6.22)."""
 
     async def preview(self, target: str, amount: Money | None = None, *, remove_license: bool = False) -> RefundPreview:
@@ -384,7 +256,7 @@ class AsyncRefunds(_Namespace):
         return await self._run(refunds.mark_done(self._services, entry_id, on=on, note=note, actor=actor))
 
 
-class AsyncLedger(_Namespace):
+class AsyncLedger(AsyncNamespace):
     """The sales ledger (売上情報)."""
 
     async def get(self, entry_id: str) -> LedgerEntry:
@@ -411,7 +283,7 @@ class AsyncLedger(_Namespace):
         return await self._run(listing.net(self._services, contract_id))
 
 
-class AsyncStepMails(_Namespace):
+class AsyncStepMails(AsyncNamespace):
     """The queue of step mails (配信前ステップメール, §6.21)."""
 
     def list(
@@ -443,8 +315,25 @@ class AsyncStepMails(_Namespace):
         return await self._run(step_mails.release(self._services))
 
 
-class AsyncBilling(_Namespace):
+class AsyncBilling(AsyncNamespace):
     """Work that is not about one contract."""
+
+    async def run(self, *, progress: Callable[[BillingReport], None] | None = None) -> BillingReport:
+        """Start contracts, charge renewals and retries, carry out due ends, release due step mails.
+
+        Safe to run at any time, twice, and on several machines: each period is charged once (R-040, R-041).
+
+        :param progress: told the report so far, after each contract.
+        """
+        return await self._run(running.run(self._services, progress=progress))
+
+    def plan(self, *, page_size: int = 100) -> AsyncCursor[Planned]:
+        """What ``run`` would do now, lazily; nothing is written or sent."""
+
+        async def fetch(after: Any) -> tuple[list[Planned], Any]:
+            return await self._run(running.plan(self._services, after, page_size))
+
+        return AsyncCursor(fetch)
 
     async def reconcile(self) -> Reconciliation:
         """Settle what is PENDING or UNKNOWN: by look-up where the provider has one, else by telling an operator."""
@@ -459,7 +348,7 @@ class AsyncBilling(_Namespace):
         return tuple(await self._run(outbox.stuck(self._services, attempts)))
 
 
-class AsyncWebhooks(_Namespace):
+class AsyncWebhooks(AsyncNamespace):
     """What providers tell us."""
 
     async def receive(self, account: str, headers: Mapping[str, str], body: bytes) -> Receipt:
@@ -474,7 +363,7 @@ class AsyncWebhooks(_Namespace):
         return await self._run(webhooks.receive(self._services, account, headers, body))
 
 
-class AsyncProviders(_Namespace):
+class AsyncProviders(AsyncNamespace):
     """The configured accounts."""
 
     def list(self) -> tuple[Account, ...]:
@@ -493,7 +382,7 @@ class AsyncProviders(_Namespace):
         return await self._run(self._services.plugins.account(name).ping())
 
 
-class AsyncAudit(_Namespace):
+class AsyncAudit(AsyncNamespace):
     """Who did what, when and why (R-266)."""
 
     def list(self, *, contract_id: str | None = None, page_size: int = 100) -> AsyncCursor[AuditRecord]:

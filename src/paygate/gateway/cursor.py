@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 __all__ = ["AsyncCursor", "Cursor"]
 
 T = TypeVar("T")
 
-#: Fetches the page after the given key (None: the first) and says which key comes next (None: there is no more).
-Page = tuple[list[T], str | None]
+#: A page, and the key after which the next one begins; None: there is no more. What a key is, is the list's own affair.
+Page = tuple[list[T], Any]
 
 
 class Cursor(Generic[T]):
     """A lazy list: iterating reads page after page, in constant memory. It can be iterated again, from the start."""
 
-    def __init__(self, fetch: Callable[[str | None], Page[T]]) -> None:
+    def __init__(self, fetch: Callable[[Any], Page[T]]) -> None:
         self._fetch = fetch
 
     def __iter__(self) -> Iterator[T]:
-        after: str | None = None
+        after: Any = None
         while True:
             page, after = self._fetch(after)
             yield from page
@@ -39,11 +39,11 @@ class Cursor(Generic[T]):
 class AsyncCursor(Generic[T]):
     """The same for ``async for``."""
 
-    def __init__(self, fetch: Callable[[str | None], Awaitable[Page[T]]]) -> None:
+    def __init__(self, fetch: Callable[[Any], Awaitable[Page[T]]]) -> None:
         self._fetch = fetch
 
     async def __aiter__(self) -> AsyncIterator[T]:
-        after: str | None = None
+        after: Any = None
         while True:
             page, after = await self._fetch(after)
             for value in page:

@@ -15,11 +15,11 @@ from ..drivers.settings import HttpSettings
 from ..drivers.sync import SyncDriver
 from ..flow import Flow
 from .assembly import assemble, from_file
+from .sync_contracts import Contracts
 from .sync_resources import (
     Audit,
     Billing,
     Charges,
-    Contracts,
     Ledger,
     Providers,
     Refunds,

@@ -3,47 +3,41 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..billing import (
     charges,
-    contracts,
-    importing,
     listing,
     outbox,
     reconcile,
     refunds,
+    running,
     step_mails,
     webhooks,
 )
 from ..billing.charges import ChargePreview
-from ..billing.contracts import ContractDetails
-from ..billing.importing import ImportReport, NewContract
 from ..billing.outbox import Delivery
 from ..billing.reconcile import Reconciliation
 from ..billing.refunds import RefundPreview
+from ..billing.running import BillingReport, Planned
 from ..billing.step_mails import Release
 from ..billing.webhooks import Receipt
 from ..domain.audit import AuditRecord
 from ..domain.charge import Charge, ChargeState, Consent, Purpose, Refund
-from ..domain.contract import Actor, Contract, Customer, Payment, PaymentMethod, Plan, Status
+from ..domain.contract import Actor
 from ..domain.ledger import LedgerEntry
 from ..domain.mails import StepMail, StepMailState
-from ..domain.operations import Offer
 from ..money import Money
 from ..plugins.account import Account
 from ..store import OutboxRow
 from .cursor import Cursor
-
-if TYPE_CHECKING:
-    from .sync import Gateway
+from .sync_contracts import Namespace
 
 __all__ = [
     "Audit",
     "Billing",
     "Charges",
-    "Contracts",
     "Ledger",
     "Providers",
     "Refunds",
@@ -54,123 +48,7 @@ __all__ = [
 ADMIN = Actor.admin()
 
 
-class _Namespace:
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
-        self._services = gateway._services  # noqa: SLF001 - one class in several parts
-        self._run = gateway.run
-
-
-class Contracts(_Namespace):
-    """Contracts: create, read, import, and what may be done with them."""
-
-    def create(
-        self,
-        customer: Customer,
-        plan: Plan,
-        payment: Payment,
-        *,
-        start_on: dt.date | None = None,
-        contract_id: str | None = None,
-        paid: bool = False,
-        idempotency_key: str | None = None,
-        actor: Actor = ADMIN,
-    ) -> Contract:
-        """Make a contract; a card contract's first payment is charged at once (R-013 to R-015).
-
-        :param payment: ``Card(account, token)``, ``BankTransfer()`` or ``Manual()``.
-        :param start_on: JST date: in the future, today (the default), or the first day of this month (R-016).
-        :param paid: for a manual contract: it is paid already (R-012).
-        :param idempotency_key: the same key with the same contents returns the contract that it made.
-        :raises ChargeDeclined: the first payment was declined; no contract was made (R-013).
-        :raises OutcomeUnknown: the first payment has no result yet; the contract appears once it succeeds. The error
-            carries ``charge_id``.
-        """
-        return self._run(
-            contracts.create(
-                self._services,
-                customer,
-                plan,
-                payment,
-                start_on=start_on,
-                contract_id=contract_id,
-                paid=paid,
-                idempotency_key=idempotency_key,
-                actor=actor,
-            )
-        )
-
-    def get(self, contract_id: str) -> Contract:
-        """One contract.
-
-        :raises NotFound: there is none.
-        """
-        return self._run(contracts.get(self._services, contract_id))
-
-    def details(self, contract_id: str) -> ContractDetails:
-        """A contract with its customer, next renewal, ledger, open charge and the close of its charge window."""
-        return self._run(contracts.details(self._services, contract_id))
-
-    def list(
-        self,
-        *,
-        status: Status | None = None,
-        account: str | None = None,
-        customer_id: str | None = None,
-        method: PaymentMethod | None = None,
-        page_size: int = 100,
-    ) -> Cursor[Contract]:
-        """All contracts that fit, by id."""
-
-        def fetch(after: str | None) -> tuple[list[Contract], str | None]:
-            return self._run(
-                listing.contracts(
-                    self._services,
-                    after,
-                    page_size,
-                    status=status,
-                    account=account,
-                    customer_id=customer_id,
-                    method=method,
-                )
-            )
-
-        return Cursor(fetch)
-
-    def operations(self, contract_id: str) -> tuple[Offer, ...]:
-        """Every operation: offered now, or why not (R-023; domain §3.1). Asking changes nothing."""
-        return self._run(contracts.operations(self._services, contract_id))
-
-    def confirm_payment(
-        self, contract_id: str, *, received_at: dt.datetime | None = None, actor: Actor = ADMIN
-    ) -> Contract:
-        """支払いを確認: the payment of a PENDING_PAYMENT contract has been found (R-104 to R-110)."""
-        return self._run(contracts.confirm_payment(self._services, contract_id, received_at=received_at, actor=actor))
-
-    def set_expiry(self, contract_id: str, expires_on: dt.date, *, reason: str = "", actor: Actor = ADMIN) -> Contract:
-        """有効期限の手動変更: set the expiry date by hand; audited, no mail, no sale (R-056, R-057)."""
-        return self._run(contracts.set_expiry(self._services, contract_id, expires_on, reason=reason, actor=actor))
-
-    def import_many(
-        self,
-        rows: Sequence[NewContract],
-        *,
-        skip_invalid: bool = False,
-        check_only: bool = False,
-        actor: Actor = ADMIN,
-    ) -> ImportReport:
-        """Take over contracts that run elsewhere, in one transaction: nothing is charged, nothing is mailed.
-
-        :param skip_invalid: import the good ones although some are refused; by default one refusal imports nothing.
-        :param check_only: import nothing; only say what would be refused.
-        :returns: ids of what was imported, and each refused row with its reason.
-        """
-        return self._run(
-            importing.import_many(self._services, rows, skip_invalid=skip_invalid, check_only=check_only, actor=actor)
-        )
-
-
-class Charges(_Namespace):
+class Charges(Namespace):
     """Additional charges (従量課金, §6.16)."""
 
     def preview(
@@ -293,7 +171,7 @@ class Charges(_Namespace):
         )
 
 
-class Refunds(_Namespace):
+class Refunds(Namespace):
     """Refunds of ledger rows, whole or in part (§6.22)."""
 
     def preview(self, target: str, amount: Money | None = None, *, remove_license: bool = False) -> RefundPreview:
@@ -376,7 +254,7 @@ class Refunds(_Namespace):
         return self._run(refunds.mark_done(self._services, entry_id, on=on, note=note, actor=actor))
 
 
-class Ledger(_Namespace):
+class Ledger(Namespace):
     """The sales ledger (売上情報)."""
 
     def get(self, entry_id: str) -> LedgerEntry:
@@ -403,7 +281,7 @@ class Ledger(_Namespace):
         return self._run(listing.net(self._services, contract_id))
 
 
-class StepMails(_Namespace):
+class StepMails(Namespace):
     """The queue of step mails (配信前ステップメール, §6.21)."""
 
     def list(
@@ -433,8 +311,25 @@ class StepMails(_Namespace):
         return self._run(step_mails.release(self._services))
 
 
-class Billing(_Namespace):
+class Billing(Namespace):
     """Work that is not about one contract."""
+
+    def run(self, *, progress: Callable[[BillingReport], None] | None = None) -> BillingReport:
+        """Start contracts, charge renewals and retries, carry out due ends, release due step mails.
+
+        Safe to run at any time, twice, and on several machines: each period is charged once (R-040, R-041).
+
+        :param progress: told the report so far, after each contract.
+        """
+        return self._run(running.run(self._services, progress=progress))
+
+    def plan(self, *, page_size: int = 100) -> Cursor[Planned]:
+        """What ``run`` would do now, lazily; nothing is written or sent."""
+
+        def fetch(after: Any) -> tuple[list[Planned], Any]:
+            return self._run(running.plan(self._services, after, page_size))
+
+        return Cursor(fetch)
 
     def reconcile(self) -> Reconciliation:
         """Settle what is PENDING or UNKNOWN: by look-up where the provider has one, else by telling an operator."""
@@ -449,7 +344,7 @@ class Billing(_Namespace):
         return tuple(self._run(outbox.stuck(self._services, attempts)))
 
 
-class Webhooks(_Namespace):
+class Webhooks(Namespace):
     """What providers tell us."""
 
     def receive(self, account: str, headers: Mapping[str, str], body: bytes) -> Receipt:
@@ -464,7 +359,7 @@ class Webhooks(_Namespace):
         return self._run(webhooks.receive(self._services, account, headers, body))
 
 
-class Providers(_Namespace):
+class Providers(Namespace):
     """The configured accounts."""
 
     def list(self) -> tuple[Account, ...]:
@@ -483,7 +378,7 @@ class Providers(_Namespace):
         return self._run(self._services.plugins.account(name).ping())
 
 
-class Audit(_Namespace):
+class Audit(Namespace):
     """Who did what, when and why (R-266)."""
 
     def list(self, *, contract_id: str | None = None, page_size: int = 100) -> Cursor[AuditRecord]:

@@ -56,6 +56,24 @@ _BY_REFERENCE = Statement(
     .order_by(charges.c.seq)
     .limit(1)
 )
+_OF_PERIOD = Statement(
+    sa.select(*_SELECTED)
+    .where(
+        charges.c.contract_id == value(charges.c.contract_id),
+        charges.c.period_start == value(charges.c.period_start),
+        one_of(charges.c.kind, ChargeKind.PERIOD),
+    )
+    .order_by(charges.c.seq)
+)
+_OF_CARD = Statement(
+    sa.select(*_SELECTED)
+    .where(
+        charges.c.account == value(charges.c.account),
+        charges.c.credential_hash == value(charges.c.credential_hash),
+        charges.c.created_at >= value(charges.c.created_at),
+    )
+    .order_by(charges.c.created_at)
+)
 _OPEN_FOR = Statement(
     sa.select(*_SELECTED).where(
         charges.c.contract_id == value(charges.c.contract_id), charges.c.kind == value(charges.c.kind), OPEN_CHARGE
@@ -239,6 +257,16 @@ class Charges:
     def open_for(self, contract_id: str, kind: ChargeKind) -> Charge | None:
         """The open attempt of that kind on the contract; there is never more than one (R-189)."""
         return self._maybe(_OPEN_FOR, {"contract_id": contract_id, "kind": kind.value})
+
+    def of_period(self, contract_id: str, period_start: dt.date) -> list[Charge]:
+        """All attempts to charge the period that begins on *period_start*, oldest first."""
+        rows = self._runner.all(_OF_PERIOD, {"contract_id": contract_id, "period_start": period_start})
+        return [_charge(row) for row in rows]
+
+    def of_card(self, account: str, credential_hash: str, since: dt.datetime) -> list[Charge]:
+        """All attempts on one stored credential since an instant, over all contracts, oldest first."""
+        given = {"account": account, "credential_hash": credential_hash, "created_at": since}
+        return [_charge(row) for row in self._runner.all(_OF_CARD, given)]
 
     def update(self, charge: Charge) -> None:
         """Store the outcome of an attempt. Amount, key, options and whatever else was asked for never change.

@@ -45,6 +45,7 @@ STRIPE_CAPABILITIES = Capabilities(
     refund_lookup=Lookup.AUTHORITATIVE,  # §5, §8: listed under the payment
     webhooks=True,  # §9
     renewals=Renewals.MERCHANT,  # §4: off-session charges of a saved card
+    ends_after_retries=True,  # R-150, in the usual configuration
 )
 
 _SOFT, _HARD, _ACTION, _CONFIG = DeclineClass.SOFT, DeclineClass.HARD, DeclineClass.ACTION, DeclineClass.CONFIG

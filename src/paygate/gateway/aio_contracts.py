@@ -1,0 +1,219 @@
+"""The contracts namespace of the async face. ``sync_contracts.py`` is generated from this module."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..billing import contracts, importing, listing, operations
+from ..billing.contracts import ContractDetails
+from ..billing.importing import ImportReport, NewContract
+from ..billing.operations import OperationResult
+from ..domain.contract import Actor, Contract, Customer, Payment, PaymentMethod, Plan, Status
+from ..domain.operations import Offer
+from .cursor import AsyncCursor
+
+if TYPE_CHECKING:
+    from .aio import AsyncGateway
+
+__all__ = ["AsyncContracts", "AsyncNamespace"]
+
+ADMIN = Actor.admin()
+
+
+class AsyncNamespace:
+    """What all namespaces share: the services, and the gateway's way to run a flow."""
+
+    def __init__(self, gateway: AsyncGateway) -> None:
+        self._gateway = gateway
+        self._services = gateway._services  # noqa: SLF001 - one class in several parts
+        self._run = gateway.run
+
+
+class AsyncContracts(AsyncNamespace):
+    """Contracts: create, read, import, and what may be done with them."""
+
+    async def create(
+        self,
+        customer: Customer,
+        plan: Plan,
+        payment: Payment,
+        *,
+        start_on: dt.date | None = None,
+        contract_id: str | None = None,
+        paid: bool = False,
+        idempotency_key: str | None = None,
+        actor: Actor = ADMIN,
+    ) -> Contract:
+        """Make a contract; a card contract's first payment is charged at once (R-013 to R-015).
+
+        :param payment: ``Card(account, token)``, ``BankTransfer()`` or ``Manual()``.
+        :param start_on: JST date: in the future, today (the default), or the first day of this month (R-016).
+        :param paid: for a manual contract: it is paid already (R-012).
+        :param idempotency_key: the same key with the same contents returns the contract that it made.
+        :raises ChargeDeclined: the first payment was declined; no contract was made (R-013).
+        :raises OutcomeUnknown: the first payment has no result yet; the contract appears once it succeeds. The error
+            carries ``charge_id``.
+        """
+        return await self._run(
+            contracts.create(
+                self._services,
+                customer,
+                plan,
+                payment,
+                start_on=start_on,
+                contract_id=contract_id,
+                paid=paid,
+                idempotency_key=idempotency_key,
+                actor=actor,
+            )
+        )
+
+    async def get(self, contract_id: str) -> Contract:
+        """One contract.
+
+        :raises NotFound: there is none.
+        """
+        return await self._run(contracts.get(self._services, contract_id))
+
+    async def details(self, contract_id: str) -> ContractDetails:
+        """A contract with its customer, next renewal, ledger, open charge and the close of its charge window."""
+        return await self._run(contracts.details(self._services, contract_id))
+
+    def list(
+        self,
+        *,
+        status: Status | None = None,
+        account: str | None = None,
+        customer_id: str | None = None,
+        method: PaymentMethod | None = None,
+        page_size: int = 100,
+    ) -> AsyncCursor[Contract]:
+        """All contracts that fit, by id."""
+
+        async def fetch(after: str | None) -> tuple[list[Contract], str | None]:
+            return await self._run(
+                listing.contracts(
+                    self._services,
+                    after,
+                    page_size,
+                    status=status,
+                    account=account,
+                    customer_id=customer_id,
+                    method=method,
+                )
+            )
+
+        return AsyncCursor(fetch)
+
+    async def operations(self, contract_id: str) -> tuple[Offer, ...]:
+        """Every operation: offered now, or why not (R-023; domain §3.1). Asking changes nothing."""
+        return await self._run(contracts.operations(self._services, contract_id))
+
+    async def confirm_payment(
+        self, contract_id: str, *, received_at: dt.datetime | None = None, actor: Actor = ADMIN
+    ) -> Contract:
+        """支払いを確認: the payment of a PENDING_PAYMENT contract has been found (R-104 to R-110)."""
+        return await self._run(
+            contracts.confirm_payment(self._services, contract_id, received_at=received_at, actor=actor)
+        )
+
+    async def cancel(self, contract_id: str, *, reason: str = "", actor: Actor = ADMIN) -> OperationResult:
+        """キャンセル: undo a contract that is not paid yet, or a recurring one before its start (R-084 to R-092)."""
+        return await self._run(operations.cancel(self._services, contract_id, actor=actor, reason=reason))
+
+    async def cancel_with_manual_refund(
+        self, contract_id: str, *, reason: str = "", actor: Actor = ADMIN
+    ) -> OperationResult:
+        """キャンセル(手動返金): undo a purchase paid without a card; a person returns the money (R-093 to R-096)."""
+        return await self._run(
+            operations.cancel_with_manual_refund(self._services, contract_id, actor=actor, reason=reason)
+        )
+
+    async def cancel_and_refund(
+        self, contract_id: str, *, include_addons: bool = False, reason: str = "", actor: Actor = ADMIN
+    ) -> OperationResult:
+        """キャンセルして返金: undo a purchase paid by card and return the money (R-097 to R-103).
+
+        :param include_addons: return additional charges too (R-100).
+        :raises RefundFailed: the provider refused; the contract stays as it is (R-101).
+        """
+        return await self._run(
+            operations.cancel_and_refund(
+                self._services, contract_id, include_addons=include_addons, actor=actor, reason=reason
+            )
+        )
+
+    async def suspend(self, contract_id: str, *, reason: str = "", actor: Actor = ADMIN) -> OperationResult:
+        """契約の停止: a payment without a card is missing (R-111 to R-118)."""
+        return await self._run(operations.suspend(self._services, contract_id, actor=actor, reason=reason))
+
+    async def resume(
+        self,
+        contract_id: str,
+        *,
+        received_at: dt.datetime | None = None,
+        reason: str = "",
+        actor: Actor = ADMIN,
+    ) -> OperationResult:
+        """契約停止の解除: the missing payment has come (R-119 to R-123)."""
+        return await self._run(
+            operations.resume(self._services, contract_id, received_at=received_at, actor=actor, reason=reason)
+        )
+
+    async def schedule_cancellation(
+        self, contract_id: str, *, reason: str = "", actor: Actor = ADMIN
+    ) -> OperationResult:
+        """解約予約: end the contract on its next renewal day (R-124 to R-131).
+
+        :returns: with ``effective_on`` and ``last_day_of_use``.
+        :raises RenewalDayError: today is a renewal day (R-127).
+        """
+        return await self._run(
+            operations.schedule_cancellation(self._services, contract_id, actor=actor, reason=reason)
+        )
+
+    async def revoke_cancellation(self, contract_id: str, *, reason: str = "", actor: Actor = ADMIN) -> OperationResult:
+        """解約の取消: keep the contract, before its effective day (R-133 to R-137).
+
+        :raises NotRevocable: the product ends (R-068).
+        :raises EffectiveDayReached: it is too late (R-136).
+        """
+        return await self._run(operations.revoke_cancellation(self._services, contract_id, actor=actor, reason=reason))
+
+    async def terminate(self, contract_id: str, *, reason: str = "", actor: Actor = ADMIN) -> OperationResult:
+        """解約処理: end a PAST_DUE contract at once (R-138 to R-143)."""
+        return await self._run(operations.terminate(self._services, contract_id, actor=actor, reason=reason))
+
+    async def send_dunning_mail(
+        self, contract_id: str, *, due_on: dt.date | None = None, actor: Actor = ADMIN
+    ) -> OperationResult:
+        """催促メール送信: remind the customer of a late payment (R-159)."""
+        return await self._run(operations.send_dunning_mail(self._services, contract_id, due_on=due_on, actor=actor))
+
+    async def set_expiry(
+        self, contract_id: str, expires_on: dt.date, *, reason: str = "", actor: Actor = ADMIN
+    ) -> Contract:
+        """有効期限の手動変更: set the expiry date by hand; audited, no mail, no sale (R-056, R-057)."""
+        return await self._run(
+            contracts.set_expiry(self._services, contract_id, expires_on, reason=reason, actor=actor)
+        )
+
+    async def import_many(
+        self,
+        rows: Sequence[NewContract],
+        *,
+        skip_invalid: bool = False,
+        check_only: bool = False,
+        actor: Actor = ADMIN,
+    ) -> ImportReport:
+        """Take over contracts that run elsewhere, in one transaction: nothing is charged, nothing is mailed.
+
+        :param skip_invalid: import the good ones although some are refused; by default one refusal imports nothing.
+        :param check_only: import nothing; only say what would be refused.
+        :returns: ids of what was imported, and each refused row with its reason.
+        """
+        return await self._run(
+            importing.import_many(self._services, rows, skip_invalid=skip_invalid, check_only=check_only, actor=actor)
+        )

@@ -7,6 +7,8 @@ import hashlib
 
 import attrs
 
+from ..domain.access import Opening
+from ..domain.access import access as openings
 from ..domain.audit import change
 from ..domain.charge import Charge, ChargeKind, ChargeState
 from ..domain.charging import window_closes_at
@@ -30,7 +32,7 @@ from .outbox import deliver
 from .services import Services, checked_key, fingerprint, secret_hash
 from .settling import charge_request, record
 
-__all__ = ["ContractDetails", "confirm_payment", "create", "details", "get", "operations", "set_expiry"]
+__all__ = ["ContractDetails", "access", "confirm_payment", "create", "details", "get", "operations", "set_expiry"]
 
 
 @attrs.frozen
@@ -249,6 +251,18 @@ async def operations(services: Services, contract_id: str) -> tuple[Offer, ...]:
                 capabilities=_capabilities(services, contract.account),
                 facts=_facts(session, contract, services.now()),
             )
+
+    return await call(look)
+
+
+async def access(services: Services, contract_id: str, *, on: dt.datetime | None) -> tuple[Opening, ...]:
+    """What the contract opens at an instant (domain §2.5)."""
+
+    def look() -> tuple[Opening, ...]:
+        with services.store.read() as session:
+            contract = session.contracts.get(contract_id)
+            known = session.licences.for_contract(contract_id)
+            return openings(contract, known, on or services.now(), services.rules)
 
     return await call(look)
 

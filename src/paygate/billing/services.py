@@ -12,6 +12,7 @@ import attrs
 from ..clock import Clock, business_date
 from ..domain.charging import Rules
 from ..domain.contract import Cycle
+from ..domain.deleting import REFUND_CUT_OFF
 from ..domain.network_rules import NetworkRules
 from ..domain.retry_schedule import RetrySchedule, default_schedule
 from ..errors import InvalidValue
@@ -45,6 +46,7 @@ class Services:
     """Handed to every use case. ``rules`` are the house rules: business zone, largest expiry, step mails.
 
     :param schedules: account name → when a failed renewal is tried again, where it differs from the usual.
+    :param refund_cut_off: the last business date whose payments deleting does not return (R-257); None: no such day.
     :param network_reading: how to read the card networks' rules, see :func:`paygate.networks.load`.
     """
 
@@ -55,6 +57,7 @@ class Services:
     waiting: Waiting = attrs.field(factory=Waiting)
     schedules: Mapping[str, RetrySchedule] = attrs.field(factory=dict)
     network_reading: str = "strict"
+    refund_cut_off: dt.date | None = REFUND_CUT_OFF
 
     def schedule(self, account: str, cycle: Cycle) -> RetrySchedule:
         """When an account retries a failed renewal: as configured, else as is usual for its provider (R-150, R-156)."""

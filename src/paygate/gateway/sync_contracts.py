@@ -6,11 +6,14 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..billing import contracts, importing, listing, operations
+from ..billing import contracts, deleting, importing, listing, operations
 from ..billing.contracts import ContractDetails
+from ..billing.deleting import DeletionReport
 from ..billing.importing import ImportReport, NewContract
 from ..billing.operations import OperationResult
+from ..domain.access import Opening
 from ..domain.contract import Actor, Contract, Customer, Payment, PaymentMethod, Plan, Status
+from ..domain.deleting import Deletion
 from ..domain.operations import Offer
 from .cursor import Cursor
 
@@ -181,6 +184,28 @@ class Contracts(Namespace):
     ) -> OperationResult:
         """催促メール送信: remind the customer of a late payment (R-159)."""
         return self._run(operations.send_dunning_mail(self._services, contract_id, due_on=due_on, actor=actor))
+
+    def preview_delete(self, contract_id: str, *, actor: Actor = ADMIN) -> Deletion:
+        """What ``delete`` would do with the money; nothing is written or sent (R-272)."""
+        return self._run(deleting.preview(self._services, contract_id, actor=actor))
+
+    def delete(self, contract_id: str, *, confirm: str, reason: str, actor: Actor = ADMIN) -> DeletionReport:
+        """削除: refund every payment that can be refunded, then remove the contract for good (R-251 to R-265).
+
+        It is meant for mistaken applications only; to return money, cancel or refund (R-262).
+
+        :param confirm: the contract's id, typed out (R-261).
+        :raises DeleteNotConfirmed: it is not; the message is the warning.
+        :raises PendingMoney: a charge or refund has no result yet (R-265).
+        """
+        return self._run(deleting.delete(self._services, contract_id, confirm=confirm, reason=reason, actor=actor))
+
+    def access(self, contract_id: str, *, on: dt.datetime | None = None) -> tuple[Opening, ...]:
+        """Which product contents are open, and why (domain §2.5, R-059, R-072).
+
+        :param on: an instant, by default now.
+        """
+        return self._run(contracts.access(self._services, contract_id, on=on))
 
     def set_expiry(self, contract_id: str, expires_on: dt.date, *, reason: str = "", actor: Actor = ADMIN) -> Contract:
         """有効期限の手動変更: set the expiry date by hand; audited, no mail, no sale (R-056, R-057)."""

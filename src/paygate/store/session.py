@@ -14,6 +14,7 @@ from .licences import Licences
 from .outbox import Outbox
 from .products import Products
 from .refunds import Refunds
+from .removal import remove_contract
 from .statements import Runner
 from .step_mails import StepMails
 
@@ -71,3 +72,7 @@ class Session:
     @cached_property
     def events(self) -> Events:
         return Events(self._runner)
+
+    def remove_contract(self, contract_id: str, customer_id: str) -> None:
+        """Delete a contract and all that belongs to it; its customer too, if nothing else is known of them (R-252)."""
+        remove_contract(self._runner, contract_id, customer_id)

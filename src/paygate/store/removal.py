@@ -1,0 +1,37 @@
+"""Removing a contract with everything of it (R-252). What outlives it is written by whoever removes it (R-263)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from .statements import Runner, Statement, value
+from .tables import audit, charges, contracts, customers, drafts, ledger, licences, outbox, refunds, step_mails
+
+__all__ = ["remove_contract"]
+
+_OF_CONTRACT = [
+    Statement(table.delete().where(table.c.contract_id == value(table.c.contract_id)))
+    for table in (outbox, step_mails, licences, refunds, ledger, audit)
+]
+_DRAFTS = Statement(
+    drafts.delete().where(
+        drafts.c.charge_id.in_(sa.select(charges.c.id).where(charges.c.contract_id == value(charges.c.contract_id)))
+    )
+)
+_CHARGES = Statement(charges.delete().where(charges.c.contract_id == value(charges.c.contract_id)))
+_CONTRACT = Statement(contracts.delete().where(contracts.c.id == value(contracts.c.id)))
+_CUSTOMER = Statement(
+    customers.delete().where(
+        customers.c.id == value(customers.c.id),
+        ~sa.exists().where(contracts.c.customer_id == customers.c.id),
+        ~sa.exists().where(drafts.c.customer_id == customers.c.id),
+    )
+)
+
+
+def remove_contract(runner: Runner, contract_id: str, customer_id: str) -> None:
+    """Delete the contract, all that belongs to it, and its customer if nothing else is known of that customer."""
+    for statement in (*_OF_CONTRACT, _DRAFTS, _CHARGES):
+        runner.change(statement, {"contract_id": contract_id})
+    runner.change(_CONTRACT, {"id": contract_id})
+    runner.change(_CUSTOMER, {"id": customer_id})

@@ -419,6 +419,8 @@ class EventKind(enum.Enum):
 
     CHARGE = "charge"
     REFUND = "refund"
+    RENEWAL = "renewal"  #: one attempt of the provider's own subscription to charge a period (R-145, R-146)
+    SUBSCRIPTION_ENDED = "subscription ended"  #: the provider ended its own subscription (R-152)
     OTHER = "other"  #: authentic, but nothing paygate acts on
 
 
@@ -429,6 +431,12 @@ class ProviderEvent:
     :param event_id: unique per provider account; a second delivery of the same id is ignored (R-269).
     :param reference: the provider's id of the charge or refund.
     :param attempt_id: paygate's own id if the event carries it in its metadata.
+    :param contract_id: of a RENEWAL or SUBSCRIPTION_ENDED: the contract that the subscription belongs to, as it was given
+        to the provider.
+    :param period_on: of a RENEWAL: the JST date on which the charged period begins; None leaves it to the contract.
+    :param attempt: of a RENEWAL: which attempt of the period it was, the first is 1; None if the provider does not say.
+    :param retries: of a failed RENEWAL: whether the provider tries again by itself (R-161).
+    :param next_on: of a failed RENEWAL: the JST date of the next attempt, if it is known.
     """
 
     event_id: str
@@ -438,6 +446,11 @@ class ProviderEvent:
     attempt_id: str | None = None
     charge: ChargeResult | None = None
     refund: RefundResult | None = None
+    contract_id: str | None = None
+    period_on: dt.date | None = None
+    attempt: int | None = None
+    retries: bool = False
+    next_on: dt.date | None = None
     raw: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
 
 

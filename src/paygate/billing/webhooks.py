@@ -18,6 +18,7 @@ from .outbox import deliver, operator
 from .refunds import apply_refund
 from .services import Services
 from .settling import apply_charge
+from .subscriptions import apply_end, apply_renewal, contract_of
 
 __all__ = ["MAX_BODY", "EventOutcome", "Receipt", "receive"]
 
@@ -85,10 +86,18 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
         if refund is not None:
             apply_refund(services, session, refund.id, event.refund, actor=actor, now=now)
             return EventOutcome(event.event_id, "applied", refund_id=refund.id)
+    elif event.kind in {EventKind.RENEWAL, EventKind.SUBSCRIPTION_ENDED}:
+        contract = contract_of(session, account, event)
+        if contract is not None and event.kind is EventKind.RENEWAL:
+            charge_id = apply_renewal(services, session, account, contract, event)
+            return EventOutcome(event.event_id, "applied" if charge_id else "ignored", charge_id=charge_id)
+        if contract is not None:
+            apply_end(services, session, account, contract, event.type)
+            return EventOutcome(event.event_id, "applied")
     else:
         return EventOutcome(event.event_id, "ignored")
     message = (
-        f"{account.name} reports {event.kind.value} {event.reference or event.attempt_id}, which paygate did not make "
+        f"{account.name} reports {event.kind.value} {event.reference or event.attempt_id or event.contract_id}, which paygate did not make "
         "or no longer has; compare with the provider's console"
     )
     operator(services, session, "unmatched_event", message, now=now)

@@ -12,6 +12,7 @@ This half is what a test says and reads; :mod:`.answering` is what paygate sees.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from ...clock import Clock
@@ -22,7 +23,7 @@ from ..book import Book, MovementKind
 from .answering import AnsweringProvider, FakeSettings, HookCall
 from .course import ending
 from .memory import Payment, fingerprint
-from .notices import notice
+from .notices import notice, subscription_notice
 from .outcomes import ChargeOutcome, ClosePermission, Ending, RefundOutcome, RemoveCredential, Succeed
 from .refusals import Codes
 
@@ -148,6 +149,42 @@ class FakeProvider(AnsweringProvider):
             steps = (ending(outcome or Succeed(), now, self.codes),)
             memory.add(Payment(MovementKind.CAPTURE, reference, amount, steps, credential=fingerprint(credential)))
             return reference
+
+    def renew(
+        self,
+        contract_id: str,
+        credential: str,
+        amount: Money,
+        outcome: Ending | None = None,
+        *,
+        period_on: dt.date | None = None,
+        attempt: int | None = None,
+        retries: bool = True,
+    ) -> Webhook:
+        """The provider's own subscription charges a period by itself, where it owns the renewals.
+
+        :param attempt: which attempt of the period it is; None: this provider does not say.
+        :param retries: whether it would try again after a failure.
+        :returns: the delivery that tells of it, for ``gateway.webhooks.receive``.
+        """
+        reference = self.charge_unasked(credential, amount, outcome)
+        with self._at_work() as (memory, _now):
+            return subscription_notice(
+                f"evt_renewal_{reference}",
+                contract_id,
+                self._settings.webhook_secret,
+                payment=memory.payments[reference],
+                period_on=period_on,
+                attempt=attempt,
+                retries=retries,
+            )
+
+    def end_subscription(self, contract_id: str) -> Webhook:
+        """The provider ends its own subscription (R-152).
+
+        :returns: the delivery that tells of it; the same event each time.
+        """
+        return subscription_notice(f"evt_end_{contract_id}", contract_id, self._settings.webhook_secret)
 
     # --- what has happened -------------------------------------------------------------------------------------------
 

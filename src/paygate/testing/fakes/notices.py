@@ -18,7 +18,7 @@ from ...provider import ChargeResult, DeclineClass, EventKind, Outcome, Provider
 from ..book import MovementKind
 from .memory import Payment, Step
 
-__all__ = ["charge_result", "notice", "read_notice", "refund_result"]
+__all__ = ["charge_result", "notice", "read_notice", "refund_result", "subscription_notice"]
 
 _STATES = {Outcome.SUCCEEDED: "succeeded", Outcome.DECLINED: "failed"}
 _KINDS = {MovementKind.CAPTURE: "charge", MovementKind.REFUND: "refund"}
@@ -64,6 +64,39 @@ def notice(payment: Payment, index: int, secret: str) -> Webhook:
     return Webhook(headers, json.dumps(body, ensure_ascii=False).encode())
 
 
+def subscription_notice(
+    event_id: str,
+    contract_id: str,
+    secret: str,
+    *,
+    payment: Payment | None = None,
+    period_on: dt.date | None = None,
+    attempt: int | None = None,
+    retries: bool = False,
+) -> Webhook:
+    """A delivery about the provider's own subscription: one attempt at a renewal, or without *payment* its end."""
+    step = payment.steps[-1] if payment else None
+    body: dict[str, Any] = {
+        "id": event_id,
+        "type": f"renewal.{_STATES[step.state]}" if step else "subscription.ended",
+        "contract": contract_id,
+        "period": period_on.isoformat() if period_on else None,
+        "number": attempt,
+        "retries": retries,
+    }
+    if payment is not None and step is not None:
+        body |= {
+            "at": step.at.isoformat(),
+            "reference": payment.reference,
+            "amount": {"minor": payment.amount.minor, "currency": payment.amount.currency},
+            "code": step.code,
+            "message": step.message,
+            "decline": step.decline.value if step.decline else None,
+        }
+    headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
+    return Webhook(headers, json.dumps(body, ensure_ascii=False).encode())
+
+
 def read_notice(webhook: Webhook, secret: str) -> ProviderEvent:
     """Authenticate and read a delivery.
 
@@ -83,8 +116,12 @@ def _event(body: dict[str, Any]) -> ProviderEvent:
     if not (isinstance(event_id, str) and event_id and isinstance(name, str)):
         raise TypeError("id and type are texts")
     what, _, how = name.partition(".")
+    if name == "subscription.ended":
+        return ProviderEvent(event_id, EventKind.SUBSCRIPTION_ENDED, name, contract_id=str(body["contract"]), raw=body)
     states = {text: state for state, text in _STATES.items()}
     kinds = {text: kind for kind, text in _KINDS.items()}
+    if what == "renewal" and how in states:
+        return _renewal(event_id, name, states[how], body)
     if what not in kinds or how not in states:
         return ProviderEvent(event_id, EventKind.OTHER, name, raw=body)
     step = Step(
@@ -109,5 +146,24 @@ def _event(body: dict[str, Any]) -> ProviderEvent:
         attempt_id=payment.attempt or None,
         charge=charge_result(payment, step, payment.reference, body) if what == "charge" else None,
         refund=refund_result(payment, step, body) if what == "refund" else None,
+        raw=body,
+    )
+
+
+def _renewal(event_id: str, name: str, state: Outcome, body: dict[str, Any]) -> ProviderEvent:
+    decline = DeclineClass(body["decline"]) if body["decline"] else None
+    step = Step(require_aware(dt.datetime.fromisoformat(body["at"])), state, body["code"], body["message"], decline)
+    amount = Money(body["amount"]["minor"], body["amount"]["currency"])
+    payment = Payment(MovementKind.CAPTURE, str(body["reference"]), amount, (step,))
+    return ProviderEvent(
+        event_id,
+        EventKind.RENEWAL,
+        name,
+        reference=payment.reference,
+        charge=charge_result(payment, step, payment.reference, body),
+        contract_id=str(body["contract"]),
+        period_on=dt.date.fromisoformat(body["period"]) if body["period"] else None,
+        attempt=body["number"],
+        retries=bool(body["retries"]),
         raw=body,
     )

@@ -1,0 +1,150 @@
+"""What a provider that owns the renewals reports: each attempt, and the end of its subscription (§6.15).
+
+The same steps as those of a billing run, driven from outside: success renews or resumes, failure makes past due, the end
+ends; repeated and overtaken reports change nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import attrs
+
+from ..domain.charge import Charge, ChargeKind, ChargeState
+from ..domain.contract import Actor, Contract, Status
+from ..domain.due import StepKind, due_steps
+from ..domain.failing import FailedAttempt, fail, subscription_ended
+from ..domain.renewal import renew, start
+from ..domain.settlement import Settlement
+from ..errors import NotFound
+from ..plugins.account import Account
+from ..provider import ChargeResult, Outcome, ProviderEvent
+from ..store import Session
+from .outbox import put
+from .services import Services, fingerprint, secret_hash
+from .settling import failure, write_settlement
+
+__all__ = ["apply_end", "apply_renewal", "contract_of"]
+
+
+def contract_of(session: Session, account: Account, event: ProviderEvent) -> Contract | None:
+    """The contract that *event* is about, locked; None if it is unknown, deleted, or another account's."""
+    if event.contract_id is None:
+        return None
+    try:
+        contract = session.contracts.lock(event.contract_id)
+    except NotFound:
+        return None
+    return contract if contract.account == account.name else None
+
+
+def apply_renewal(
+    services: Services, session: Session, account: Account, contract: Contract, event: ProviderEvent
+) -> str | None:
+    """Record one attempt of the provider to charge a period.
+
+    :returns: the id of the charge that records it; None if its outcome is still to come, or it is recorded already.
+    """
+    result = event.charge
+    if result is None or result.outcome not in {Outcome.SUCCEEDED, Outcome.DECLINED}:
+        return None
+    known = session.charges.by_reference(account.name, result.reference) if result.reference else None
+    if known is not None and known.state is ChargeState.SUCCEEDED:
+        return None
+    now, actor = services.now(), Actor.provider(account.name)
+    charge = _charge(services, contract, account, event, result, now)
+    settlement = _settlement(services, session, contract, event, charge, actor, now)
+    session.charges.insert(attrs.evolve(charge, expires_on=settlement.contract.expires_on))
+    write_settlement(services, session, contract, settlement)
+    hook = "on_charge_success" if charge.state is ChargeState.SUCCEEDED else "on_charge_failure"
+    put(services, session, hook, {"charge_id": charge.id}, contract_id=contract.id, now=now)
+    return charge.id
+
+
+def apply_end(services: Services, session: Session, account: Account, contract: Contract, reason: str) -> None:
+    """The provider has ended its subscription (R-152, R-153)."""
+    settlement = subscription_ended(
+        contract,
+        services.now(),
+        services.rules,
+        services.new_id,
+        actor=Actor.provider(account.name),
+        entries=session.ledger.for_contract(contract.id),
+        reason=reason,
+    )
+    write_settlement(services, session, contract, settlement)
+
+
+def _period(services: Services, contract: Contract, event: ProviderEvent) -> dt.date:
+    """The period that the attempt is for: as the provider says, else what is missing, else what is due now."""
+    if event.period_on is not None:
+        return event.period_on
+    if contract.past_due is not None:
+        return contract.past_due.period_start
+    for step in due_steps(contract, services.now(), services.rules):
+        if step.kind in {StepKind.START, StepKind.RENEWAL}:
+            return step.on
+    return contract.period_start or contract.start_on
+
+
+def _charge(
+    services: Services,
+    contract: Contract,
+    account: Account,
+    event: ProviderEvent,
+    result: ChargeResult,
+    now: dt.datetime,
+) -> Charge:
+    succeeded = result.outcome is Outcome.SUCCEEDED
+    amount = result.amount or contract.plan.price
+    return Charge(
+        id=services.new_id(),
+        contract_id=contract.id,
+        customer_id=contract.customer_id,
+        account=account.name,
+        kind=ChargeKind.PERIOD,
+        amount=amount,
+        idempotency_key=f"event/{event.event_id}",
+        fingerprint=fingerprint("event", event.event_id),
+        state=ChargeState.SUCCEEDED if succeeded else ChargeState.FAILED,
+        actor=Actor.provider(account.name),
+        created_at=result.charged_at or now,
+        period_start=_period(services, contract, event),
+        reference=result.reference,
+        settled_at=now,
+        charged_at=(result.charged_at or now) if succeeded else None,
+        previous_expires_on=contract.expires_on,
+        failure=None if succeeded else failure(result),
+        credential_hash=secret_hash(account.name, contract.credential),
+    )
+
+
+def _settlement(
+    services: Services,
+    session: Session,
+    contract: Contract,
+    event: ProviderEvent,
+    charge: Charge,
+    actor: Actor,
+    now: dt.datetime,
+) -> Settlement:
+    rules, new_id, period = services.rules, services.new_id, charge.period_start or contract.start_on
+    if charge.state is ChargeState.SUCCEEDED:
+        if contract.status is Status.NOT_STARTED:
+            return start(contract, now, rules, new_id, charge=charge)
+        return renew(
+            contract, period, now, rules, new_id, charge=charge, licences=session.licences.for_contract(contract.id)
+        )
+    attempt = FailedAttempt(
+        period,
+        number=event.attempt,
+        amount=charge.amount,
+        next_on=event.next_on,
+        retry_pending=event.retries,
+        code=charge.failure.code if charge.failure else None,
+        reason=charge.failure.message if charge.failure else "",
+    )
+    cycle = contract.plan.cycle
+    if cycle is None:
+        return fail(contract, attempt, now, rules, new_id, actor=actor)
+    return fail(contract, attempt, now, rules, new_id, actor=actor, schedule=services.schedule(charge.account, cycle))

@@ -22,6 +22,7 @@ from ..domain.followup import ProviderAction, Wanted
 from ..domain.ledger import LedgerEntry
 from ..domain.licences import License
 from ..domain.lifecycle import refusal
+from ..domain.mails import StepMailState
 from ..domain.settlement import Settlement
 from ..errors import PaygateError, RefundFailed
 from ..flow import call
@@ -157,7 +158,7 @@ def _refused(services: Services, contract_id: str, action: str, error: PaygateEr
 
 def _result(services: Services, contract: Contract, refunds: tuple[Refund, ...]) -> OperationResult:
     with services.store.read() as session:
-        mails = len(session.step_mails.page(contract_id=contract.id, limit=1000, state=None))
+        mails = len(session.step_mails.page(contract_id=contract.id, limit=1000, state=StepMailState.QUEUED))
         known = {row.id: row for row in session.refunds.page(contract_id=contract.id, limit=1000)}
     notice = contract.cancellation
     return OperationResult(

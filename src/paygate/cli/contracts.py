@@ -1,4 +1,4 @@
-"""``paygate contracts``: list, show, what may be done, and the two changes that a person makes by hand."""
+"""``paygate contracts``: list, show, what may be done, and the group of all operations on contracts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..domain.contract import PaymentMethod, Status
+from .deleting import delete
+from .operations import OPERATIONS
 from .output import facts, table
 from .params import DAY, INSTANT
 from .records import ENTRY_COLUMNS, entry_row
@@ -23,6 +25,10 @@ __all__ = ["contracts"]
 @click.group()
 def contracts() -> None:
     """List, show and change contracts."""
+
+
+for operation in (*OPERATIONS, delete):
+    contracts.add_command(operation)
 
 
 @contracts.command("list")

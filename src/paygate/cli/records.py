@@ -59,8 +59,9 @@ def ledger(session: Session, contract: str, limit: int | None) -> None:
 def audit(session: Session, contract: str, limit: int | None) -> None:
     """Show who did what to CONTRACT, when and why."""
     with session.gateway() as gateway:
-        gateway.contracts.get(contract)
         rows = session.page(gateway.audit.list(contract_id=contract), limit)
+        if not rows:  # what was deleted has left a record; what has none was never there
+            gateway.contracts.get(contract)
     session.show_rows(
         rows,
         f"Audit of {contract}",

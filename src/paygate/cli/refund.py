@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..billing.refunds import RefundPreview
     from ..gateway import Gateway
 
-__all__ = ["refund"]
+__all__ = ["explain", "refund"]
 
 
 @click.command(cls=AmountCommand)
@@ -71,7 +71,7 @@ def refund(
             with session.waiting(f"waiting for the result of refund {made.id}"):
                 made = gateway.refunds.wait(made.id, timeout=timeout)
     session.show({"refund": made, "preview": preview}, lambda: print_refund(made))
-    _explain(made)
+    explain(made)
     ctx.exit(exit_for(made))
 
 
@@ -100,7 +100,8 @@ def _print_preview(preview: RefundPreview) -> None:
     facts("About to refund", pairs, stream=sys.stderr)
 
 
-def _explain(made: Refund) -> None:
+def explain(made: Refund) -> None:
+    """Say what is left to do about a refund that has not been made yet."""
     if made.by_hand and made.state is RefundState.PENDING:
         note(f"return the money, then: paygate refunds done {made.refund_entry_id} --note '…'")
     elif made.state.open:

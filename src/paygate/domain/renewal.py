@@ -123,7 +123,7 @@ def renew(
         raise OperationNotAllowed(f"contract {contract.id} is {status.value}: it does not renew", rule="R-038")
     paid_before = _is_paid(contract, due_on)
     if charge and (paid_before or status in _ENDED):
-        return _not_owed(contract, due_on, charge, now, rules, new_id, actor, paid_before=paid_before)
+        return _not_owed(contract, due_on, charge, now, rules, new_id, actor)
     if paid_before:
         raise OperationNotAllowed(f"contract {contract.id}: the period of {due_on} runs already", rule="R-040")
     if not charge and contract.cancellation is not None and due_on >= contract.cancellation.effective_on:
@@ -177,16 +177,13 @@ def _not_owed(
     rules: Rules,
     new_id: Callable[[], str],
     actor: Actor,
-    *,
-    paid_before: bool,
 ) -> Settlement:
     """Money that came for a period of an ended contract, or for one that is paid already."""
     late = contract.status in _ENDED
     why = "paid after the contract ended" if late else "the period was paid already"
     entry = _period_row(contract, due_on, due_on, EntryState.SUCCEEDED, now, new_id, charge, actor)
-    # there is one PERIOD row for a period; a second payment is money beside it
-    kind = EntryKind.ADDON if paid_before else EntryKind.PERIOD
-    entry = attrs.evolve(entry, kind=kind, remarks=f"{why}: to be returned")
+    # it pays for no period, of which each has one PERIOD row: however often such money comes, every row finds its place
+    entry = attrs.evolve(entry, kind=EntryKind.ADDON, remarks=f"{why}: to be returned")
     record = step(
         row("T-82" if late else "T-94"),
         contract,

@@ -19,16 +19,18 @@ from ..clock import business_date
 from ..domain.charge import Charge, ChargeKind, ChargeState
 from ..domain.contract import Actor, Contract, Status
 from ..domain.due import DueStep, StepKind, due_steps
-from ..domain.dunning import Attempt, RetryPlan, plan_retry
+from ..domain.dunning import RetryPlan
+from ..domain.forecast import why_due
 from ..domain.renewal import end, renew, schedule_product_end, start
 from ..flow import call
 from ..money import Money
 from ..provider import Renewals
 from ..store import Session
 from .charges import settle
+from .forecast import unpaid_period
 from .outbox import deliver
 from .services import Services, fingerprint, secret_hash
-from .settling import card_history, charge_request, write_settlement
+from .settling import charge_request, write_settlement
 from .step_mails import release
 
 __all__ = ["BillingReport", "Planned", "Work", "plan", "run"]
@@ -55,7 +57,8 @@ class Planned:
 
     :param on: the business date on which it fell due.
     :param charge: what a card would be charged; None where no provider is asked.
-    :param why: for a retry, why on that date; for NOTHING, which rule forbids it.
+    :param why: why on that date; for NOTHING, which rule forbids it.
+    :param account: through which the contract is paid; None without a card.
     """
 
     contract_id: str
@@ -64,6 +67,7 @@ class Planned:
     on: dt.date
     charge: Money | None = None
     why: str = ""
+    account: str | None = None
 
 
 @attrs.frozen
@@ -265,23 +269,8 @@ def _intend_retry(services: Services, contract_id: str) -> Charge | None:
 
 def _retry_plan(services: Services, session: Session, contract: Contract) -> RetryPlan | None:
     """When the unpaid period is tried again, or why not; None if that is not ours to decide."""
-    missing, cycle = contract.past_due, contract.plan.cycle
-    if missing is None or cycle is None or not contract.is_card or contract.status is not Status.PAST_DUE:
-        return None
-    account = services.plugins.account(contract.account)
-    if account.capabilities.renewals is not Renewals.MERCHANT:
-        return None
-    made = session.charges.of_period(contract.id, missing.period_start)
-    if not made:
-        return None
-    return plan_retry(
-        services.schedule(account.name, cycle),
-        [Attempt.of(charge) for charge in made],
-        card_history(session, made[-1], services.now()),
-        services.network_rules,
-        services.now(),
-        services.rules.zone,
-    )
+    unpaid = unpaid_period(services, session, contract)
+    return unpaid.next() if unpaid is not None and unpaid.schedule is not None and unpaid.attempts else None
 
 
 # --- the plan: the same without touching anything --------------------------------------------------------------------
@@ -324,7 +313,10 @@ def _would_do(services: Services, contract: Contract) -> list[Planned]:
         if charged and not merchant:
             break  # the provider charges it and tells us
         price = step.price if charged else None
-        items.append(Planned(contract.id, contract.customer_id, kinds[step.kind], step.on, price))
+        why = why_due(contract, step)
+        items.append(
+            Planned(contract.id, contract.customer_id, kinds[step.kind], step.on, price, why, contract.account)
+        )
     return items
 
 
@@ -342,5 +334,6 @@ def _retry_page(services: Services, after: str | None, size: int) -> tuple[list[
                 price = session.charges.of_period(contract.id, period)[0].amount if due else None
                 on = retry.on or business_date(services.now(), services.rules.zone)
                 work = Work.RETRY if due else Work.NOTHING
-                items.append(Planned(contract.id, contract.customer_id, work, on, price, retry.explain()))
+                why = retry.explain()
+                items.append(Planned(contract.id, contract.customer_id, work, on, price, why, contract.account))
     return items, contracts[-1].id if contracts else None

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..billing import contracts, deleting, importing, listing, operations
+from ..billing import contracts, deleting, forecast, importing, listing, operations
 from ..billing.contracts import ContractDetails
 from ..billing.deleting import DeletionReport
 from ..billing.importing import ImportReport, NewContract
@@ -14,6 +14,7 @@ from ..billing.operations import OperationResult
 from ..domain.access import Opening
 from ..domain.contract import Actor, Contract, Customer, Payment, PaymentMethod, Plan, Status
 from ..domain.deleting import Deletion
+from ..domain.forecast import Forecast
 from ..domain.operations import Offer
 from .cursor import AsyncCursor
 
@@ -113,6 +114,13 @@ class AsyncContracts(AsyncNamespace):
     async def operations(self, contract_id: str) -> tuple[Offer, ...]:
         """Every operation: offered now, or why not (R-023; domain §3.1). Asking changes nothing."""
         return await self._run(contracts.operations(self._services, contract_id))
+
+    async def forecast(self, contract_id: str, *, months: int = 12) -> tuple[Forecast, ...]:
+        """What will happen to a contract in the next *months* (1 to 120), day by day and why; nothing is changed.
+
+        It supposes that every payment succeeds and nobody acts; an unpaid period is shown with its retries.
+        """
+        return await self._run(forecast.forecast(self._services, contract_id, months=months))
 
     async def confirm_payment(
         self, contract_id: str, *, received_at: dt.datetime | None = None, actor: Actor = ADMIN

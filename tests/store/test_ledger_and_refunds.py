@@ -13,7 +13,7 @@ from paygate.domain.licences import LicenseState
 from paygate.errors import ChangedMeanwhile, IdempotencyConflict, InvalidValue
 from paygate.store import Store
 
-from .conftest import NOW, TODAY, contract, entry, licence, record, refund
+from .conftest import NOW, TODAY, charge, contract, entry, licence, record, refund
 
 PERIOD = {"kind": EntryKind.PERIOD}
 
@@ -75,6 +75,7 @@ def test_rows_are_found_by_contract_customer_charge_and_what_they_refund(shop: S
     # written in an order that is not that of their ids
     rows = [entry("e9"), entry("e2", refunds="e9", charge_id=None), entry("e5", customer_id="cus_7", charge_id="c2")]
     with shop.write() as session:
+        session.charges.insert(charge("c1"))
         session.ledger.insert_many(rows)
     with shop.read() as session:
         assert session.ledger.for_contract("con_1") == rows

@@ -49,7 +49,7 @@ class ChargePreview:
 
 @attrs.frozen
 class _Ask:
-    """An additional charge as the caller asked for it."""
+    """An additional charge as the caller asked for it. *key* is empty where the caller gave none."""
 
     contract_id: str
     command: AddonCommand
@@ -110,7 +110,7 @@ def _earlier(session: Session, contract: Contract, ask: _Ask) -> Charge | None:
 
     :raises IdempotencyConflict: it was made for something else (R-190).
     """
-    if contract.account is None:
+    if contract.account is None or not ask.key:
         return None
     earlier = session.charges.by_key(contract.account, ask.key)
     if earlier is not None and earlier.fingerprint != ask.fingerprint:
@@ -175,7 +175,7 @@ async def create(
     :returns: the attempt: SUCCEEDED, FAILED, PENDING or UNKNOWN. The same key with the same contents returns the first
         attempt and charges nothing (R-190).
     """
-    key = checked_key(idempotency_key, services.new_id())
+    key = checked_key(idempotency_key, "")
     ask = _ask(contract_id, amount, renew_expiry, send_step_mail, consent, key, purpose, actor)
     if services.plugins.listening("before_charge"):
         await call(partial(_veto, services, ask))
@@ -233,14 +233,15 @@ def _intend(services: Services, ask: _Ask) -> tuple[Charge, Contract | None]:
             return earlier, None
         _, decision = _decide(services, session, contract, ask.command)
         now = services.now()
+        charge_id = services.new_id()
         charge = Charge(
-            id=services.new_id(),
+            id=charge_id,
             contract_id=contract.id,
             customer_id=contract.customer_id,
             account=contract.account or "",
             kind=ChargeKind.ADDON,
             amount=ask.command.amount,
-            idempotency_key=ask.key,
+            idempotency_key=ask.key or charge_id,
             fingerprint=ask.fingerprint,
             purpose=ask.command.purpose,
             renew_expiry=decision.renew_expiry,

@@ -232,7 +232,6 @@ ledger = sa.Table(
     sa.Column("done_on", sa.Date),
     sa.Index("paygate_ledger_by_contract", "contract_id", "seq"),
     sa.Index("paygate_ledger_by_payment", "customer_id", "account", "received_at"),
-    sa.Index("paygate_ledger_by_charge", "charge_id"),
 )
 
 #: Payments that were really made: a refunded one still counts, zero yen does not (R-201).

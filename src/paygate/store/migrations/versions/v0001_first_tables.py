@@ -219,7 +219,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name="paygate_ledger_pkey"),
         sa.UniqueConstraint("id", name="paygate_ledger_id_key"),
     )
-    op.create_index("paygate_ledger_by_charge", "paygate_ledger", ["charge_id"])
     op.create_index("paygate_ledger_by_contract", "paygate_ledger", ["contract_id", "seq"])
     op.create_index("paygate_ledger_by_payment", "paygate_ledger", ["customer_id", "account", "received_at"])
     op.create_index(

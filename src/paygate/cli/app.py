@@ -20,6 +20,8 @@ _HERE = __package__
 COMMANDS = {
     "contracts": Lazy(f"{_HERE}.contracts:contracts", "List, show and change contracts."),
     "import": Lazy(f"{_HERE}.importing:import_contracts", "Take over contracts from a CSV file."),
+    "bill": Lazy(f"{_HERE}.bill:bill", "Do everything that is due: starts, renewals, retries, ends, step mails."),
+    "schedule": Lazy(f"{_HERE}.schedule:schedule", "Show what will happen to a contract, and why then."),
     "charge": Lazy(f"{_HERE}.charge:charge", "Charge an additional amount to a contract."),
     "charges": Lazy(f"{_HERE}.charges:charges", "List, show, wait for and resolve charges."),
     "refund": Lazy(f"{_HERE}.refund:refund", "Refund a charge or a ledger row, whole or in part."),

@@ -1,0 +1,220 @@
+"""``paygate bill``: everything that is due, or with ``--dry-run`` the plan of it (§6.4, §6.15)."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+
+from ..money import Money
+from .failures import Exit
+from .output import console, facts, note, table
+from .session import Session, json_option, limit_option, yes_option
+
+if TYPE_CHECKING:
+    from ..billing.running import BillingReport, Planned
+    from ..gateway import Gateway
+
+__all__ = ["bill"]
+
+
+@attrs.define
+class Totals:
+    """What the steps of a plan add up to.
+
+    :param steps: kind of work → number of steps.
+    :param charged: (account, currency) → number of charges and their sum in minor units.
+    """
+
+    steps: Counter[str] = attrs.field(factory=Counter)
+    charged: dict[tuple[str, str], tuple[int, int]] = attrs.field(factory=dict)
+    contracts: int = 0
+    _last: str = ""
+
+    def add(self, item: Planned) -> None:
+        """Count *item*; the steps of one contract follow each other."""
+        self.steps["not retried" if item.work.value == "nothing" else item.work.value] += 1
+        self.contracts += item.contract_id != self._last
+        self._last = item.contract_id
+        if item.charge is not None:
+            key = (item.account or "", item.charge.currency)
+            number, minor = self.charged.get(key, (0, 0))
+            self.charged[key] = (number + 1, minor + item.charge.minor)
+
+    @property
+    def charges(self) -> int:
+        """How many charges there are, through all accounts."""
+        return sum(number for number, _ in self.charged.values())
+
+    @property
+    def sums(self) -> list[Money]:
+        """What is charged through all accounts, by currency."""
+        total: Counter[str] = Counter()
+        for (_, currency), (_, minor) in self.charged.items():
+            total[currency] += minor
+        return [Money(minor, currency) for currency, minor in sorted(total.items())]
+
+    @property
+    def said(self) -> str:
+        """Counts and sum in one line."""
+        steps = ", ".join(f"{work}: {number}" for work, number in sorted(self.steps.items()))
+        sums = " and ".join(map(str, self.sums))
+        return f"{steps}; {self.charges} charge(s)" + (f" of {sums} in all" if sums else "")
+
+    def as_rows(self) -> list[dict[str, object]]:
+        """One row for each account and currency."""
+        return [
+            {"account": account, "charges": number, "sum": Money(minor, currency)}
+            for (account, currency), (number, minor) in sorted(self.charged.items())
+        ]
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Show what is due, why, and its sum; nothing is written or sent.")
+@limit_option
+@yes_option
+@json_option
+@click.pass_context
+def bill(ctx: click.Context, limit: int | None, *, dry_run: bool, yes: bool) -> None:
+    """Start contracts, charge renewals and retries, carry out due ends, release due step mails.
+
+    What is due is counted and asked first, unless --yes is given. It is safe to run it again at any time: each period is
+    charged once. A declined card is no failure of the run: its retry is planned and its customer told. Ends with 6 if a
+    charge has no result yet, else with 5 if one could not be sent; the next run makes that one.
+    """
+    session = ctx.ensure_object(Session)
+    if dry_run:
+        with session.gateway() as gateway:
+            _show_plan(session, gateway.billing.plan(), limit)
+        return
+    session.require_yes(yes=yes)
+    with session.gateway() as gateway:
+        totals = None
+        if not yes or _progress_is_seen(session):
+            totals = _totals(gateway)
+            if not yes:
+                session.confirm(_question(totals), yes=yes)
+        with _progress(session, totals) as progress:
+            report = gateway.billing.run(progress=progress)
+    session.show(report, lambda: _print_report(report))
+    if report.unknown:
+        note("some charges have no result yet, do not charge again: run paygate reconcile")
+        ctx.exit(Exit.OPEN)
+    if report.unsent:
+        note("some charges did not reach the provider; nothing was charged, the next run makes them")
+        ctx.exit(Exit.DECLINED)
+
+
+# --- the plan --------------------------------------------------------------------------------------------------------
+
+
+def _totals(gateway: Gateway) -> Totals:
+    totals = Totals()
+    for item in gateway.billing.plan():
+        totals.add(item)
+    return totals
+
+
+def _question(totals: Totals) -> str:
+    if not totals.steps:
+        return "Nothing is due but step mails. Run all the same?"
+    return f"Due: {totals.said}. Go ahead?"
+
+
+def _show_plan(session: Session, plan: Iterable[Planned], limit: int | None) -> None:
+    """The steps as far as they are shown, and the sums of all of them."""
+    from ..billing.running import Work
+
+    totals = Totals()
+
+    def counted() -> Iterator[Planned]:
+        for item in plan:
+            totals.add(item)
+            yield item
+
+    rest = counted()
+    items = session.page(rest, limit)
+    for _ in rest:  # what is not shown counts all the same
+        pass
+    order = {work: number for number, work in enumerate(Work)}
+    by_work = sorted(items, key=lambda it: (order[it.work], it.on, it.contract_id))
+
+    def human() -> None:
+        table(
+            "Due now; nothing has been done",
+            ("What", "Due", "Contract", "Customer", "Account", ">Charge", "Why"),
+            ((it.work, it.on, it.contract_id, it.customer_id, it.account, it.charge, it.why) for it in by_work),
+        )
+        table(
+            "Charges by account",
+            ("Account", ">Charges", ">Sum"),
+            (tuple(row.values()) for row in totals.as_rows()),
+        )
+        facts("", [("In all", totals.said if totals.steps else "nothing is due")])
+
+    session.show(
+        {"steps": items, "counts": dict(totals.steps), "accounts": totals.as_rows(), "sums": totals.sums}, human
+    )
+
+
+# --- the run ---------------------------------------------------------------------------------------------------------
+
+
+def _progress_is_seen(session: Session) -> bool:
+    return not session.json and sys.stderr.isatty()
+
+
+@contextlib.contextmanager
+def _progress(session: Session, totals: Totals | None) -> Iterator[Callable[[BillingReport], None] | None]:
+    """A bar on a terminal, one step for each contract that was planned."""
+    if totals is None or not _progress_is_seen(session):
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("billing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console(sys.stderr), transient=True) as bar:
+        task = bar.add_task("", total=totals.contracts)
+        told = 0
+
+        def progress(report: BillingReport) -> None:
+            nonlocal told
+            told = min(told + 1, totals.contracts)  # contracts whose retry is not due yet are told of, but not planned
+            bar.update(task, completed=told, description=_brief(report))
+
+        yield progress
+
+
+def _brief(report: BillingReport) -> str:
+    return f"{report.started + report.renewed + report.retried} done, {report.failed} declined, {report.unknown} open"
+
+
+def _print_report(report: BillingReport) -> None:
+    charged = [Money(minor, currency) for currency, minor in sorted(report.charged.items())]
+    facts(
+        "Billing",
+        [
+            ("Started", report.started),
+            ("Renewed", report.renewed),
+            ("Retried with success", report.retried),
+            ("Declined", report.failed),
+            ("Now past due", report.suspended),
+            ("Ended for non-payment", report.terminated),
+            ("Ended as scheduled", report.cancelled),
+            ("Not sent", report.unsent),
+            ("Without a result yet", report.unknown),
+            ("Step mails released", report.mails),
+            ("Charged", " and ".join(map(str, charged)) or "nothing"),
+        ],
+    )

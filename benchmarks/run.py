@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import billing_run
+import decisions
 import dispatch
+import due_contracts
 import durable_charge
 import import_cost
 
@@ -11,6 +14,9 @@ def main() -> None:
     import_cost.main()
     dispatch.main()
     durable_charge.main()
+    decisions.main()
+    due_contracts.main()
+    billing_run.main()
 
 
 if __name__ == "__main__":

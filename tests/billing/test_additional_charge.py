@@ -63,7 +63,7 @@ def test_telecom_always_extends_and_always_mails(world, renew, mail):
     assert len(world.gateway.step_mails.list(contract_id=contract.id, state=StepMailState.QUEUED).all()) == 1
 
 
-@pytest.mark.rule("R-209")
+@pytest.mark.rule("R-209", "X-11")
 def test_a_forced_extension_is_undone_by_setting_the_old_date_by_hand(world):
     contract = world.contract("telecom")
     charge = world.charge(contract)
@@ -120,7 +120,7 @@ def test_asking_for_the_opposite_of_what_is_forced_is_refused_before_sending(wor
     )
 
 
-@pytest.mark.rule("R-177", "R-236", "R-180", "R-188")
+@pytest.mark.rule("R-177", "R-236", "R-180", "R-188", "X-10")
 def test_a_success_adds_exactly_one_row_with_all_that_belongs_to_it(world):
     contract = world.contract("stripe")
     before = len(world.gateway.ledger.list(contract_id=contract.id).all())
@@ -390,7 +390,7 @@ def test_the_amount_is_independent_of_the_price_and_status_and_price_stay(world)
     assert (after.status, after.plan, after.start_on) == (Status.ACTIVE, contract.plan, contract.start_on)
 
 
-@pytest.mark.rule("R-172", "R-173", "R-174", "R-272", "B-111")
+@pytest.mark.rule("R-172", "R-173", "R-174", "R-272", "B-111", "X-02")
 def test_a_preview_names_everything_and_leaves_no_trace(world):
     contract = world.contract("telecom")
     before = world.gateway.audit.list(contract_id=contract.id).all()

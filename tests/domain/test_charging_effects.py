@@ -19,6 +19,7 @@ from paygate.domain.contract import (
     ProductType,
     Status,
 )
+from paygate.domain.followup import NoticeKind
 from paygate.domain.ledger import EntryKind, EntryState
 from paygate.domain.licences import License, LicenseState
 from paygate.domain.mails import MailSet, StepMailPlan, StepMailState
@@ -196,7 +197,7 @@ def test_a_success_that_arrives_after_the_window_has_closed_is_accepted(settle, 
     assert done.entries[0].received_at == at("2025-11-20 12:02:00")
 
 
-@pytest.mark.rule("R-022", "R-179", "R-187")
+@pytest.mark.rule("R-022", "R-179", "R-187", "T-81", "T-91")
 @pytest.mark.parametrize("status", Status)
 def test_a_one_off_charge_never_changes_the_status(settle, make_contract, status, at):
     missing = PastDue(at("2024-11-08 07:00:00"), dt.date(2024, 11, 8)) if status is Status.PAST_DUE else None
@@ -218,14 +219,15 @@ def past_due(make_contract, at):
     return past_due
 
 
-@pytest.mark.rule("R-170", "R-191", "B-113")
+@pytest.mark.rule("R-170", "R-191", "B-113", "T-66")
 def test_paid_arrears_resume_the_contract_and_name_the_period(settle, past_due):
     done = settle(contract=past_due(), purpose=Purpose.ARREARS)
 
     assert (done.contract.status, done.contract.past_due) == (Status.ACTIVE, None)
     assert done.pay_period == dt.date(2024, 11, 8)
     assert [row.kind for row in done.entries] == [EntryKind.ADDON]
-    assert find(Status.PAST_DUE, Event.ARREARS_PAID, done.contract.status)
+    assert done.transition == "T-66"
+    assert {notice.kind for notice in done.notices} == {NoticeKind.RESUMED}
 
 
 @pytest.mark.rule("R-179", "R-191")

@@ -171,6 +171,12 @@ def test_an_earlier_expiry_ends_the_use_earlier(scheduled, make_contract, expire
     assert last_day_of_use(make_contract()) is None
 
 
+@pytest.mark.rule("R-021", "R-124")
+def test_what_never_renews_cannot_be_given_notice(make_contract, book, do):
+    with pytest.raises(OperationNotAllowed):
+        do(schedule_cancellation, make_contract(plan=book), "2024-10-20 12:00:00")
+
+
 @pytest.mark.parametrize("status", [Status.PENDING_PAYMENT, Status.NOT_STARTED, Status.PAST_DUE, Status.TERMINATED])
 def test_only_a_running_contract_can_be_given_notice(make_contract, do, status):
     with pytest.raises(OperationNotAllowed):
@@ -250,7 +256,7 @@ def test_revoking_does_not_begin_a_period_whose_payment_is_awaited(scheduled, do
 # --- notice and renewals ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.rule("R-041", "R-128")
+@pytest.mark.rule("R-041", "R-128", "T-73")
 def test_a_renewal_that_was_due_before_the_notice_is_carried_out_by_a_late_run(make_contract, do, rules, at, new_id):
     contract = make_contract(method=BANK)
     given = do(schedule_cancellation, contract, "2024-11-10 12:00:00").contract

@@ -164,7 +164,7 @@ def test_nothing_is_open_before_there_is_an_expiry():
     assert not is_open(None, dt.datetime(2024, 1, 1, tzinfo=UTC))
 
 
-@pytest.mark.rule("R-056", "R-057", "R-209")
+@pytest.mark.rule("R-056", "R-057", "R-209", "T-92")
 @pytest.mark.parametrize("to", ["2020-01-01", "2024-11-08", "2099-12-31"])
 def test_an_administrator_sets_any_date_and_only_that_changes(make_contract, at, new_id, to):
     contract = make_contract()

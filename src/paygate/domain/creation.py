@@ -20,7 +20,6 @@ from ..errors import (
 from ..money import Money
 from ..provider import Capabilities, ExpiryPolicy
 from . import licences as entitlements
-from .audit import change
 from .charge import Charge
 from .charging import check_amount
 from .contract import (
@@ -38,12 +37,16 @@ from .contract import (
 )
 from .expiry import first_expiry
 from .ledger import EntryKind, EntryState, LedgerEntry
+from .lifecycle import step
 from .mails import MailSet, queue
 from .rules import Rules
 from .running import period_price, running
 from .settlement import Settlement
+from .transitions import Event, find
 
 __all__ = ["Creation", "activate", "confirm_payment", "decide_creation", "first_payment"]
+
+_CONFIRM = "confirm_payment"
 
 
 @attrs.frozen
@@ -236,7 +239,13 @@ def activate(
         for kind, amount in _first_rows(plan, start_on, opened=opened)
     )
     sale = next((row for row in entries if not plan.is_recurring or row.kind is EntryKind.PERIOD), None)
-    record = change(contract, paid, id=new_id(), at=receipt_at, actor=actor, action=action)
+    confirmed = action == _CONFIRM
+    event = (
+        Event.CONFIRM_PAYMENT if confirmed else Event.FIRST_CHARGE_SUCCEEDED if contract.is_card else Event.CREATE_PAID
+    )
+    taken = find(contract.status if confirmed else None, event, paid.status)
+    before = contract if confirmed else None
+    record = step(taken, before, paid, at=receipt_at, actor=actor, new_id=new_id, action=action)
     return Settlement(
         paid,
         entries,
@@ -289,4 +298,4 @@ def confirm_payment(
         )
     if received_at is not None and require_aware(received_at, "received_at") > now:
         raise InvalidValue(f"the payment cannot have come in the future, at {received_at.isoformat()}", rule="R-110")
-    return activate(contract, now, rules, new_id, actor=actor, received_at=received_at, action="confirm_payment")
+    return activate(contract, now, rules, new_id, actor=actor, received_at=received_at, action=_CONFIRM)

@@ -33,7 +33,7 @@ __all__ = [
 
 def step(
     taken: Transition | None,
-    before: Contract,
+    before: Contract | None,
     after: Contract,
     *,
     at: dt.datetime,
@@ -46,13 +46,15 @@ def step(
     """The record of the step from *before* to *after*, which names the row of the table in ``after["transition"]``.
 
     :param taken: the row, or None if the table has none.
+    :param before: None for a contract that is new.
     :raises OperationNotAllowed: the row does not lead there, or not by this actor: what is not in the table does not
         happen (R-022, R-025).
     """
-    if taken is None or not taken.leads(before.status, after.status) or actor.kind not in taken.actors:
+    status = before.status if before is not None else None
+    if taken is None or not taken.leads(status, after.status) or actor.kind not in taken.actors:
+        source = status.value if status else "nothing"
         raise OperationNotAllowed(
-            f"contract {before.id}: no {action} by {actor.kind.value} leads from {before.status.value} "
-            f"to {after.status.value}",
+            f"contract {after.id}: no {action} by {actor.kind.value} leads from {source} to {after.status.value}",
             rule="R-025",
         )
     known = {"transition": taken.id} | dict(facts or {})

@@ -5,6 +5,8 @@
     database = "sqlite:///paygate.db"     # or postgresql://user@host/name; PAYGATE_DATABASE overrides it
     timezone = "Asia/Tokyo"               # the business zone (R-001)
     system_max_expiry = 2030-12-31        # R-055
+    refund_cut_off = 2018-08-04           # R-257; false for no such day
+    network_rules = "strict"              # how to read the card networks' rules on retries, see paygate.networks
     plugins = ["myshop.hooks"]            # observers: entry points or dotted paths; with settings see below
 
     [waiting]                             # seconds, see paygate.billing.services.Waiting
@@ -18,6 +20,9 @@
     webhook_auth_token = "…"              # a secret is better kept in PAYGATE_UNIVAPAY_WEBHOOK_AUTH_TOKEN
     [accounts.univapay.capabilities]
     charge_window_years = 1               # R-203
+    [accounts.univapay.retries]           # of a failed renewal; left out, as is usual for the provider
+    gaps = [3, 5, 7]                      # days since the attempt before (R-154)
+    ends_contract = true                  # when the last one has failed (R-150); else it stays past due (R-156)
 
     [plugins.smtp]                        # instead of the list, where a plugin has settings
     plugin = "smtp"                       # the plugin; left out it is the table's name
@@ -47,7 +52,9 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from .billing.services import Waiting
+from .domain.deleting import REFUND_CUT_OFF
 from .domain.mails import MailSet, StepMailPlan
+from .domain.retry_schedule import RetrySchedule
 from .domain.rules import SYSTEM_MAX_EXPIRY
 from .drivers.settings import HttpSettings
 from .errors import ConfigurationError, PaygateError
@@ -57,7 +64,18 @@ from .settings import is_secret
 
 __all__ = ["Config", "load"]
 
-_TOP = {"database", "timezone", "system_max_expiry", "plugins", "waiting", "http", "accounts", "step_mails"}
+_TOP = {
+    "accounts",
+    "database",
+    "http",
+    "network_rules",
+    "plugins",
+    "refund_cut_off",
+    "step_mails",
+    "system_max_expiry",
+    "timezone",
+    "waiting",
+}
 
 
 @attrs.frozen
@@ -72,6 +90,9 @@ class Config:
     step_mails: tuple[StepMailPlan, ...]
     providers: Mapping[str, object]
     overrides: Mapping[str, Mapping[str, Any]]
+    schedules: Mapping[str, RetrySchedule]
+    network_rules: str
+    refund_cut_off: dt.date | None
     plugins: tuple[object, ...]
 
 
@@ -123,8 +144,11 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
     accounts = source.table("accounts", data.get("accounts", {}))
     providers: dict[str, object] = {}
     overrides: dict[str, Mapping[str, Any]] = {}
+    schedules: dict[str, RetrySchedule] = {}
     for name, table in accounts.items():
         rest = dict(source.table(f"accounts.{name}", table))
+        if "retries" in rest:
+            schedules[name] = _schedule(source, f"accounts.{name}.retries", rest.pop("retries"))
         overrides[name] = source.table(f"accounts.{name}.capabilities", rest.pop("capabilities", {}))
         providers[name] = _made(source, f"accounts.{name}", "provider", name, rest, environ)
     database = environ.get("PAYGATE_DATABASE") or source.text("database", data.get("database", "sqlite:///paygate.db"))
@@ -137,8 +161,40 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
         step_mails=_step_mails(source, data.get("step_mails", [])),
         providers=providers,
         overrides=overrides,
+        schedules=schedules,
+        network_rules=_reading(source, data.get("network_rules", "strict")),
+        refund_cut_off=_cut_off(source, data.get("refund_cut_off", REFUND_CUT_OFF)),
         plugins=_plugins(source, data.get("plugins", []), environ),
     )
+
+
+def _schedule(source: _Source, where: str, value: object) -> RetrySchedule:
+    table = source.table(where, value)
+    source.known(f"{where}.", table, {"gaps", "ends_contract"})
+    gaps, ends = table.get("gaps"), table.get("ends_contract", False)
+    if not isinstance(gaps, list) or type(ends) is not bool:
+        raise source.wrong(
+            where, "give gaps as a list of days, for example gaps = [3, 5, 7], and ends_contract = true or false"
+        )
+    try:
+        return RetrySchedule(tuple(gaps), ends_contract=ends)
+    except PaygateError as exc:
+        raise source.wrong(f"{where}.gaps", str(exc)) from exc
+
+
+def _reading(source: _Source, value: object) -> str:
+    from .networks import load as load_rules  # noqa: PLC0415 - read only to check the name
+
+    reading = source.text("network_rules", value)
+    try:
+        load_rules(reading)
+    except PaygateError as exc:
+        raise source.wrong("network_rules", str(exc)) from exc
+    return reading
+
+
+def _cut_off(source: _Source, value: object) -> dt.date | None:
+    return None if value is False else _date(source, "refund_cut_off", value)
 
 
 def _zone(source: _Source, name: object) -> dt.tzinfo:

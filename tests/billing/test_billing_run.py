@@ -7,9 +7,23 @@ import threading
 
 import pytest
 
-from paygate import JST, BankTransfer, Card, ChargeState, Customer, Gateway, Money, Plan, Product, ProductType, Status
+from paygate import (
+    JST,
+    BankTransfer,
+    Card,
+    ChargeState,
+    Customer,
+    Gateway,
+    Money,
+    Plan,
+    Product,
+    ProductType,
+    Purpose,
+    Status,
+)
 from paygate.billing.running import Work
 from paygate.domain.ledger import EntryKind, EntryState
+from paygate.domain.retry_schedule import RetrySchedule
 from paygate.provider import DeclineClass
 from paygate.testing import Decline, NeverThere, StayPending, Vanish
 
@@ -330,3 +344,41 @@ def test_the_run_works_behind_every_face(faces):
 
     assert faces.gateway.billing.run().renewed == 1
     assert faces.gateway.billing.run().renewed == 0
+
+
+@pytest.mark.rule("R-148", "R-156")
+def test_an_account_may_have_a_schedule_of_its_own(world):
+    contract = world.contract("stripe")
+    world.options["schedules"] = {"stripe": RetrySchedule((1,), ends_contract=False)}
+    world.reopen()
+    world.stripe.script_for("tok_stripe_cus_1", Decline("insufficient_funds", DeclineClass.SOFT))
+    for day in ("15", "16", "20"):
+        at(world, f"2026-02-{day}T03:00:00")
+        world.gateway.billing.run()
+
+    after = world.gateway.contracts.get(contract.id)
+    assert (after.status, after.past_due.exhausted) == (Status.PAST_DUE, True)
+    assert len([call for call in world.stripe.calls if call.hook == "charge"]) == 2
+
+
+@pytest.mark.rule("R-161")
+def test_no_retry_while_arrears_for_the_period_are_on_their_way(world):
+    contract = world.contract("univapay")
+    world.univapay.next(Decline("306", DeclineClass.SOFT))
+    at(world, "2026-02-15T03:00:00")
+    world.gateway.billing.run()
+    world.clock.advance(minutes=5)
+    world.gateway.billing.reconcile()
+    at(world, "2026-02-25T02:00:00")
+    world.univapay.next(StayPending())
+    arrears = world.charge(contract, 3000, purpose=Purpose.ARREARS)
+    at(world, "2026-02-25T02:10:00")
+
+    report = world.gateway.billing.run()
+    world.univapay.finish(arrears.reference)
+    world.deliver("univapay")
+    world.gateway.billing.run()
+
+    assert report.retried == 0
+    assert world.gateway.contracts.get(contract.id).status is Status.ACTIVE
+    assert world.univapay.book.captured() == 6000

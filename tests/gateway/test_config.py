@@ -10,12 +10,15 @@ import pytest
 
 from paygate import Gateway
 from paygate.config import load
+from paygate.domain.retry_schedule import RetrySchedule
 from paygate.errors import ConfigurationError
 
 GOOD = """
 database = "sqlite://"
 timezone = "Asia/Tokyo"
 system_max_expiry = 2035-12-31
+refund_cut_off = false
+network_rules = "lenient"
 
 [waiting]
 unknown_after = 600
@@ -31,6 +34,10 @@ charge_window_years = 0
 
 [accounts.shop2]
 provider = "fake-stripe"
+
+[accounts.shop2.retries]
+gaps = [1, 2]
+ends_contract = true
 
 [[step_mails]]
 name = "thanks"
@@ -70,6 +77,8 @@ def test_a_good_file_opens_a_gateway(write, monkeypatch):
 
     assert config.system_max == dt.date(2035, 12, 31)
     assert (config.waiting.unknown_after, config.http.read_timeout) == (600, 12.5)
+    assert (config.refund_cut_off, config.network_rules) == (None, "lenient")
+    assert config.schedules == {"shop2": RetrySchedule((1, 2), ends_contract=True)}
     assert config.step_mails[0].subject == "ありがとうございます"
     assert sorted(accounts) == ["shop2", "univapay"]
     assert accounts["univapay"].capabilities.charge_window_years is None
@@ -98,6 +107,10 @@ def test_a_good_file_opens_a_gateway(write, monkeypatch):
         ('set = "ON_RENEWAL"', 'set = "ON_RENEW"', r"step_mails\[1\].set: no mail set 'ON_RENEW'; one of ON_PAYMENT"),
         ("delay = 300", "delay = 1.5", r"step_mails\[1\].*delay is a whole number"),
         ("[accounts.shop2]", "[accounts.shop2", "not readable as TOML"),
+        ('network_rules = "lenient"', 'network_rules = "lax"', "network_rules: .*lax"),
+        ("refund_cut_off = false", 'refund_cut_off = "never"', "refund_cut_off: must be a date"),
+        ("gaps = [1, 2]", "gaps = [0]", "accounts.shop2.retries.gaps: .*at least one"),
+        ("gaps = [1, 2]", "gap = [1]", "accounts.shop2.retries.gap: unknown key; did you mean 'gaps'"),
         ("[waiting]", "waiting = 3\n[x]", "unknown key|waiting: must be a table"),
         (
             'subject = "',

@@ -16,7 +16,7 @@ from functools import partial
 import attrs
 
 from ..clock import business_date
-from ..domain.charge import Charge, ChargeKind, ChargeState
+from ..domain.charge import Charge, ChargeKind, ChargeState, Purpose
 from ..domain.contract import Actor, Contract, Status
 from ..domain.due import DueStep, StepKind, due_steps
 from ..domain.dunning import RetryPlan
@@ -191,6 +191,9 @@ def _intend(services: Services, session: Session, contract: Contract, period: dt
         return None
     if session.charges.open_for(contract.id, ChargeKind.PERIOD) is not None:
         return None
+    arrears = session.charges.open_for(contract.id, ChargeKind.ADDON)
+    if arrears is not None and arrears.purpose is Purpose.ARREARS:
+        return None  # it may be paying this very period
     number = len(session.charges.of_period(contract.id, period)) + 1
     charge = Charge(
         id=services.new_id(),

@@ -9,7 +9,9 @@ from typing import Any, Self, TypeVar
 
 from ..billing.services import Services, Waiting
 from ..clock import JST, Clock
+from ..domain.deleting import REFUND_CUT_OFF
 from ..domain.mails import StepMailPlan
+from ..domain.retry_schedule import RetrySchedule
 from ..domain.rules import SYSTEM_MAX_EXPIRY
 from ..drivers.aio import AsyncDriver
 from ..drivers.settings import HttpSettings
@@ -42,6 +44,11 @@ class AsyncGateway:
     :param clock: where the time comes from; by default the system, so that ``freezegun.freeze_time`` works.
     :param step_mails: the prepared mails (R-224).
     :param overrides: capability settings by account, for example ``{"univapay": {"charge_window_years": 0}}`` (R-203).
+    :param schedules: account name → when a failed renewal is tried again; by default as is usual for its provider (R-148,
+        R-155).
+    :param network_rules: how to read the card networks' rules on retries where sources disagree: ``"strict"``,
+        ``"lenient"`` or a source; see :func:`paygate.networks.load`.
+    :param refund_cut_off: the last JST date whose payments deleting does not return (R-257); None: no such day.
     :param mounts: URL prefix → in-process handler, used instead of the network; for emulators and tests.
     :raises ConfigurationError: before anything is sent.
     """
@@ -59,6 +66,9 @@ class AsyncGateway:
         waiting: Waiting | None = None,
         http: HttpSettings | None = None,
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
+        schedules: Mapping[str, RetrySchedule] | None = None,
+        network_rules: str = "strict",
+        refund_cut_off: dt.date | None = REFUND_CUT_OFF,
         mounts: Mapping[str, Any] | None = None,
     ) -> None:
         services = assemble(
@@ -71,6 +81,9 @@ class AsyncGateway:
             system_max_expiry=system_max_expiry,
             waiting=waiting,
             overrides=overrides,
+            schedules=schedules,
+            network_rules=network_rules,
+            refund_cut_off=refund_cut_off,
         )
         self._start(services, http or HttpSettings(), mounts)
 

@@ -11,7 +11,9 @@ from typing import Any
 from ..billing.services import Services, Waiting
 from ..clock import JST, Clock, SystemClock
 from ..config import load
+from ..domain.deleting import REFUND_CUT_OFF
 from ..domain.mails import StepMailPlan
+from ..domain.retry_schedule import RetrySchedule
 from ..domain.rules import SYSTEM_MAX_EXPIRY, Rules
 from ..drivers.settings import HttpSettings
 from ..errors import ConfigurationError
@@ -32,6 +34,9 @@ def assemble(
     system_max_expiry: dt.date = SYSTEM_MAX_EXPIRY,
     waiting: Waiting | None = None,
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    schedules: Mapping[str, RetrySchedule] | None = None,
+    network_rules: str = "strict",
+    refund_cut_off: dt.date | None = REFUND_CUT_OFF,
 ) -> Services:
     """The services of a gateway; the database is opened, and created where it is empty."""
     if not isinstance(providers, Mapping):
@@ -47,7 +52,16 @@ def assemble(
     ready = Plugins(providers, observers, overrides)
     rules = Rules(zone=zone, system_max=system_max_expiry, step_mails=tuple(step_mails))
     store = Store.open(database, clock=clock)
-    return Services(store, ready, clock, rules, waiting or Waiting())
+    return Services(
+        store,
+        ready,
+        clock,
+        rules,
+        waiting or Waiting(),
+        schedules=dict(schedules or {}),
+        network_reading=network_rules,
+        refund_cut_off=refund_cut_off,
+    )
 
 
 def from_file(path: str | os.PathLike[str], clock: Clock | None) -> tuple[Services, HttpSettings]:
@@ -63,5 +77,8 @@ def from_file(path: str | os.PathLike[str], clock: Clock | None) -> tuple[Servic
         system_max_expiry=config.system_max,
         waiting=config.waiting,
         overrides=config.overrides,
+        schedules=config.schedules,
+        network_rules=config.network_rules,
+        refund_cut_off=config.refund_cut_off,
     )
     return services, config.http

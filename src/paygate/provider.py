@@ -242,6 +242,8 @@ class ChargeResult:
     :param charged_at: the provider's success time, UTC (R-201); None means "when we learned it".
     :param code: the provider's own code; :param message: its text, for people only.
     :param action_url: where the customer has to go while PENDING with an action required.
+    :param network: of the card, for example ``"visa"``, and :param advice_code: the network's advice for the next attempt,
+        where the provider passes them on; retries are planned by them.
     :param raw: the provider's answer, redacted; kept beside, never instead of, the mapped one.
     """
 
@@ -253,6 +255,8 @@ class ChargeResult:
     message: str = ""
     decline: DeclineClass | None = None
     action_url: str | None = None
+    network: str | None = None
+    advice_code: str | None = None
     raw: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
 
     @classmethod
@@ -282,10 +286,21 @@ class ChargeResult:
         *,
         decline: DeclineClass = DeclineClass.UNKNOWN,
         reference: str | None = None,
+        network: str | None = None,
+        advice_code: str | None = None,
         raw: Mapping[str, Any] | None = None,
     ) -> ChargeResult:
         """A final no to this attempt."""
-        return cls(Outcome.DECLINED, reference, code=code, message=message, decline=decline, raw=raw)
+        return cls(
+            Outcome.DECLINED,
+            reference,
+            code=code,
+            message=message,
+            decline=decline,
+            network=network,
+            advice_code=advice_code,
+            raw=raw,
+        )
 
     @classmethod
     def not_sent(cls, message: str = "", *, code: str | None = None) -> ChargeResult:

@@ -382,3 +382,19 @@ def test_no_retry_while_arrears_for_the_period_are_on_their_way(world):
     assert report.retried == 0
     assert world.gateway.contracts.get(contract.id).status is Status.ACTIVE
     assert world.univapay.book.captured() == 6000
+
+
+def test_what_a_network_says_about_the_card_is_heeded_and_explained(world):
+    contract = world.contract("stripe")
+    world.stripe.next(Decline("do_not_honor", DeclineClass.SOFT, network="mastercard", advice_code="03"))
+    at(world, "2026-02-15T03:00:00")
+    world.gateway.billing.run()
+    at(world, "2026-02-20T03:00:00")
+
+    plan = world.gateway.billing.plan().all()
+
+    assert world.gateway.billing.run().retried == 0
+    assert (plan[0].contract_id, plan[0].work) == (contract.id, Work.NOTHING)
+    assert "mastercard" in plan[0].why.lower()
+    charge = world.gateway.charges.list(contract_id=contract.id, state=ChargeState.FAILED).first()
+    assert (charge.network, charge.advice_code) == ("mastercard", "03")

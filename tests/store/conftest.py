@@ -102,6 +102,8 @@ def charge(id: str = "c1", **changes: Any) -> Charge:  # noqa: A002
         previous_expires_on=dt.date(2026, 10, 31),
         expires_on=dt.date(2027, 1, 31),
         failure=Failure("51", "残高不足", DeclineClass.SOFT, sent=False),
+        network="visa",
+        advice_code="03",
         credential_hash="0123abcd",
         operator_told=True,
     )

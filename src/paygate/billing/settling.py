@@ -243,6 +243,8 @@ def _fail(
         action_url=None,
         settled_at=now,
         failure=failure(result),
+        network=result.network,
+        advice_code=result.advice_code,
     )
     session.charges.update(failed)  # its draft stays: should the provider report a success after all, it is needed
     session.audit.insert_many([_audit(services, failed, "charge_failed", actor, now, result.code or result.message)])

@@ -115,6 +115,8 @@ def _charge(
         charged_at=(result.charged_at or now) if succeeded else None,
         previous_expires_on=contract.expires_on,
         failure=None if succeeded else failure(result),
+        network=result.network,
+        advice_code=result.advice_code,
         credential_hash=secret_hash(account.name, contract.credential),
     )
 

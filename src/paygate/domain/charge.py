@@ -95,6 +95,9 @@ class Charge:
     previous_expires_on: dt.date | None = None
     expires_on: dt.date | None = None
     failure: Failure | None = None
+    #: card network and its advice for the next attempt, as far as the provider tells (for the retry planner)
+    network: str | None = None
+    advice_code: str | None = None
     #: fingerprint of the stored credential, for the duplicate window; never the credential itself
     credential_hash: str = attrs.field(default="", repr=False)
     #: whether the operator has been told that look-ups did not settle it

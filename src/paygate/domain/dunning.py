@@ -95,8 +95,8 @@ class Attempt:
             amount=charge.amount,
             code=failure.code,
             decline=failure.decline or DeclineClass.UNKNOWN,
-            network=network,
-            advice_code=advice_code,
+            network=network or charge.network,
+            advice_code=advice_code or charge.advice_code,
         )
 
 

@@ -33,7 +33,7 @@ _SELECTED = [column for column in charges.c if column.key != "seq"]
 #: What the outcome of an attempt changes; what was asked for stays as it was written down.
 _OUTCOME = (
     "state", "reference", "action_url", "settled_at", "charged_at", "previous_expires_on", "expires_on",
-    "failure_code", "failure_message", "failure_decline", "failure_sent", "operator_told",
+    "failure_code", "failure_message", "failure_decline", "failure_sent", "network", "advice_code", "operator_told",
 )  # fmt: skip
 
 _KEY = next(rule for rule in charges.constraints if rule.name == "paygate_charges_key")
@@ -135,6 +135,8 @@ def _outcome_of(charge: Charge) -> dict[str, Any]:
         "previous_expires_on": charge.previous_expires_on,
         "expires_on": charge.expires_on,
         **failure_columns(charge.failure),
+        "network": charge.network,
+        "advice_code": charge.advice_code,
         "operator_told": charge.operator_told,
     }
 
@@ -169,7 +171,8 @@ def _charge(row: Row) -> Charge:
     (
         id_, contract_id, customer_id, account, kind, amount, currency, key, fingerprint, state, purpose, renew_expiry,
         send_step_mail, how, obtained_at, recorded_by, by, created_at, period_start, reference, action_url, settled_at,
-        charged_at, previous_expires_on, expires_on, code, message, decline, sent, credential_hash, operator_told,
+        charged_at, previous_expires_on, expires_on, code, message, decline, sent, network, advice_code,
+        credential_hash, operator_told,
     ) = row  # fmt: skip
     return Charge(
         id=id_,
@@ -195,6 +198,8 @@ def _charge(row: Row) -> Charge:
         previous_expires_on=previous_expires_on,
         expires_on=expires_on,
         failure=failure(code, message, decline, sent),
+        network=network,
+        advice_code=advice_code,
         credential_hash=credential_hash,
         operator_told=operator_told,
     )

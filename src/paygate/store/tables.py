@@ -164,6 +164,8 @@ charges = sa.Table(
     sa.Column("failure_message", sa.Text),
     sa.Column("failure_decline", sa.Text),
     sa.Column("failure_sent", sa.Boolean),
+    sa.Column("network", sa.Text),
+    sa.Column("advice_code", sa.Text),
     sa.Column("credential_hash", Id, nullable=False),
     sa.Column("operator_told", sa.Boolean, nullable=False),
     sa.UniqueConstraint("account", "idempotency_key", name="paygate_charges_key"),

@@ -41,6 +41,8 @@ class Step:
     message: str = ""
     decline: DeclineClass | None = None
     action_url: str | None = None
+    network: str | None = None
+    advice_code: str | None = None
 
 
 @attrs.frozen

@@ -31,7 +31,13 @@ def charge_result(payment: Payment, step: Step, reference: str | None, raw: dict
     if step.state is Outcome.PENDING:
         return ChargeResult.pending(reference, action_url=step.action_url, raw=raw)
     return ChargeResult.declined(
-        step.code or "", step.message, decline=step.decline or DeclineClass.UNKNOWN, reference=reference, raw=raw
+        step.code or "",
+        step.message,
+        decline=step.decline or DeclineClass.UNKNOWN,
+        reference=reference,
+        network=step.network,
+        advice_code=step.advice_code,
+        raw=raw,
     )
 
 

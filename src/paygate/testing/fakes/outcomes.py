@@ -66,6 +66,8 @@ class Decline:
     code: str | None = None
     decline: DeclineClass | None = None
     message: str = ""
+    network: str | None = None  #: of the card, and
+    advice_code: str | None = None  #: the network's advice, where the provider is to pass them on
 
 
 Ending: TypeAlias = Succeed | Decline

@@ -119,6 +119,8 @@ def upgrade() -> None:
         sa.Column("failure_message", sa.Text()),
         sa.Column("failure_decline", sa.Text()),
         sa.Column("failure_sent", sa.Boolean()),
+        sa.Column("network", sa.Text()),
+        sa.Column("advice_code", sa.Text()),
         sa.Column("credential_hash", ID, nullable=False),
         sa.Column("operator_told", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name="paygate_charges_pkey"),

@@ -102,6 +102,9 @@ def _decide(
     # an amount that is not even money is refused by the decision; the facts do not need it
     amount = command.amount if isinstance(command.amount, Money) else Money(0, contract.plan.price.currency)
     facts = ChargeFacts(*session.charges.facts(contract, amount, secret_hash(contract.account, contract.credential)))
+    if command.purpose is Purpose.ARREARS:  # only arrears can pay the same period as a renewal that is on its way
+        retry = session.charges.open_for(contract.id, ChargeKind.PERIOD)
+        facts = attrs.evolve(facts, open_period=retry.id if retry else None)
     return account, decide_addon(contract, command, account.capabilities, facts, services.rules, services.now())
 
 

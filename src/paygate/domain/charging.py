@@ -84,11 +84,13 @@ class ChargeFacts:
     :param open_charge: id of a PENDING or UNKNOWN additional charge on the contract (R-189, R-193).
     :param similar_at: when the latest attempt with the same amount on the same credential was made, leaving out those
         that certainly never reached the provider (R-205).
+    :param open_period: id of a PENDING or UNKNOWN charge of a period of the contract; matters for ARREARS only (R-161).
     """
 
     last_paid_at: dt.datetime | None = None
     open_charge: str | None = None
     similar_at: dt.datetime | None = None
+    open_period: str | None = None
 
 
 @attrs.frozen
@@ -137,7 +139,7 @@ def decide_addon(
     :raises ChargeWindowExpired: the window since the last payment has closed (R-197, R-199).
     :raises SystemMaxPassed: the expiry would be set to a date that has passed (R-221).
     :raises DuplicateCharge: same amount and credential within the provider's duplicate window (R-205).
-    :raises RetryPending: ARREARS while the provider still retries the period (R-161).
+    :raises RetryPending: ARREARS while the provider still retries the period, or a charge of it has no result yet (R-161).
     :raises NaiveDatetime: *now* has no zone (R-002).
     """
     if command.actor.kind is not ActorKind.ADMIN:
@@ -175,6 +177,12 @@ def decide_addon(
         raise RetryPending(
             f"contract {contract.id}: {capabilities.name} still retries the period of {contract.past_due.period_start}; "
             "stop its retries first, or the customer could pay twice",
+            rule="R-161",
+        )
+    if command.purpose is Purpose.ARREARS and facts.open_period is not None:
+        raise RetryPending(
+            f"contract {contract.id}: charge {facts.open_period} of the period has no result yet; wait for it or "
+            "reconcile, or the customer could pay twice",
             rule="R-161",
         )
     after = after_receipt(contract, capabilities.expiry, today, renew=renew, system_max=rules.system_max)

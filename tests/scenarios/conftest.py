@@ -109,6 +109,13 @@ def amazonpay(clock: ManualClock) -> Iterator[Shop]:
         yield shop
 
 
+@pytest.fixture(params=["stripe", *UNIVAPAY])
+def stripe_or_univapay(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Shop]:
+    """The two whose renewals paygate charges itself."""
+    with opened(request.param, clock) as shop:
+        yield shop
+
+
 @pytest.fixture(params=[*UNIVAPAY, *OTHERS])
 def any_provider(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Shop]:
     """Each of the four providers in turn."""

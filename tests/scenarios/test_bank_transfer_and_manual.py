@@ -25,7 +25,7 @@ def running(shop, plan=MAGAZINE):
 @pytest.mark.rule(
     "R-009", "R-010", "R-026", "R-031", "R-037", "R-039", "R-074", "R-075", "R-078", "R-079", "R-080", "R-104", "R-106",
     "R-109", "R-111", "R-114", "R-116", "R-118", "R-119", "R-120", "R-122", "R-123", "R-124", "R-125", "R-128", "R-129",
-    "R-158", "R-159", "R-165",
+    "R-158", "R-159", "R-167",
 )  # fmt: skip
 def test_the_life_of_a_bank_transfer_contract(offline):
     shop, buttons = offline, offline.gateway.contracts
@@ -42,7 +42,7 @@ def test_the_life_of_a_bank_transfer_contract(offline):
     assert (shop.status(contract), shop.expiry(contract)) == ("ACTIVE", "2024-11-08")
     assert shop.sales(contract) == ["2024-10-08 PERIOD 3000 SUCCEEDED"]
     assert (shop.open_content(contract), shop.letters.step_mails) == (["2024-10"], ["welcome"])
-    # no card: nothing to charge additionally, but a person can stop it
+    # no card: nothing to charge additionally, but a person can stop it
     assert shop.buttons(contract) == {"suspend", "schedule_cancellation"}
 
     # 8 November: renewal day. Nobody can see the bank account, so the period opens as if it were paid

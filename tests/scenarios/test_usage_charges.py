@@ -14,6 +14,8 @@ from paygate.errors import (
     ConsentRequired,
     OptionNotSupported,
     PermissionClosed,
+    ProviderNotCapable,
+    SystemMaxPassed,
 )
 from paygate.testing import StayPending
 
@@ -189,6 +191,20 @@ def test_amazon_pay_offers_the_mail_box_only_and_fixes_the_expiry(amazonpay):
     # the mail can
     amazonpay.charged(buyer, 990, send_step_mail=True)
     assert (amazonpay.expiry(buyer), amazonpay.renewal_mails(buyer)) == ("2030-12-31", ["QUEUED"])
+
+
+@pytest.mark.rule("R-220", "R-221")
+def test_amazon_pay_knows_lump_sums_only_and_refuses_once_its_fixed_expiry_has_passed(amazonpay):
+    with pytest.raises(ProviderNotCapable):
+        amazonpay.sign_up(MAGAZINE)
+    assert amazonpay.till.asked() == 0
+
+    buyer = amazonpay.sign_up(COURSE)
+    amazonpay.at("2030-12-31 23:59")
+    assert amazonpay.charged(buyer, 980).state is ChargeState.SUCCEEDED
+    amazonpay.at("2031-01-01 00:00")
+    with pytest.raises(SystemMaxPassed):
+        amazonpay.execute(buyer, 990)
 
 
 @pytest.mark.rule("R-222", "R-223")

@@ -9,12 +9,12 @@ import pytest
 
 from paygate.domain.charge import ChargeState
 from paygate.errors import (
+    CapabilityNotSupported,
     ChargeInProgress,
     ChargeWindowExpired,
     ConsentRequired,
     OptionNotSupported,
     PermissionClosed,
-    ProviderNotCapable,
     SystemMaxPassed,
 )
 from paygate.testing import StayPending
@@ -195,7 +195,7 @@ def test_amazon_pay_offers_the_mail_box_only_and_fixes_the_expiry(amazonpay):
 
 @pytest.mark.rule("R-220", "R-221")
 def test_amazon_pay_knows_lump_sums_only_and_refuses_once_its_fixed_expiry_has_passed(amazonpay):
-    with pytest.raises(ProviderNotCapable):
+    with pytest.raises(CapabilityNotSupported):
         amazonpay.sign_up(MAGAZINE)
     assert amazonpay.till.asked() == 0
 

@@ -124,8 +124,10 @@ def test_a_bank_contract_is_suspended_and_resumed_with_its_row(world):
     unpaid = world.gateway.ledger.list(contract_id=contract.id).first().state
     net = world.gateway.ledger.net(contract.id)
     world.clock.advance(days=3)
-    resumed = world.gateway.contracts.resume(contract.id).contract
+    received = world.clock.now() - dt.timedelta(days=1)
+    resumed = world.gateway.contracts.resume(contract.id, received_at=received).contract
 
+    assert world.gateway.ledger.list(contract_id=contract.id).first().received_at == received
     assert (suspended.status, unpaid, net) == (Status.PAST_DUE, EntryState.UNPAID, yen(0))
     assert (resumed.status, resumed.past_due) == (Status.ACTIVE, None)
     assert world.gateway.ledger.list(contract_id=contract.id).first().state is EntryState.SUCCEEDED

@@ -205,7 +205,14 @@ def write_settlement(services: Services, session: Session, before: Contract, set
     contract = session.contracts.update(settlement.contract) if settlement.contract != before else before
     record(services, session, settlement, now=now)
     for row in settlement.changed:
-        session.ledger.set_state(row.id, row.state, remarks=row.remarks, reference=row.reference, done_on=row.done_on)
+        session.ledger.set_state(
+            row.id,
+            row.state,
+            remarks=row.remarks,
+            reference=row.reference,
+            done_on=row.done_on,
+            received_at=row.received_at,
+        )
     for decision in settlement.refunds:
         if decision.by_hand:
             write_by_hand(services, session, decision)

@@ -31,7 +31,7 @@ _SET_STATE = Statement(
             ledger.c.state: value(ledger.c.state),
             **{
                 column: sa.func.coalesce(value(column), column)
-                for column in (ledger.c.remarks, ledger.c.reference, ledger.c.done_on)
+                for column in (ledger.c.remarks, ledger.c.reference, ledger.c.done_on, ledger.c.received_at)
             },
         }
     )
@@ -160,13 +160,21 @@ class Ledger:
         remarks: str | None = None,
         reference: str | None = None,
         done_on: dt.date | None = None,
+        received_at: dt.datetime | None = None,
     ) -> None:
-        """Move a row to *state*. Remarks, reference and the day it was done on are kept where none is given.
+        """Move a row to *state*. Remarks, reference, day done and receipt (R-122) are kept where none is given.
 
         :raises NotFound: there is no such row.
         :raises ChangedMeanwhile: the row would count again beside another PERIOD row of the same period.
         """
-        given = {"id": id, "state": state.value, "remarks": remarks, "reference": reference, "done_on": done_on}
+        given = {
+            "id": id,
+            "state": state.value,
+            "remarks": remarks,
+            "reference": reference,
+            "done_on": done_on,
+            "received_at": received_at,
+        }
         try:
             changed = self._runner.change(_SET_STATE, given)
         except self._runner.integrity_error as error:

@@ -15,7 +15,7 @@ CORE = ROOT / "src" / "paygate"
 
 #: The modules and packages directly under ``paygate``. A new one has to be given a room here.
 ROOMS: dict[str, set[str]] = {
-    "base": {"_markers", "errors", "money", "clock", "ids", "flow", "provider", "settings"},
+    "base": {"_markers", "capabilities", "errors", "money", "clock", "ids", "flow", "provider", "settings"},
     "domain": {"domain"},
     "networks": {"networks"},
     "hooks": {"hookspecs", "notices"},

@@ -228,6 +228,13 @@ def test_an_answer_of_the_wrong_type_is_an_unknown_outcome():
         assert shop.charges.list().first().failure.message == "the plugin answered str, not ChargeResult"
 
 
+def test_a_hook_that_a_provider_does_not_have_refuses_instead_of_pretending():
+    with pytest.raises(CapabilityNotSupported, match="Acme has no hook 'ping'"):
+        Acme().ping().send(None)
+    with pytest.raises(CapabilityNotSupported, match="Provider has no hook 'capabilities'"):
+        Provider().capabilities()
+
+
 def test_an_account_shows_its_name_and_type_only():
     @attrs.frozen
     class Settings:

@@ -9,6 +9,8 @@
 
 Where PostgreSQL cannot be started its tests are skipped, and the summary says so; with PAYGATE_REQUIRE_POSTGRESQL=1 they
 fail instead.
+
+Generated examples are the same in every run, so that a change is judged by what it changes; PAYGATE_FUZZ=1 draws new ones.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from paygate.store import Store
 from paygate.store.tables import metadata
@@ -26,6 +29,11 @@ from paygate.store.tables import metadata
 from .postgres import CannotStart, Server
 
 _REASON = pytest.StashKey[str]()
+
+# no deadline: how long an example takes says something about the machine only
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("fuzz", deadline=None)
+settings.load_profile("fuzz" if os.environ.get("PAYGATE_FUZZ") else "same")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from paygate.domain.contract import Actor, PastDue, PaymentMethod, Plan, Product
 from paygate.domain.followup import Audience, Next, NoticeKind
 from paygate.domain.lifecycle import refusal, step
 from paygate.domain.renewal import end, renew, schedule_product_end, start
+from paygate.domain.running import resumed
 from paygate.domain.settlement import Settlement
 from paygate.domain.transitions import Event, find, row
 from paygate.errors import OperationNotAllowed
@@ -158,3 +159,11 @@ def test_a_product_that_ends_while_nothing_is_paid_ends_the_contract(make_contra
 @pytest.mark.rule("R-039", "T-68")
 def test_days_that_pass_while_nothing_is_paid_leave_the_contract_as_it_is():
     assert find(Status.PAST_DUE, Event.RENEWAL_DUE, Status.PAST_DUE).id == "T-68"
+
+
+def test_arrears_that_come_before_the_start_open_the_first_period_and_no_earlier_one(make_contract):
+    contract = make_contract(status=Status.PAST_DUE, start_on=dt.date(2024, 1, 28))
+
+    back = resumed(contract, dt.date(2024, 1, 27), dt.datetime(2024, 1, 26, 15, tzinfo=dt.UTC))
+
+    assert (back.status, back.period_start) == (Status.ACTIVE, dt.date(2024, 1, 28))

@@ -107,4 +107,4 @@ def resumed(contract: Contract, day: dt.date, requested_at: dt.datetime) -> Cont
     ends = [end for end in (notice_end, product_end) if end is not None and end <= day]
     if ends:
         return attrs.evolve(contract, status=Status.TERMINATED, cancellation=None, past_due=None, ended_on=min(ends))
-    return running(contract, day, requested_at)
+    return running(contract, max(day, contract.start_on), requested_at)

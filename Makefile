@@ -41,7 +41,7 @@ types: $(VENV)/.installed-dev ## strict type check of all that ships, and of wha
 docs: $(VENV)/.installed-dev ## the documentation, in docs/_build/html
 	$(BIN)/python scripts/provider_matrix.py --check
 	$(BIN)/python scripts/state_docs.py --check
-	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/sphinx-build -E -W --keep-going -q -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 bench: $(VENV)/.installed-dev ## the benchmarks

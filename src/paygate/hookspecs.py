@@ -80,7 +80,7 @@ def capabilities() -> Capabilities:
 
     Called once when the account is opened; the answer is kept. Must not do I/O and must always answer the same value.
 
-    :returns: one frozen :class:`~paygate.provider.Capabilities`.
+    :returns: one frozen :class:`~paygate.capabilities.Capabilities`.
 
     .. versionadded:: 0.1
     """

@@ -1,7 +1,7 @@
 """The additional charge: whether it is allowed, and what its success does (R-165 to R-232).
 
 :func:`decide_addon` is asked before anything is written or sent; :func:`settle_addon` when the success is processed.
-What a provider forces, forbids or limits is read from its :class:`~paygate.provider.Capabilities`.
+What a provider forces, forbids or limits is read from its :class:`~paygate.capabilities.Capabilities`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The provider that all fakes share: in process, on an injected clock, true to the capabilities it declares.
 
 This half is what a test says and reads; :mod:`.answering` is what paygate sees. A fake of one more provider is a
-:class:`~paygate.provider.Capabilities` value and a table of codes::
+:class:`~paygate.capabilities.Capabilities` value and a table of codes::
 
     class FakeAcme(FakeProvider):
         codes = Codes(declined="acme_no")

@@ -15,7 +15,19 @@ CORE = ROOT / "src" / "paygate"
 
 #: The modules and packages directly under ``paygate``. A new one has to be given a room here.
 ROOMS: dict[str, set[str]] = {
-    "base": {"_markers", "capabilities", "errors", "money", "clock", "ids", "flow", "provider", "settings"},
+    "base": {
+        "_markers",
+        "capabilities",
+        "checkout",
+        "clock",
+        "errors",
+        "flow",
+        "ids",
+        "money",
+        "provider",
+        "settings",
+        "subscription",
+    },
     "domain": {"domain"},
     "networks": {"networks"},
     "hooks": {"hookspecs", "notices"},

@@ -142,6 +142,9 @@ class Capabilities:
     :param renewals: who charges renewals; NONE means lump-sum payment only.
     :param ends_after_retries: whether a contract ends when the last retry of a renewal has failed (R-150); else it stays
         PAST_DUE until somebody acts (R-156).
+    :param starts_subscriptions: whether paygate starts the provider's own subscriptions (``start_recurring``), only where
+        the provider owns the renewals; else they start elsewhere and are only reported.
+    :param checkout: whether the provider can store a card on a page of its own (``begin_checkout``).
     """
 
     name: str
@@ -161,6 +164,16 @@ class Capabilities:
     webhooks: bool = False
     renewals: Renewals = Renewals.MERCHANT
     ends_after_retries: bool = False
+    starts_subscriptions: bool = attrs.field(default=False)
+    checkout: bool = False
+
+    @starts_subscriptions.validator
+    def _only_its_own(self, _: object, value: bool) -> None:
+        if value and self.renewals is not Renewals.PROVIDER:
+            msg = (
+                "starts_subscriptions needs renewals=Renewals.PROVIDER: only a provider that owns the renewals has any"
+            )
+            raise InvalidValue(msg)
 
     @property
     def recurring(self) -> bool:

@@ -2,8 +2,8 @@
 """The hooks of paygate, documented like an API.
 
 **Provider hooks** are answered by exactly one account's provider: capabilities, charge, refund, find_charge,
-find_refund, parse_webhook, stop_recurring, end_recurring, resume_recurring, ping. Those that talk to the provider are flows: ``async def`` that awaits only
-:mod:`paygate.flow`.
+find_refund, begin_checkout, complete_checkout, parse_webhook, start_recurring, stop_recurring, end_recurring,
+resume_recurring, ping. Those that talk to the provider are flows: ``async def`` that awaits only :mod:`paygate.flow`.
 
 **Observer hooks** are plain functions; every plugin may implement them. Those after the fact run from the outbox: at
 least once, in order per contract, retried with growing pauses. An observer that raises never undoes money.
@@ -28,19 +28,26 @@ if TYPE_CHECKING:
         Capabilities,
         ChargeRequest,
         ChargeResult,
+        Checkout,
+        CheckoutRequest,
+        CheckoutResult,
         Found,
         LookupRequest,
         ProviderEvent,
         RefundRequest,
         RefundResult,
+        StartedSubscription,
         SubscriptionRequest,
+        SubscriptionStart,
         Webhook,
     )
 
 __all__ = [
     "before_charge",
+    "begin_checkout",
     "capabilities",
     "charge",
+    "complete_checkout",
     "end_recurring",
     "find_charge",
     "find_refund",
@@ -54,14 +61,17 @@ __all__ = [
     "ping",
     "refund",
     "resume_recurring",
+    "start_recurring",
     "stop_recurring",
 ]
 
 #: Hooks that one account's provider answers.
 PROVIDER_HOOKS = frozenset(
     {
+        "begin_checkout",
         "capabilities",
         "charge",
+        "complete_checkout",
         "end_recurring",
         "find_charge",
         "find_refund",
@@ -69,6 +79,7 @@ PROVIDER_HOOKS = frozenset(
         "ping",
         "refund",
         "resume_recurring",
+        "start_recurring",
         "stop_recurring",
     }
 )
@@ -151,6 +162,42 @@ async def find_refund(request: LookupRequest) -> Found:
 
 
 @hookspec(firstresult=True)
+async def begin_checkout(request: CheckoutRequest) -> Checkout:
+    """Prepare a page on which a customer stores a card.
+
+    Called when a shop wants a card stored, only where ``capabilities().checkout``. A flow. May be called again with the
+    same ``request.key``, and must then answer the same checkout where the provider can.
+
+    Must not charge the card, and must not ask the shop for its number.
+
+    :param request: whose card, where to return to, the key.
+    :returns: where to send the customer, and the reference to ask :func:`complete_checkout` with.
+    :raises ProviderError: the provider refused or did not answer; no card is stored.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+async def complete_checkout(reference: str) -> CheckoutResult:
+    """Say what became of a checkout, and hand over the credential of the stored card.
+
+    Called any number of times, when the customer is back or an event of kind CHECKOUT has come, only where
+    ``capabilities().checkout``. A flow.
+
+    Must believe only the provider's own answer, never what the customer's browser brought; must be safe to repeat and
+    must not charge the card. A state that nobody documented is no COMPLETED.
+
+    :param reference: as :func:`begin_checkout` gave it.
+    :returns: open, completed with a credential that :func:`charge` takes, expired or failed.
+    :raises NotFound: the provider knows no such checkout.
+    :raises ProviderError: the provider refused or did not answer; ask again later.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
 async def parse_webhook(webhook: Webhook) -> list[ProviderEvent]:
     """Authenticate a delivery and say what it means.
 
@@ -168,13 +215,36 @@ async def parse_webhook(webhook: Webhook) -> list[ProviderEvent]:
 
 
 @hookspec(firstresult=True)
+async def start_recurring(request: SubscriptionStart) -> StartedSubscription:
+    """Start the provider's own subscription of a contract.
+
+    Called once the contract is written down, only where ``capabilities().starts_subscriptions``. A flow. Called again
+    with the same contract and key after a lost answer, minutes or days later.
+
+    Must first be safe to repeat: the same key and contract never make a second subscription. Where the provider forgets
+    keys, look for the contract's subscription (by its metadata) before making one.
+
+    The charges of the subscription, the first included, are reported by webhooks as events of kind RENEWAL that name the
+    contract; the answer tells nothing about money.
+
+    :param request: contract, key, credential, price and length of a period, and the date of the first charge.
+    :returns: the provider's reference of the subscription.
+    :raises ChargeDeclined: a final no; there is no subscription.
+    :raises ProviderUnavailable: only where certainly nothing happened.
+    :raises OutcomeUnknown: the answer was lost; there may be a subscription.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
 async def stop_recurring(request: SubscriptionRequest) -> None:
     """End the provider's own subscription now, and let it retry nothing any more (R-092, R-143).
 
     Called before the contract changes, only where ``capabilities().renewals`` is PROVIDER. A flow. Must be idempotent:
     a subscription that has ended already is no error.
 
-    :param request: which contract, and its stored credential.
+    :param request: which contract, its stored credential, and the reference of the subscription if paygate started it.
     :raises ProviderError: the provider refused or did not answer; the contract then stays as it is.
 
     .. versionadded:: 0.1

@@ -26,14 +26,20 @@ from .capabilities import (
     Renewals,
     Results,
 )
+from .checkout import Checkout, CheckoutRequest, CheckoutResult, CheckoutState
 from .errors import CapabilityNotSupported
 from .money import Money
+from .subscription import StartedSubscription, SubscriptionRequest, SubscriptionStart
 
 __all__ = [
     "AmountRange",
     "Capabilities",
     "ChargeRequest",
     "ChargeResult",
+    "Checkout",
+    "CheckoutRequest",
+    "CheckoutResult",
+    "CheckoutState",
     "DeclineClass",
     "EventKind",
     "ExpiryPolicy",
@@ -51,7 +57,9 @@ __all__ = [
     "RefundResult",
     "Renewals",
     "Results",
+    "StartedSubscription",
     "SubscriptionRequest",
+    "SubscriptionStart",
     "Webhook",
 ]
 
@@ -270,21 +278,6 @@ class Found:
     result: ChargeResult | RefundResult | None = None
 
 
-# --- subscriptions that the provider owns ----------------------------------------------------------------------------
-
-
-@attrs.frozen
-class SubscriptionRequest:
-    """About the provider's own subscription of a contract.
-
-    :param ends_on: the business date on which the running period ends, where that matters.
-    """
-
-    contract_id: str
-    credential: str = attrs.field(repr=False)
-    ends_on: dt.date | None = None
-
-
 # --- webhooks --------------------------------------------------------------------------------------------------------
 
 
@@ -303,6 +296,7 @@ class EventKind(enum.Enum):
     REFUND = "refund"
     RENEWAL = "renewal"  #: one attempt of the provider's own subscription to charge a period (R-145, R-146)
     SUBSCRIPTION_ENDED = "subscription ended"  #: the provider ended its own subscription (R-152)
+    CHECKOUT = "checkout"  #: a checkout was completed, expired or failed; ask ``complete_checkout``
     OTHER = "other"  #: authentic, but nothing paygate acts on
 
 
@@ -311,7 +305,7 @@ class ProviderEvent:
     """One authentic event, already checked against the provider where its authenticity is weak.
 
     :param event_id: unique per provider account; a second delivery of the same id is ignored (R-269).
-    :param reference: the provider's id of the charge or refund.
+    :param reference: the provider's id of the charge, refund or checkout.
     :param attempt_id: paygate's own id if the event carries it in its metadata.
     :param contract_id: of a RENEWAL or SUBSCRIPTION_ENDED: the contract that the subscription belongs to, as it was given
         to the provider.
@@ -375,9 +369,21 @@ class Provider:
         """Look a refund up; see :func:`paygate.hookspecs.find_refund`."""
         raise _undeclared(self, "find_refund")
 
+    async def begin_checkout(self, request: CheckoutRequest) -> Checkout:
+        """Let a customer store a card; see :func:`paygate.hookspecs.begin_checkout`."""
+        raise _undeclared(self, "begin_checkout")
+
+    async def complete_checkout(self, reference: str) -> CheckoutResult:
+        """Learn what became of a checkout; see :func:`paygate.hookspecs.complete_checkout`."""
+        raise _undeclared(self, "complete_checkout")
+
     async def parse_webhook(self, webhook: Webhook) -> list[ProviderEvent]:
         """Authenticate and read a delivery; see :func:`paygate.hookspecs.parse_webhook`."""
         raise _undeclared(self, "parse_webhook")
+
+    async def start_recurring(self, request: SubscriptionStart) -> StartedSubscription:
+        """Start an own subscription; see :func:`paygate.hookspecs.start_recurring`."""
+        raise _undeclared(self, "start_recurring")
 
     async def stop_recurring(self, request: SubscriptionRequest) -> None:
         """End the own subscription now; see :func:`paygate.hookspecs.stop_recurring`."""

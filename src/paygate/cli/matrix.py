@@ -66,6 +66,13 @@ def _exhausted(declared: Capabilities) -> str:
     return "the contract ends" if declared.ends_after_retries else "the contract stays past due"
 
 
+def _recurring(declared: Capabilities) -> str:
+    text = _RENEWALS[declared.renewals]
+    if declared.renewals is Renewals.PROVIDER:
+        return f"{text}; {'started by paygate' if declared.starts_subscriptions else 'started elsewhere'}"
+    return text
+
+
 def _window(declared: Capabilities) -> str:
     years = declared.charge_window_years
     return "no limit" if years is None else f"refused {years} year{'s' * (years != 1)} after the last payment"
@@ -128,7 +135,8 @@ def rows(system_max: dt.date) -> tuple[Row, ...]:
     """
     return (
         Row("Charge a stored card again", ("additional_charge",), lambda it: _yes(it.additional_charge)),
-        Row("Recurring contracts", ("renewals",), lambda it: _RENEWALS[it.renewals]),
+        Row("Store a card on the provider's page", ("checkout",), lambda it: _yes(it.checkout)),
+        Row("Recurring contracts", ("renewals", "starts_subscriptions"), _recurring),
         Row("After the last failed retry", ("ends_after_retries",), _exhausted),
         Row("`renew_expiry`", ("renew_expiry", "expiry"), lambda it: _renew(it, system_max)),
         Row("`send_step_mail`", ("send_step_mail",), lambda it: _OPTIONS[it.send_step_mail]),

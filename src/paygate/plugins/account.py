@@ -23,6 +23,9 @@ from ..provider import (
     Capabilities,
     ChargeRequest,
     ChargeResult,
+    Checkout,
+    CheckoutRequest,
+    CheckoutResult,
     Found,
     Lookup,
     LookupRequest,
@@ -31,7 +34,9 @@ from ..provider import (
     RefundRequest,
     RefundResult,
     Renewals,
+    StartedSubscription,
     SubscriptionRequest,
+    SubscriptionStart,
     Webhook,
 )
 
@@ -109,6 +114,37 @@ class Account:
             raise CapabilityNotSupported(f"{self.name}: this provider sends no webhooks; nothing was read")
         events: list[ProviderEvent] = await self._hooks["parse_webhook"](webhook=webhook)
         return events
+
+    async def begin_checkout(self, request: CheckoutRequest) -> Checkout:
+        """Prepare a page on which a customer stores a card.
+
+        :raises CapabilityNotSupported: the provider has no such page.
+        """
+        self._has_checkouts()
+        checkout: Checkout = await self._hooks["begin_checkout"](request=request)
+        return checkout
+
+    async def complete_checkout(self, reference: str) -> CheckoutResult:
+        """Learn what became of a checkout; see :meth:`begin_checkout`."""
+        self._has_checkouts()
+        result: CheckoutResult = await self._hooks["complete_checkout"](reference=reference)
+        return result
+
+    def _has_checkouts(self) -> None:
+        if not self.capabilities.checkout:
+            raise CapabilityNotSupported(
+                f"{self.name}: this provider stores no cards on a page of its own; nothing was sent"
+            )
+
+    async def start_recurring(self, request: SubscriptionStart) -> StartedSubscription:
+        """Start the provider's own subscription of a contract.
+
+        :raises CapabilityNotSupported: the provider's subscriptions, if any, start elsewhere.
+        """
+        if not self.capabilities.starts_subscriptions:
+            raise CapabilityNotSupported(f"{self.name}: paygate starts no subscriptions here; nothing was sent")
+        started: StartedSubscription = await self._hooks["start_recurring"](request=request)
+        return started
 
     async def stop_recurring(self, request: SubscriptionRequest) -> None:
         """End the provider's own subscription now.
@@ -212,6 +248,10 @@ def required_hooks(capabilities: Capabilities) -> tuple[str, ...]:
         hooks.append("parse_webhook")
     if capabilities.renewals is Renewals.PROVIDER:
         hooks += ["stop_recurring", "end_recurring", "resume_recurring"]
+    if capabilities.starts_subscriptions:
+        hooks.append("start_recurring")
+    if capabilities.checkout:
+        hooks += ["begin_checkout", "complete_checkout"]
     return tuple(hooks)
 
 

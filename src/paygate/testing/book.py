@@ -44,6 +44,11 @@ class Book:
         with self._lock:
             self._rows.append(movement)
 
+    def clear(self) -> None:
+        """Start an empty book, for a provider that is put back to its beginning."""
+        with self._lock:
+            self._rows.clear()
+
     @property
     def movements(self) -> tuple[Movement, ...]:
         with self._lock:

@@ -12,7 +12,24 @@ Mount one in a driver (``mounts={"https://api.univapay.com": emulator.handle}``)
 
 from .base import Emulator
 from .faults import Fault, FaultKind, Faults, When
+from .registry import EMULATORS, available, load
 from .server import serve
 from .webhooks import Delivery
+from .wishes import CardKind, Wish, Wishes, WishKind
 
-__all__ = ["Delivery", "Emulator", "Fault", "FaultKind", "Faults", "When", "serve"]
+__all__ = [
+    "EMULATORS",
+    "CardKind",
+    "Delivery",
+    "Emulator",
+    "Fault",
+    "FaultKind",
+    "Faults",
+    "When",
+    "Wish",
+    "WishKind",
+    "Wishes",
+    "available",
+    "load",
+    "serve",
+]

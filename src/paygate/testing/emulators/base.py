@@ -11,6 +11,8 @@ import abc
 import collections
 import threading
 import time
+from collections.abc import Sequence
+from typing import ClassVar
 
 from ...clock import Clock
 from ...drivers.retry import Lost, NotSent
@@ -18,6 +20,7 @@ from ...flow import Request, Response
 from ..book import Book
 from .faults import Broken, FaultKind, Faults, spoil
 from .webhooks import Delivery, Outbox, Receiver
+from .wishes import CardKind, Wish, Wishes
 
 __all__ = ["Emulator"]
 
@@ -31,13 +34,22 @@ _PATIENCE = 30.0
 class Emulator(abc.ABC):
     """Base of the emulators. Thread-safe: one condition guards the state, and waiting for a change releases it.
 
+    A subclass names its provider and its home, answers requests, and says how its provider's credentials, webhooks,
+    cards and customers look. Its constructor takes the clock; everything else is keyword-only and has a default.
+
     :param clock: where the emulator gets the time from; a manual clock makes waits free.
     """
+
+    #: The provider's name, as in ``paygate emulate NAME``.
+    name: ClassVar[str]
+    #: Where the real one lives: ``mounts={Emulator.origin: emulator.handle}``.
+    origin: ClassVar[str]
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.book = Book()
         self.faults = Faults()
+        self.wishes = Wishes()
         self.outbox = Outbox()
         self.changed = threading.Condition(threading.RLock())
         self._requests: collections.deque[Request] = collections.deque(maxlen=_KEPT_REQUESTS)
@@ -53,6 +65,64 @@ class Emulator(abc.ABC):
     @abc.abstractmethod
     def answered(self, delivery: Delivery, status: int) -> None:
         """Take note that the merchant answered *delivery* with *status* (0: no answer), and plan a retry if due."""
+
+    @abc.abstractmethod
+    def credentials_for_plugin(self) -> dict[str, str]:
+        """Exactly the settings by which the provider's plugin authenticates itself; made up and the same every time."""
+
+    @abc.abstractmethod
+    def webhook_settings(self) -> dict[str, str]:
+        """The one further setting that the plugin needs to check webhooks."""
+
+    @abc.abstractmethod
+    def set_webhook_target(self, url: str) -> None:
+        """Deliver the events that paygate acts on to *url*, proved by :attr:`webhook_secret`; replaces the target before."""
+
+    @abc.abstractmethod
+    def store_card(self, card: CardKind = CardKind.GOOD) -> str:
+        """Store a card that behaves as *card* says; returns the credential as a ``ChargeRequest`` carries it."""
+
+    @abc.abstractmethod
+    def approve(self, identifier: str, *, passed: bool = True) -> None:
+        """Let the customer finish what waits for them (3-D Secure, a checkout, a hosted page), or fail at it.
+
+        :raises KeyError: nothing of that id waits.
+        """
+
+    def awaiting(self) -> Sequence[str]:
+        """The ids that :meth:`approve` takes at present, oldest first; none, where nothing ever waits for a customer."""
+        return ()
+
+    @property
+    def webhook_secret(self) -> str:
+        """The one value of :meth:`webhook_settings`."""
+        (secret,) = self.webhook_settings().values()
+        return secret
+
+    def wish(
+        self,
+        wish: Wish,
+        *,
+        credential: str | None = None,
+        amount: int | None = None,
+        card: str | None = None,
+        times: int = 1,
+    ) -> None:
+        """Let the next *times* payments that fit everything given go as *wish* says; see :meth:`Wishes.add`."""
+        self.wishes.add(wish, credential=credential, amount=amount, card=card, times=times)
+
+    def reset(self) -> None:
+        """Back to the state after construction; the clock stays where it is, and credentials stay valid.
+
+        A subclass forgets its own state as well.
+        """
+        with self.changed:
+            self.book.clear()
+            self.faults.clear()
+            self.wishes.clear()
+            self.outbox.clear()
+            self._requests.clear()
+            self.changed.notify_all()
 
     @property
     def requests(self) -> tuple[Request, ...]:

@@ -73,6 +73,13 @@ class Outbox:
             self._waiting.remove(chosen)
             return chosen
 
+    def clear(self) -> None:
+        """Forget all deliveries and turn the switches off."""
+        with self._lock:
+            self.duplicate = self.reorder = False
+            self.drop = 0
+            self._waiting.clear()
+
     @property
     def waiting(self) -> tuple[Delivery, ...]:
         """All deliveries not yet made, due or not."""

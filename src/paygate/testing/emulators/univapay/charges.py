@@ -35,7 +35,7 @@ class Charges:
         token = self._chargeable(caller, body)
         amount, currency = _money(body)
         mode = _three_ds_mode(body)
-        plan = self._plan(token)
+        plan = self._plan(token, amount)
         if self._too_quick(token, amount, currency):
             if not self._state.behaviour.duplicate_as_charge_311:
                 raise ApiError(400, "CHARGE_TOO_QUICK")
@@ -67,7 +67,9 @@ class Charges:
             }
         token.used = now
         self._state.charges[charge.id] = charge
-        asks_customer = mode in {"require", "force"} or (mode is None and self._state.behaviour.three_ds_required)
+        asks_customer = (
+            plan.customer or mode in {"require", "force"} or (mode is None and self._state.behaviour.three_ds_required)
+        )
         self._state.later(self._wait(plan), lambda: self._await(charge) if asks_customer else self.settle(charge))
         return reply(201, self.show(charge))
 
@@ -233,9 +235,13 @@ class Charges:
         latest = self._latest.get((token.number, amount, currency))
         return window is not None and latest is not None and (self._state.now() - latest).total_seconds() < window
 
-    def _plan(self, token: Token) -> ChargePlan:
+    def _plan(self, token: Token, amount: int) -> ChargePlan:
         if self._state.plans:
             return self._state.plans.pop(0)
+        if wish := self._state.wishes.take(credential=token.id, amount=amount, card=token.number):
+            return ChargePlan.wished(wish)
+        if plan := self._state.card_plans.get(token.id):
+            return plan
         if code := forced_code(token.email):
             return ChargePlan("failed", code)
         if charge_fails(token.number):

@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
+import attrs
+
 from ....clock import Clock
 from ....flow import Request, Response
 from ..base import Emulator
 from ..routing import Router
 from ..webhooks import Delivery
+from ..wishes import CardKind
 from .assumptions import Behaviour
 from .auth import Caller, Credentials, authenticate
 from .charges import Charges
@@ -28,6 +31,12 @@ _Handler: TypeAlias = Callable[[Caller, Request, Mapping[str, str]], Response]
 #: Widely published test card that always works (provider fact sheet §16).
 GOOD_CARD = "4000020000000000"
 
+#: Test cards whose charges are declined and whose refunds fail (provider fact sheet §16).
+_DECLINED_CARD, _NO_REFUND_CARD = "4111111111111111", "4242424242424242"
+
+#: What deliveries to the address of :meth:`UnivaPayEmulator.set_webhook_target` carry in ``Authorization``.
+_WEBHOOK_WORD = "emulated-webhook-word"
+
 
 class UnivaPayEmulator(Emulator):
     """UnivaPay's interface for cards over its own state; see :class:`Behaviour` for what can be turned.
@@ -37,6 +46,9 @@ class UnivaPayEmulator(Emulator):
     :param behaviour: switches; may be changed at any time through :attr:`behaviour`.
     """
 
+    name = "univapay"
+    origin = "https://api.univapay.com"
+
     def __init__(
         self, clock: Clock, *, credentials: Credentials | None = None, behaviour: Behaviour | None = None
     ) -> None:
@@ -44,7 +56,10 @@ class UnivaPayEmulator(Emulator):
         self.credentials = credentials or Credentials.for_store()
         self.behaviour = behaviour or Behaviour()
         self._stores = [self.credentials]
-        self._state = State(clock, self.book, self.behaviour, self._emit)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._state = State(self.clock, self.book, self.behaviour, self.wishes, self._emit)
         self._keys = KeyStore(self._state)
         self._tokens = Tokens(self._state)
         self._charges = Charges(self._state, self._tokens)
@@ -52,7 +67,52 @@ class UnivaPayEmulator(Emulator):
         self._cancels = Cancels(self._state, self._charges)
         self._hooks = Hooks(self._state, self.outbox)
         self._refusals: list[ApiError] = []
+        self._target: str | None = None  # id of the webhook that set_webhook_target registered
         self._router = self._routes()
+
+    # --- what every emulator offers ----------------------------------------------------------------------------------
+
+    def credentials_for_plugin(self) -> dict[str, str]:
+        return {"app_token": self.credentials.app_token, "secret": self.credentials.secret}
+
+    def webhook_settings(self) -> dict[str, str]:
+        return {"webhook_auth_token": _WEBHOOK_WORD}
+
+    def set_webhook_target(self, url: str) -> None:
+        with self.changed:
+            if self._target is not None:
+                self._hooks.delete(self._owner(), self._target)
+            self._target = self.add_webhook(url, self.webhook_secret)
+
+    def store_card(self, card: CardKind = CardKind.GOOD) -> str:
+        number = {CardKind.DECLINED_SOFT: _DECLINED_CARD, CardKind.REFUND_FAILS: _NO_REFUND_CARD}.get(card, GOOD_CARD)
+        email = "hanako+charge-failure-304@example.com" if card is CardKind.DECLINED_HARD else "hanako@example.com"
+        plans = {
+            CardKind.ACTION_REQUIRED: ChargePlan(customer=True),
+            CardKind.PENDING: ChargePlan(pending=None),
+        }
+        with self.changed:
+            token_id = self.add_card(number, email=email)
+            if plan := plans.get(card):
+                self._state.card_plans[token_id] = plan
+            return token_id
+
+    def approve(self, identifier: str, *, passed: bool = True) -> None:
+        with self.changed:
+            if identifier not in self.awaiting():
+                raise KeyError(identifier)
+            self.customer_returns(identifier, passed=passed)
+
+    def awaiting(self) -> tuple[str, ...]:
+        with self.changed:
+            self._state.tick()
+            return tuple(charge.id for charge in self._state.charges.values() if charge.status == "awaiting")
+
+    def reset(self) -> None:
+        with self.changed:
+            super().reset()
+            self._stores = [self.credentials]
+            self._begin()
 
     # --- handles for tests -------------------------------------------------------------------------------------------
 
@@ -86,7 +146,7 @@ class UnivaPayEmulator(Emulator):
             },
         }
         with self.changed:
-            caller = Caller(self.credentials.store_id, "", self.credentials.mode, "", with_secret=False)
+            caller = attrs.evolve(self._owner(), with_secret=False)
             created: str = _json(self._tokens.create(caller, body, token_id))["id"]
             return created
 
@@ -95,9 +155,11 @@ class UnivaPayEmulator(Emulator):
         chosen = triggers or ("charge_updated", "charge_finished", "refund_finished", "cancel_finished")
         with self.changed:
             body = {"url": url, "auth_token": auth_token, "triggers": list(chosen)}
-            caller = Caller(self.credentials.store_id, "", self.credentials.mode, "")
-            created: str = _json(self._hooks.create(caller, body))["id"]
+            created: str = _json(self._hooks.create(self._owner(), body))["id"]
             return created
+
+    def _owner(self) -> Caller:
+        return Caller(self.credentials.store_id, "", self.credentials.mode, "")
 
     def plan(self, *plans: ChargePlan) -> None:
         """Let the next charges go as *plans* say, one each, whatever their cards say."""

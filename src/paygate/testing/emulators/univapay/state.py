@@ -14,6 +14,7 @@ import attrs
 from ....clock import Clock
 from ....money import Money
 from ...book import Book
+from ..wishes import Wish, Wishes, WishKind
 from .assumptions import Behaviour
 
 __all__ = ["Cancel", "Charge", "ChargePlan", "Failure", "Refund", "State", "Token", "merge_metadata"]
@@ -40,6 +41,7 @@ class ChargePlan:
     :param pending: seconds of ``pending``, None until settled by hand; left out: as the behaviour says.
     :param authorized: seconds it shows ``authorized`` before it ends.
     :param charged: what is taken instead of what was asked for.
+    :param customer: whether it waits for the customer first, whatever the request says about 3-D Secure.
     """
 
     status: str = "successful"
@@ -47,6 +49,22 @@ class ChargePlan:
     pending: float | types.EllipsisType | None = ...
     authorized: float = 0.0
     charged: Money | None = None
+    customer: bool = False
+
+    @classmethod
+    def wished(cls, wish: Wish) -> ChargePlan:
+        """How a charge goes that *wish* is for; a decline without a code is the general one, 306."""
+        match wish.kind:
+            case WishKind.SUCCEED:
+                return cls()
+            case WishKind.DECLINE:
+                return cls("failed", int(wish.code or 306))
+            case WishKind.ACTION:
+                return cls(customer=True)
+            case WishKind.PENDING:
+                return cls(pending=wish.seconds)
+            case WishKind.ERROR:
+                return cls("error")
 
 
 @attrs.define
@@ -152,12 +170,14 @@ class State:
     clock: Clock
     book: Book
     behaviour: Behaviour
+    wishes: Wishes
     emit: Callable[[str, str, Mapping[str, Any]], None]  #: event name, store id, data
     tokens: dict[str, Token] = attrs.field(factory=dict)
     charges: dict[str, Charge] = attrs.field(factory=dict)
     refunds: dict[str, dict[str, Refund]] = attrs.field(factory=dict)  #: by charge id
     cancels: dict[str, dict[str, Cancel]] = attrs.field(factory=dict)  #: by charge id
     plans: list[ChargePlan] = attrs.field(factory=list)
+    card_plans: dict[str, ChargePlan] = attrs.field(factory=dict)  #: by token id, for cards stored by what they do
     _serial: int = 0
     _moment: dt.datetime | None = None
     _agenda: list[tuple[dt.datetime, int, Callable[[], None]]] = attrs.field(factory=list)

@@ -16,6 +16,7 @@ CORE = ROOT / "src" / "paygate"
 #: The modules and packages directly under ``paygate``. A new one has to be given a room here.
 ROOMS: dict[str, set[str]] = {
     "base": {
+        "_door",
         "_markers",
         "capabilities",
         "checkout",

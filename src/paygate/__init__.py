@@ -8,12 +8,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from ._markers import hookimpl
-from .clock import JST, UTC
-from .money import Money
-
 if TYPE_CHECKING:
+    from ._markers import hookimpl
     from .billing.importing import NewContract
+    from .clock import JST, UTC
     from .domain.charge import Charge, ChargeState, Consent, Purpose, Refund, RefundState
     from .domain.contract import (
         Actor,
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     )
     from .domain.mails import MailSet, StepMailPlan
     from .gateway import AsyncGateway, Gateway
+    from .money import Money
     from .provider import Capabilities, Provider
     from .settings import secret
 
@@ -67,6 +66,7 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("Gateway", "AsyncGateway"), "gateway"),
+    **dict.fromkeys(("JST", "UTC"), "clock"),
     **dict.fromkeys(("Charge", "ChargeState", "Consent", "Purpose", "Refund", "RefundState"), "domain.charge"),
     **dict.fromkeys(
         (
@@ -77,7 +77,9 @@ _HOMES = {
     ),
     **dict.fromkeys(("MailSet", "StepMailPlan"), "domain.mails"),
     **dict.fromkeys(("Capabilities", "Provider"), "provider"),
+    "Money": "money",
     "NewContract": "billing.importing",
+    "hookimpl": "_markers",
     "secret": "settings",
 }  # fmt: skip
 

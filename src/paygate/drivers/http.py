@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from .. import _door
 from ..clock import SystemClock
 from ..errors import InvalidValue
 from ..flow import Request, Response
@@ -71,6 +72,8 @@ class SyncSender:
         :raises InvalidValue: the request cannot be put on the wire; nothing was sent.
         """
         message = _message(request, self._settings, complete=True)
+        if (kept := _door.leaving(request)) is not None:
+            return kept
         try:
             answer = self._transport.handle_request(message)
         except httpx.RequestError as exc:
@@ -84,7 +87,7 @@ class SyncSender:
             body.end(f"body cut off, {_reason(exc)}")
         finally:
             answer.close()
-        return body.response(answer)
+        return _door.arrived(request, body.response(answer))
 
     def close(self) -> None:
         """Close all connections."""
@@ -101,6 +104,8 @@ class AsyncSender:
     async def send(self, request: Request) -> Response:
         """Transmit *request* once; raises as :meth:`SyncSender.send`."""
         message = _message(request, self._settings)
+        if (kept := _door.leaving(request)) is not None:
+            return kept
         try:
             answer = await self._transport.handle_async_request(message)
         except httpx.RequestError as exc:
@@ -116,7 +121,7 @@ class AsyncSender:
             body.end(f"body cut off, {_reason(exc)}")
         finally:
             await answer.aclose()
-        return body.response(answer)
+        return _door.arrived(request, body.response(answer))
 
     async def aclose(self) -> None:
         """Close all connections. Call it on the event loop that sent."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+
 from paygate import hookspecs
 
 __all__ = ["page", "signature"]

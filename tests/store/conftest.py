@@ -31,6 +31,7 @@ from paygate.domain.contract import (
 from paygate.domain.ledger import EntryKind, EntryState, LedgerEntry
 from paygate.domain.licences import License, LicenseState
 from paygate.domain.mails import MailSet, StepMail, StepMailState
+from paygate.domain.subscription import Subscription, SubscriptionState
 from paygate.money import Money
 from paygate.provider import DeclineClass
 from paygate.store import Store
@@ -72,6 +73,7 @@ def contract(id: str = "con_1", **changes: Any) -> Contract:  # noqa: A002
         ended_on=dt.date(2027, 2, 1),
         cancellation=Cancellation(CancellationOrigin.CUSTOMER, NOW, Actor.customer("cus:42"), dt.date(2027, 1, 31)),
         past_due=PastDue(NOW, dt.date(2026, 10, 31), failures=3, retry_pending=True, exhausted=True),
+        subscription=Subscription(SubscriptionState.RUNNING, dt.date(2026, 2, 28), "sub_1", NOW),
         version=1,
     )
     return attrs.evolve(whole, **changes)

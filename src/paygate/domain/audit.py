@@ -30,7 +30,7 @@ class AuditRecord:
 def _facts(contract: Contract | None) -> dict[str, Any]:
     if contract is None:
         return {}
-    notice, missing = contract.cancellation, contract.past_due
+    notice, missing, provided = contract.cancellation, contract.past_due, contract.subscription
     return {
         "status": contract.status.value,
         "expires_on": _iso(contract.expires_on),
@@ -38,6 +38,7 @@ def _facts(contract: Contract | None) -> dict[str, Any]:
         "ended_on": _iso(contract.ended_on),
         "cancellation": notice and f"{notice.origin.value} effective {notice.effective_on.isoformat()}",
         "past_due": missing and f"period of {missing.period_start.isoformat()}, failures: {missing.failures}",
+        "subscription": provided and f"{provided.state.value} from {provided.starts_on.isoformat()}",
     }
 
 

@@ -9,6 +9,7 @@ import attrs
 
 from ..errors import InvalidValue
 from ..money import Money
+from .subscription import Subscription
 
 __all__ = [
     "Actor",
@@ -319,6 +320,7 @@ class Contract:
 
     Dates are business dates (R-001); instants are aware UTC. ``expires_on`` is inclusive (R-047) and None only before
     activation. ``period_start`` is the first day of the running period. ``version`` counts changes (R-268).
+    ``subscription`` is the provider's, where paygate started it or took it over.
     """
 
     id: str
@@ -336,6 +338,7 @@ class Contract:
     ended_on: dt.date | None = None
     cancellation: Cancellation | None = None
     past_due: PastDue | None = None
+    subscription: Subscription | None = None
     version: int = 1
 
     @property

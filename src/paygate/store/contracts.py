@@ -26,11 +26,12 @@ from ..domain.contract import (
     Status,
 )
 from ..domain.due import next_due_on
+from ..domain.subscription import Subscription, SubscriptionState
 from ..errors import ChangedMeanwhile, InvalidValue
 from ..money import Money
 from .mapping import actor, found
 from .statements import Pages, Row, Runner, Statement, insert_all, value, values
-from .tables import contracts
+from .tables import SUBSCRIPTION_OPEN, contracts
 
 __all__ = ["COLUMNS", "Contracts", "columns_of", "contract_of"]
 
@@ -48,6 +49,7 @@ _UPDATE = Statement(
     .values(values(column for column in contracts.c if column.key != "id"))
 )
 _PAGES = Pages(_SELECTED, contracts.c.id)
+_SUBSCRIPTIONS = Pages(_SELECTED, contracts.c.id, None, SUBSCRIPTION_OPEN)
 
 
 def _due(*conditions: sa.ColumnElement[bool]) -> Statement:
@@ -126,7 +128,7 @@ def _plan_of(stored: Mapping[str, Any]) -> Plan:
 
 def columns_of(contract: Contract) -> dict[str, Any]:
     """The contract as the values of its columns."""
-    end, missing = contract.cancellation, contract.past_due
+    end, missing, provided = contract.cancellation, contract.past_due, contract.subscription
     return {
         "id": contract.id,
         "customer_id": contract.customer_id,
@@ -150,6 +152,10 @@ def columns_of(contract: Contract) -> dict[str, Any]:
         "past_due_failures": missing and missing.failures,
         "past_due_retry_pending": missing and missing.retry_pending,
         "past_due_exhausted": missing and missing.exhausted,
+        "subscription_state": provided and provided.state.value,
+        "subscription_starts_on": provided and provided.starts_on,
+        "subscription_reference": provided and provided.reference,
+        "subscription_asked_at": provided and provided.asked_at,
         "version": contract.version,
     }
 
@@ -159,7 +165,7 @@ def contract_of(row: Row) -> Contract:
     (
         id_, customer_id, plan, method, status, start_on, applied_at, created_by, account, credential, expires_on,
         period_start, ended_on, origin, requested_at, requested_by, effective_on, since, missing, failures,
-        retry_pending, exhausted, version,
+        retry_pending, exhausted, provided, provided_from, reference, asked_at, version,
     ) = row  # fmt: skip
     return Contract(
         id=id_,
@@ -181,6 +187,9 @@ def contract_of(row: Row) -> Contract:
             else None
         ),
         past_due=PastDue(since, missing, failures, retry_pending, exhausted) if since else None,
+        subscription=(
+            Subscription(SubscriptionState(provided), provided_from, reference, asked_at) if provided else None
+        ),
         version=version,
     )
 
@@ -259,6 +268,13 @@ class Contracts:
         else:
             rows = self._runner.all(_DUE_AFTER, {**given, "due_on": next_due_on(after), "id": after.id})
         return [contract_of(row) for row in rows]
+
+    def open_subscriptions(self, after: str | None, limit: int) -> list[Contract]:
+        """Contracts whose provider has still to be told or asked about its subscription, from the id *after* on.
+
+        It is starting; or the contract has ended, or ends with its product, and the subscription does not yet.
+        """
+        return [contract_of(row) for row in _SUBSCRIPTIONS.rows(self._runner, {}, after, limit)]
 
     def page(
         self,

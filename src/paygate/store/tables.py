@@ -8,13 +8,15 @@ are checked at commit, so that one transaction may write its rows in any order.
 
 from __future__ import annotations
 
+import enum
 from typing import Any
 
 import sqlalchemy as sa
 
-from ..domain.charge import ChargeKind, ChargeState, RefundState
+from ..domain.charge import ChargeState, RefundState
+from ..domain.contract import CancellationOrigin, Status
 from ..domain.ledger import EntryKind, EntryState
-from ..domain.mails import StepMailState
+from ..domain.subscription import SubscriptionState
 from .column_types import JSON, Id, Instant
 
 __all__ = [
@@ -22,6 +24,8 @@ __all__ = [
     "OPEN_REFUND",
     "PAID",
     "REFUND_DUE",
+    "STARTING_DRAFT",
+    "SUBSCRIPTION_OPEN",
     "UNDELIVERED",
     "audit",
     "charges",
@@ -50,7 +54,7 @@ metadata = sa.MetaData(
 
 def one_of(
     column: sa.ColumnElement[Any],
-    *values: ChargeState | ChargeKind | RefundState | EntryKind | EntryState | StepMailState,
+    *values: enum.Enum,
 ) -> sa.ColumnElement[bool]:
     """``column IN (…)`` with the values written out: only then do both databases use the partial index of the same words."""
     return column.in_([sa.literal_column(f"'{value.value}'") for value in values])
@@ -84,6 +88,10 @@ def _contract_columns() -> list[sa.Column[Any]]:
         sa.Column("past_due_failures", sa.Integer),
         sa.Column("past_due_retry_pending", sa.Boolean),
         sa.Column("past_due_exhausted", sa.Boolean),
+        sa.Column("subscription_state", sa.Text),
+        sa.Column("subscription_starts_on", sa.Date),
+        sa.Column("subscription_reference", Id),
+        sa.Column("subscription_asked_at", Instant),
         sa.Column("version", sa.Integer, nullable=False),
     ]
 
@@ -129,6 +137,26 @@ products = sa.Table(
 
 _DUE = contracts.c.due_on.is_not(None)
 sa.Index("paygate_contracts_due", contracts.c.due_on, contracts.c.id, sqlite_where=_DUE, postgresql_where=_DUE)
+
+#: Contracts whose provider has still to be told or asked about its subscription: it is starting, or its contract has
+#: ended, or ends with its product, and the subscription does not.
+SUBSCRIPTION_OPEN = sa.or_(
+    one_of(contracts.c.subscription_state, SubscriptionState.STARTING),
+    sa.and_(
+        one_of(contracts.c.subscription_state, SubscriptionState.RUNNING, SubscriptionState.ENDING),
+        one_of(contracts.c.status, Status.TERMINATED, Status.CANCELED),
+    ),
+    sa.and_(
+        one_of(contracts.c.subscription_state, SubscriptionState.RUNNING),
+        one_of(contracts.c.cancellation_origin, CancellationOrigin.PRODUCT_END),
+    ),
+)
+sa.Index(
+    "paygate_contracts_subscriptions",
+    contracts.c.id,
+    sqlite_where=SUBSCRIPTION_OPEN,
+    postgresql_where=SUBSCRIPTION_OPEN,
+)
 
 charges = sa.Table(
     "paygate_charges",
@@ -194,20 +222,32 @@ sa.Index(
     postgresql_where=_TOLD,
 )
 
-#: The contract that a first payment will create, and its customer (R-013).
+#: The contract that a first payment will create, and its customer (R-013); without a charge: that the start of the
+#: provider's subscription will create.
 drafts = sa.Table(
     "paygate_drafts",
     metadata,
+    _seq(),
     sa.Column(
         "charge_id",
         Id,
         sa.ForeignKey("paygate_charges.id", deferrable=True, initially="DEFERRED"),
-        primary_key=True,
+        unique=True,
     ),
     sa.Column("customer_name", sa.Text, nullable=False),
     sa.Column("customer_email", sa.Text, nullable=False),
     sa.Column("id", Id, nullable=False),
     *_contract_columns(),
+)
+
+#: Drafts that wait for the provider's subscription; each contract is started once at a time.
+STARTING_DRAFT = drafts.c.charge_id.is_(None)
+sa.Index(
+    "paygate_drafts_starting",
+    drafts.c.id,
+    unique=True,
+    sqlite_where=STARTING_DRAFT,
+    postgresql_where=STARTING_DRAFT,
 )
 
 ledger = sa.Table(

@@ -24,6 +24,12 @@ UNDELIVERED = sa.text("delivered_at IS NULL")
 DUE = sa.text("due_on IS NOT NULL")
 TOLD = sa.text("reference IS NOT NULL")
 REFUNDS = sa.text("refunds IS NOT NULL")
+STARTING_DRAFT = sa.text("charge_id IS NULL")
+SUBSCRIPTION_OPEN = sa.text(
+    "subscription_state IN ('STARTING')"
+    " OR subscription_state IN ('RUNNING', 'ENDING') AND status IN ('TERMINATED', 'CANCELED')"
+    " OR subscription_state IN ('RUNNING') AND cancellation_origin IN ('PRODUCT_END')"
+)
 
 
 def upgrade() -> None:
@@ -68,6 +74,10 @@ def upgrade() -> None:
         sa.Column("past_due_failures", sa.Integer()),
         sa.Column("past_due_retry_pending", sa.Boolean()),
         sa.Column("past_due_exhausted", sa.Boolean()),
+        sa.Column("subscription_state", sa.Text()),
+        sa.Column("subscription_starts_on", sa.Date()),
+        sa.Column("subscription_reference", ID),
+        sa.Column("subscription_asked_at", INSTANT),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("due_on", sa.Date()),
         sa.Column("updated_at", INSTANT, nullable=False),
@@ -85,6 +95,13 @@ def upgrade() -> None:
     op.create_index("paygate_contracts_by_status", "paygate_contracts", ["status", "id"])
     op.create_index(
         "paygate_contracts_due", "paygate_contracts", ["due_on", "id"], sqlite_where=DUE, postgresql_where=DUE
+    )
+    op.create_index(
+        "paygate_contracts_subscriptions",
+        "paygate_contracts",
+        ["id"],
+        sqlite_where=SUBSCRIPTION_OPEN,
+        postgresql_where=SUBSCRIPTION_OPEN,
     )
 
     op.create_table(
@@ -147,7 +164,8 @@ def upgrade() -> None:
 
     op.create_table(
         "paygate_drafts",
-        sa.Column("charge_id", ID, nullable=False),
+        sa.Column("seq", SEQ, autoincrement=True, nullable=False),
+        sa.Column("charge_id", ID),
         sa.Column("customer_name", sa.Text(), nullable=False),
         sa.Column("customer_email", sa.Text(), nullable=False),
         sa.Column("id", ID, nullable=False),
@@ -172,6 +190,10 @@ def upgrade() -> None:
         sa.Column("past_due_failures", sa.Integer()),
         sa.Column("past_due_retry_pending", sa.Boolean()),
         sa.Column("past_due_exhausted", sa.Boolean()),
+        sa.Column("subscription_state", sa.Text()),
+        sa.Column("subscription_starts_on", sa.Date()),
+        sa.Column("subscription_reference", ID),
+        sa.Column("subscription_asked_at", INSTANT),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["charge_id"],
@@ -180,7 +202,16 @@ def upgrade() -> None:
             initially="DEFERRED",
             deferrable=True,
         ),
-        sa.PrimaryKeyConstraint("charge_id", name="paygate_drafts_pkey"),
+        sa.PrimaryKeyConstraint("seq", name="paygate_drafts_pkey"),
+        sa.UniqueConstraint("charge_id", name="paygate_drafts_charge_id_key"),
+    )
+    op.create_index(
+        "paygate_drafts_starting",
+        "paygate_drafts",
+        ["id"],
+        unique=True,
+        sqlite_where=STARTING_DRAFT,
+        postgresql_where=STARTING_DRAFT,
     )
 
     op.create_table(

@@ -6,7 +6,7 @@ import attrs
 
 from paygate import Capabilities, Provider, hookimpl, secret
 from paygate.flow import Request, Response, call, send, sleep
-from paygate.notices import ChargeNotice, ChargeProposal
+from paygate.notices import ChargeNotice, ChargeProposal, OperationProposal
 from paygate.provider import ChargeRequest, ChargeResult, Found, LookupRequest, RefundRequest, RefundResult
 
 
@@ -51,6 +51,11 @@ class Observer:
     @hookimpl
     def before_charge(self, proposal: ChargeProposal) -> str | None:
         return None if proposal.amount.minor < 50_000 else "too much"
+
+    @hookimpl
+    def before_operation(self, proposal: OperationProposal) -> str | None:
+        assert_type(proposal.operation, str)
+        return None if proposal.actor.id in {"hanako", "taro"} else "ask the accountants"
 
     @hookimpl
     def on_charge_success(self, notice: ChargeNotice) -> None:

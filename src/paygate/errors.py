@@ -147,7 +147,7 @@ class ConsentRequired(Refused):
 
 
 class Vetoed(Refused):
-    """A ``before_charge`` observer refused the charge, giving a reason."""
+    """A ``before_charge`` or ``before_operation`` observer refused, giving a reason."""
 
 
 class OperationNotAllowed(Refused):

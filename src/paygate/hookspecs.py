@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ChargeNotice,
         ChargeProposal,
         ContractNotice,
+        OperationProposal,
         OperatorNotice,
         RefundNotice,
         StepMailNotice,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "before_charge",
+    "before_operation",
     "begin_checkout",
     "capabilities",
     "charge",
@@ -301,6 +303,25 @@ def before_charge(proposal: ChargeProposal) -> str | None:
 
     :param proposal: contract, customer, account, amount, options and effects.
     :returns: None to let it pass, or the reason for the veto, shown to the caller as ``Vetoed``.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def before_operation(proposal: OperationProposal) -> str | None:
+    """Say whether somebody may do what they ask for; a reason refuses it (X-21).
+
+    Called on every plugin, outside any transaction, before each call of the gateway that names an actor and would change
+    something: every operation on a contract, its creation, charges, refunds, deletion, imports, and a person's word on an
+    open outcome. The roles of the seller's staff are the seller's own: look them up by ``proposal.actor``. Not called for
+    what a billing run or a provider's notice brings about, nor for a repeat under an idempotency key that is known
+    already. The first reason given wins; the refusal is in the audit trail. An observer that raises refuses as well.
+
+    Must not block for long: somebody waits.
+
+    :param proposal: what is asked for, by whom, for which contract and amount.
+    :returns: None to let it pass, or the reason for the refusal, shown to the caller as ``Vetoed``.
 
     .. versionadded:: 0.1
     """

@@ -7,13 +7,21 @@ import datetime as dt
 import attrs
 
 from .domain.charge import Charge, Refund
-from .domain.contract import Contract, Customer
+from .domain.contract import Actor, Contract, Customer
 from .domain.followup import Notice
 from .domain.ledger import LedgerEntry
 from .domain.mails import StepMail
 from .money import Money
 
-__all__ = ["ChargeNotice", "ChargeProposal", "ContractNotice", "OperatorNotice", "RefundNotice", "StepMailNotice"]
+__all__ = [
+    "ChargeNotice",
+    "ChargeProposal",
+    "ContractNotice",
+    "OperationProposal",
+    "OperatorNotice",
+    "RefundNotice",
+    "StepMailNotice",
+]
 
 
 @attrs.frozen
@@ -27,6 +35,22 @@ class ChargeProposal:
     send_step_mail: bool
     expires_on: dt.date | None
     expires_on_after: dt.date | None
+
+
+@attrs.frozen
+class OperationProposal:
+    """Somebody asks for an operation; a ``before_operation`` observer may refuse it (X-21).
+
+    :param operation: its name as in the audit trail: the value of an :class:`~paygate.domain.operations.Operation`, or
+        ``create``, ``import``, ``resolve_charge``, ``resolve_refund``.
+    :param contract: as it is now; for ``create`` the contract that would be made, for ``import`` None.
+    :param amount: what is to be charged or returned, where the call names an amount.
+    """
+
+    operation: str
+    actor: Actor
+    contract: Contract | None = None
+    amount: Money | None = None
 
 
 @attrs.frozen

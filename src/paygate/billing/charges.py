@@ -11,14 +11,15 @@ from ..clock import require_aware
 from ..domain.charge import Charge, ChargeKind, ChargeState, Consent, Purpose
 from ..domain.charging import AddonCommand, AddonDecision, ChargeFacts, decide_addon
 from ..domain.contract import Actor, Contract, Customer
+from ..domain.operations import Operation
 from ..errors import IdempotencyConflict, InvalidValue, OperationNotAllowed
 from ..flow import call, sleep
 from ..money import Money
-from ..notices import ChargeProposal
+from ..notices import ChargeProposal, OperationProposal
 from ..plugins.account import Account
 from ..provider import ChargeResult
 from ..store import Session
-from . import reconcile
+from . import permission, reconcile
 from .outbox import deliver
 from .services import Services, checked_key, fingerprint, secret_hash
 from .settling import apply_charge, charge_request, check_resolution
@@ -180,6 +181,7 @@ async def create(
     """
     key = checked_key(idempotency_key, "")
     ask = _ask(contract_id, amount, renew_expiry, send_step_mail, consent, key, purpose, actor)
+    await permission.ask(services, partial(_proposal, ask=ask))
     if services.plugins.listening("before_charge"):
         await call(partial(_veto, services, ask))
     charge, contract = await call(partial(_intend, services, ask))
@@ -202,6 +204,13 @@ async def settle(services: Services, charge: Charge, result: ChargeResult, actor
     if not settled.open or settled.state is ChargeState.UNKNOWN:
         await deliver(services)
     return settled
+
+
+def _proposal(session: Session, *, ask: _Ask) -> OperationProposal | None:
+    contract = session.contracts.get(ask.contract_id)
+    if _earlier(session, contract, ask) is not None:
+        return None
+    return OperationProposal(Operation.CHARGE_ADDON.value, ask.command.actor, contract, ask.command.amount)
 
 
 def _veto(services: Services, ask: _Ask) -> None:
@@ -288,6 +297,12 @@ async def resolve(
     """An operator says what became of an attempt that cannot be looked up (design §6.5)."""
     check_resolution(note, actor)
 
+    def proposal(session: Session) -> OperationProposal:
+        charge = session.charges.get(charge_id)
+        draft = session.charges.draft(charge_id)
+        contract = draft.contract if draft else session.contracts.get(charge.contract_id)
+        return OperationProposal("resolve_charge", actor, contract, charge.amount)
+
     def write() -> Charge:
         with services.store.write() as session:
             charge = session.charges.get(charge_id)
@@ -302,6 +317,7 @@ async def resolve(
                 result = ChargeResult.declined("resolved_by_operator", note)
             return apply_charge(services, session, charge, result, actor=actor, now=services.now())
 
+    await permission.ask(services, proposal)
     resolved = await call(write)
     await deliver(services)
     return resolved

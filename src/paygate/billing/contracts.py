@@ -18,17 +18,19 @@ from ..domain.creation import confirm_payment as decide_confirmation
 from ..domain.expiry import set_expiry as decide_expiry
 from ..domain.ledger import EntryKind, EntryState, LedgerEntry, refundable
 from ..domain.mails import StepMailState
-from ..domain.operations import Facts, Offer
+from ..domain.operations import Facts, Offer, Operation
 from ..domain.operations import operations as decide_operations
 from ..domain.running import next_renewal_on
 from ..errors import IdempotencyConflict, InvalidValue, OutcomeUnknown
 from ..flow import call
+from ..notices import OperationProposal
 from ..provider import Capabilities
 from ..store import Draft, Session
 from . import reconcile
 from .charges import settle
 from .charges import wait as wait_for
 from .outbox import deliver
+from .permission import ask, on_contract
 from .services import Services, checked_key, fingerprint, secret_hash
 from .settling import charge_request, record
 
@@ -85,6 +87,8 @@ async def create(
         customer, plan, payment, start_on, _capabilities(services, account), services.rules, services.now(), actor,
         contract_id=made_id, paid=paid,
     )  # fmt: skip
+    proposal = OperationProposal("create", actor, creation.contract, creation.due)
+    await ask(services, lambda _: proposal)
     if creation.charge_now:
         return await _charge_first(services, customer, creation, key=key, digest=digest, actor=actor)
     contract = await call(
@@ -283,6 +287,7 @@ async def confirm_payment(
             record(services, session, settlement, now=now)
         return updated
 
+    await ask(services, on_contract(Operation.CONFIRM_PAYMENT.value, actor, contract_id))
     contract = await call(work)
     await deliver(services)
     return contract
@@ -299,4 +304,5 @@ async def set_expiry(services: Services, contract_id: str, to: dt.date, *, reaso
             session.audit.insert_many(settlement.audit)
             return session.contracts.update(settlement.contract)
 
+    await ask(services, on_contract(Operation.SET_EXPIRY.value, actor, contract_id))
     return await call(work)

@@ -10,11 +10,13 @@ from ..domain.audit import AuditRecord
 from ..domain.charge import Refund
 from ..domain.contract import Actor, Contract
 from ..domain.deleting import Deletion, Skipped, confirm_deletion, plan_deletion, tombstone
+from ..domain.operations import Operation
 from ..errors import PendingMoney
 from ..flow import call
 from ..money import Money
 from ..store import Session
 from .operations import read_case, tell_provider
+from .permission import ask, on_contract
 from .refunds import send, wait, write_intent
 from .services import Services
 
@@ -59,6 +61,7 @@ async def delete(services: Services, contract_id: str, *, confirm: str, reason: 
     """
     plan = await preview(services, contract_id, actor=actor)
     confirm_deletion(plan.contract, confirm, reason)
+    await ask(services, on_contract(Operation.DELETE.value, actor, contract_id))
     for wanted in plan.wanted:
         await tell_provider(services, contract_id, wanted)
     intents = await call(partial(_intend, services, contract_id, actor))

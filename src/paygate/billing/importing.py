@@ -30,8 +30,10 @@ from ..domain.running import next_renewal_on, running
 from ..errors import InvalidValue, PaygateError
 from ..flow import call
 from ..money import Money
+from ..notices import OperationProposal
 from ..provider import ExpiryPolicy
 from ..store import Session
+from .permission import ask
 from .services import Services
 
 __all__ = ["ImportReport", "NewContract", "import_many"]
@@ -72,6 +74,8 @@ async def import_many(
     services: Services, rows: Sequence[NewContract], *, skip_invalid: bool, check_only: bool, actor: Actor
 ) -> ImportReport:
     """Import *rows* in one transaction; with a wrong one among them nothing, unless *skip_invalid*."""
+    if not check_only:
+        await ask(services, lambda _: OperationProposal("import", actor))
     return await call(lambda: _import(services, rows, skip_invalid=skip_invalid, check_only=check_only, actor=actor))
 
 

@@ -21,14 +21,14 @@ from ..domain.ending import last_day_of_use
 from ..domain.followup import ProviderAction, Wanted
 from ..domain.ledger import LedgerEntry
 from ..domain.licences import License
-from ..domain.lifecycle import refusal
 from ..domain.mails import StepMailState
 from ..domain.settlement import Settlement
-from ..errors import PaygateError, RefundFailed
+from ..errors import RefundFailed
 from ..flow import call
 from ..provider import Capabilities, SubscriptionRequest
 from ..store import Session
 from .outbox import deliver
+from .permission import ask, on_contract, record_refusal
 from .refunds import send, write_intent
 from .services import Services
 from .settling import write_settlement
@@ -98,8 +98,10 @@ async def perform(
     """Carry out what *decide* decides for the contract; nothing of the contract changes if the provider refuses.
 
     :param action: the operation's name, for the audit record of a refusal (X-01).
+    :raises Vetoed: an observer says that *actor* may not do this (X-21).
     :raises RefundFailed: the provider refused a refund; the contract is unchanged and the refusal is in the audit trail.
     """
+    await ask(services, on_contract(action, actor, contract_id))
     first, intents = await call(partial(_begin, services, contract_id, decide))
     refunds: list[Refund] = []
     for intent in intents:
@@ -114,7 +116,7 @@ async def perform(
                 code=code,
                 rule="R-101",
             )
-            await call(partial(_refused, services, contract_id, action, error, actor))
+            await call(partial(record_refusal, services, contract_id, action, error, actor))
             raise error
     for wanted in first.wanted:
         await tell_provider(services, contract_id, wanted)
@@ -147,13 +149,6 @@ def _finish(services: Services, contract_id: str, decide: Decide) -> Contract:
     with services.store.write() as session:
         contract = session.contracts.lock(contract_id)
         return write_settlement(services, session, contract, decide(read_case(services, session, contract)))
-
-
-def _refused(services: Services, contract_id: str, action: str, error: PaygateError, actor: Actor) -> None:
-    with services.store.write() as session:
-        contract = session.contracts.lock(contract_id)
-        record = refusal(contract, action, error, at=services.now(), actor=actor, new_id=services.new_id)
-        session.audit.insert_many([record])
 
 
 def _result(services: Services, contract: Contract, refunds: tuple[Refund, ...]) -> OperationResult:

@@ -10,6 +10,7 @@ import attrs
 from ..domain.charge import Refund, RefundState
 from ..domain.contract import Actor
 from ..domain.ledger import LedgerEntry, refundable
+from ..domain.operations import Operation
 from ..domain.refunding import RefundDecision, decide_refund, mark_manual_refund_done, settle_refund, state_after
 from ..errors import (
     IdempotencyConflict,
@@ -21,8 +22,10 @@ from ..errors import (
 )
 from ..flow import call, sleep
 from ..money import Money
+from ..notices import OperationProposal
 from ..provider import Capabilities, Lookup, LookupRequest, Outcome, RefundRequest, RefundResult
 from ..store import Session
+from . import permission
 from .outbox import deliver, operator, put
 from .services import Services, checked_key, fingerprint
 from .settling import check_resolution, failure, write_by_hand
@@ -157,6 +160,15 @@ async def create(
     """Refund a row: intent first, provider after, outcome in a second transaction."""
     key = checked_key(idempotency_key, services.new_id())
     digest = fingerprint("refund", target, amount, remove_license)
+
+    def proposal(session: Session) -> OperationProposal | None:
+        row = _row(session, target)
+        if session.refunds.by_key(row.account, key) is not None:
+            return None
+        contract = session.contracts.get(row.contract_id)
+        return OperationProposal(Operation.REFUND_ENTRY.value, actor, contract, amount)
+
+    await permission.ask(services, proposal)
     refund, fresh = await call(
         partial(
             _intend, services, target, amount, key, digest, remove_license=remove_license, reason=reason, actor=actor
@@ -348,6 +360,10 @@ async def resolve(
     """An operator says what became of a refund that look-ups did not settle."""
     check_resolution(note, actor)
 
+    def proposal(session: Session) -> OperationProposal:
+        refund = session.refunds.get(refund_id)
+        return OperationProposal("resolve_refund", actor, session.contracts.get(refund.contract_id), refund.amount)
+
     def write() -> Refund:
         with services.store.write() as session:
             refund = session.refunds.get(refund_id)
@@ -362,6 +378,7 @@ async def resolve(
                 result = RefundResult.declined("resolved_by_operator", note)
             return apply_refund(services, session, refund_id, result, actor=actor, now=services.now())
 
+    await permission.ask(services, proposal)
     resolved = await call(write)
     await deliver(services)
     return resolved
@@ -398,6 +415,11 @@ async def dues(services: Services) -> list[LedgerEntry]:
 async def mark_done(services: Services, entry_id: str, *, on: dt.date | None, note: str, actor: Actor) -> LedgerEntry:
     """A person has returned the money (R-250)."""
 
+    def proposal(session: Session) -> OperationProposal:
+        row = session.ledger.get(entry_id)
+        contract = session.contracts.get(row.contract_id)
+        return OperationProposal(Operation.MARK_MANUAL_REFUND_DONE.value, actor, contract, row.amount)
+
     def write() -> LedgerEntry:
         with services.store.write() as session:
             row = session.ledger.get(entry_id)
@@ -422,4 +444,5 @@ async def mark_done(services: Services, entry_id: str, *, on: dt.date | None, no
                         session.refunds.update(attrs.evolve(refund, state=RefundState.DONE, settled_at=services.now()))
         return done
 
+    await permission.ask(services, proposal)
     return await call(write)

@@ -12,7 +12,10 @@ from ..domain.contract import Actor, ActorKind
 from ..domain.mails import StepMail, StepMailState
 from ..errors import PermissionDenied
 from ..flow import call
+from ..notices import OperationProposal
+from ..store import Session
 from .outbox import deliver
+from .permission import ask
 from .services import Services
 from .settling import announce
 
@@ -61,6 +64,11 @@ async def change(
             )
         return changed
 
+    def proposal(session: Session) -> OperationProposal:
+        mail = session.step_mails.get(mail_id)
+        return OperationProposal(f"{verb}_step_mail", actor, session.contracts.get(mail.contract_id))
+
+    await ask(services, proposal)
     return await call(work)
 
 

@@ -16,11 +16,14 @@ import pluggy
 from .. import hookspecs
 from ..errors import ConfigurationError, NotFound, PluginError, Undeliverable, Vetoed
 from ..hookspecs import PROVIDER_HOOKS
-from ..notices import ChargeProposal
+from ..notices import ChargeProposal, OperationProposal
 from ..provider import Capabilities, Provider
 from .account import Account, check_hooks, overridden
 
 __all__ = ["Complaint", "Plugins"]
+
+#: Observers that are asked before anything is written; the others hear of it afterwards, from the outbox.
+_ASKED_BEFORE = frozenset({"before_charge", "before_operation"})
 
 _PLAIN = {
     "wrapper": False,
@@ -162,7 +165,7 @@ class Plugins:
     @property
     def anybody_listens(self) -> bool:
         """Whether any plugin wants to hear of anything after the fact."""
-        return any(heard for hook, heard in self._listening.items() if hook != "before_charge")
+        return any(heard for hook, heard in self._listening.items() if hook not in _ASKED_BEFORE)
 
     def before_charge(self, proposal: ChargeProposal) -> None:
         """Ask the observers.
@@ -174,6 +177,19 @@ class Plugins:
         for reason in self._manager.hook.before_charge(proposal=proposal):
             if reason:
                 raise Vetoed(f"the charge was vetoed: {reason}; nothing was sent")
+
+    def before_operation(self, proposal: OperationProposal) -> None:
+        """Ask the observers whether the actor may do this (X-21).
+
+        :raises Vetoed: the first reason that one of them gave, naming actor, operation and contract.
+        """
+        for reason in self._manager.hook.before_operation(proposal=proposal):
+            if reason:
+                what = f" on contract {proposal.contract.id}" if proposal.contract is not None else ""
+                raise Vetoed(
+                    f"{proposal.actor} may not {proposal.operation}{what}: {reason}; nothing was sent, nothing has changed",
+                    rule="R-267",
+                )
 
     def tell(self, hook: str, notice: object) -> list[Complaint]:
         """Tell every plugin that implements *hook*; one that raises does not keep the others from hearing it.

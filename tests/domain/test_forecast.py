@@ -27,7 +27,7 @@ from paygate.domain.rules import Rules
 from paygate.errors import NaiveDatetime
 from paygate.money import Money
 from paygate.networks import load
-from paygate.provider import Renewals
+from paygate.provider import Capabilities, Renewals
 
 BANK = {"method": PaymentMethod.BANK_TRANSFER, "account": None, "credential": None}
 
@@ -87,7 +87,7 @@ def test_the_last_day_is_included_and_the_next_is_not(line, make_contract):
     ("given", "options", "said"),
     [
         pytest.param(BANK, {}, "taken as paid (R-037)", marks=pytest.mark.rule("R-037")),
-        ({}, {"renewals": Renewals.PROVIDER}, "the provider charges it"),
+        ({}, {"capabilities": Capabilities("Owner", renewals=Renewals.PROVIDER)}, "the provider charges it"),
         pytest.param({"plan": Plan.recurring("Free", yen(0))}, {}, "free (R-017)", marks=pytest.mark.rule("R-017")),
     ],
     ids=["bank transfer", "the provider renews", "free"],

@@ -12,10 +12,10 @@ from ..domain.dunning import Attempt, RetryPlan, RetrySchedule, plan_all, plan_r
 from ..domain.forecast import Forecast
 from ..domain.forecast import forecast as decide_forecast
 from ..domain.network_rules import NetworkRules
+from ..domain.subscribing import charged_by_provider
 from ..errors import InvalidValue
 from ..flow import call
 from ..money import Money
-from ..provider import Renewals
 from ..store import Session
 from .services import Services
 from .settling import card_history
@@ -56,7 +56,7 @@ def unpaid_period(services: Services, session: Session, contract: Contract) -> U
     if missing is None or cycle is None or not contract.is_card or contract.status is not Status.PAST_DUE:
         return None
     account = services.plugins.account(contract.account)
-    ours = account.capabilities.renewals is Renewals.MERCHANT
+    ours = not charged_by_provider(contract, account.capabilities, missing.period_start)
     now = services.now()
     made = session.charges.of_period(contract.id, missing.period_start)
     return UnpaidPeriod(
@@ -88,7 +88,7 @@ async def forecast(services: Services, contract_id: str, *, months: int) -> tupl
                 services.now(),
                 advance(services.today(), Cycle.MONTHLY, months),
                 services.rules,
-                renewals=account.capabilities.renewals if account else None,
+                capabilities=account.capabilities if account else None,
                 retries=unpaid.all() if unpaid else (),
                 unpaid=unpaid.price if unpaid else None,
                 mails=session.step_mails.page(contract_id=contract_id, limit=1000),

@@ -22,9 +22,9 @@ from ..domain.due import DueStep, StepKind, due_steps
 from ..domain.dunning import RetryPlan
 from ..domain.forecast import why_due
 from ..domain.renewal import end, renew, schedule_product_end, start
+from ..domain.subscribing import charged_by_provider
 from ..flow import call
 from ..money import Money
-from ..provider import Renewals
 from ..store import Session
 from .charges import settle
 from .forecast import unpaid_period
@@ -187,7 +187,7 @@ def _step(services: Services, contract_id: str) -> tuple[DueStep | None, Charge 
 def _intend(services: Services, session: Session, contract: Contract, period: dt.date, price: Money) -> Charge | None:
     """Write down the charge of a period; None if it is not ours to make, or one is under way already."""
     account = services.plugins.account(contract.account)
-    if account.capabilities.renewals is not Renewals.MERCHANT:
+    if charged_by_provider(contract, account.capabilities, period):
         return None
     if session.charges.open_for(contract.id, ChargeKind.PERIOD) is not None:
         return None
@@ -307,13 +307,11 @@ def _would_do(services: Services, contract: Contract) -> list[Planned]:
         StepKind.CANCELLATION: Work.CANCELLATION,
         StepKind.PRODUCT_END: Work.PRODUCT_END,
     }
-    merchant = (
-        contract.is_card and services.plugins.account(contract.account).capabilities.renewals is Renewals.MERCHANT
-    )
+    capabilities = services.plugins.account(contract.account).capabilities if contract.is_card else None
     items = []
     for step in due_steps(contract, services.now(), services.rules):
         charged = contract.is_card and bool(step.price)
-        if charged and not merchant:
+        if charged and capabilities is not None and charged_by_provider(contract, capabilities, step.on):
             break  # the provider charges it and tells us
         price = step.price if charged else None
         why = why_due(contract, step)

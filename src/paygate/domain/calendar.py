@@ -16,6 +16,7 @@ from .contract import Cycle
 
 __all__ = [
     "advance",
+    "cycle_months",
     "is_renewal_day",
     "next_renewal",
     "period_containing",
@@ -49,6 +50,11 @@ def advance(day: dt.date, cycle: Cycle, n: int = 1, anchor_day: int | None = Non
     if months is None:
         return day + dt.timedelta(days=_DAYS[cycle] * n)
     return _plus_months(day, months * n, day.day if anchor_day is None else anchor_day)
+
+
+def cycle_months(cycle: Cycle) -> int | None:
+    """The length of *cycle* in months; None for cycles of days and weeks."""
+    return _MONTHS.get(cycle)
 
 
 def renewal_day(start_on: dt.date, cycle: Cycle, k: int) -> dt.date:

@@ -42,6 +42,7 @@ from .mails import MailSet, queue
 from .rules import Rules
 from .running import period_price, running
 from .settlement import Settlement
+from .subscribing import planned_subscription, taken_over
 from .transitions import Event, find
 
 __all__ = ["Creation", "activate", "confirm_payment", "decide_creation", "first_payment"]
@@ -90,18 +91,21 @@ def decide_creation(
     contract_id: str,
     paid: bool = False,
     imported: bool = False,
+    subscription: str | None = None,
 ) -> Creation:
     """Whether this contract may be made at *now*, and what is due.
 
     :param capabilities: of the card's account; None for bank transfer and manual contracts.
     :param paid: the first payment has been received outside paygate (R-012).
     :param imported: taken over from another system: any start date in the past, and cards already paid there.
+    :param subscription: of an imported contract: the provider's id of the subscription that charges it.
     :raises PermissionDenied: a customer acts for somebody else (R-267); or anybody but an administrator makes a manual,
         paid or imported contract (R-009, R-012).
     :raises InvalidValue: *start_on* is not a date, or none that is offered (R-016).
     :raises ProductEnded: it would start after the product's final month (R-071).
     :raises NotFound: the card's account is not set up.
-    :raises CapabilityNotSupported: a recurring plan through a provider with lump-sum payment only (R-220).
+    :raises CapabilityNotSupported: a recurring plan through a provider with lump-sum payment only (R-220), or with
+        subscriptions that know no such cycle (R-008).
     :raises InvalidAmount: a currency or a price that the provider, or a bank transfer, cannot take (R-004, R-215).
     :raises OperationNotAllowed: a card that is said to be paid, but not imported (R-013).
     """
@@ -122,6 +126,13 @@ def decide_creation(
             )
     elif plan.price.currency != "JPY":
         raise InvalidAmount(f"without a card a contract is in JPY, not {plan.price.currency}", rule="R-004")
+    provided = None
+    if capabilities is not None:
+        provided = (
+            taken_over(plan, start_on, capabilities, subscription)
+            if imported
+            else planned_subscription(plan, start_on, today, capabilities)
+        )
     if paid:
         due = Money(0, due.currency)
     contract = Contract(
@@ -135,6 +146,7 @@ def decide_creation(
         created_by=actor,
         account=card.account if card else None,
         credential=card.token if card else None,
+        subscription=provided,
     )
     owed = due.minor > 0
     return Creation(

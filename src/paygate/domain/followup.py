@@ -111,6 +111,12 @@ def want(
     contract: Contract, capabilities: Capabilities | None, action: ProviderAction, on: dt.date | None = None
 ) -> tuple[Wanted, ...]:
     """The instruction, if there is anybody to instruct: where paygate charges the renewals it just stops doing so."""
-    if contract.account is None or capabilities is None or capabilities.renewals is not Renewals.PROVIDER:
+    if contract.account is None or capabilities is None:
+        return ()
+    if contract.subscription is None:
+        provided = capabilities.renewals is Renewals.PROVIDER and not capabilities.starts_subscriptions
+    else:
+        provided = contract.subscription.state.stands
+    if not provided:
         return ()
     return (Wanted(contract.account, action, on),)

@@ -14,7 +14,7 @@ import attrs
 
 from ..clock import business_date, require_aware
 from ..money import Money
-from ..provider import Renewals
+from ..provider import Capabilities
 from .calendar import next_renewal
 from .contract import CancellationOrigin, Contract, Cycle, Status
 from .due import DueStep, StepKind, due_steps
@@ -22,6 +22,7 @@ from .dunning import RetryPlan
 from .mails import StepMail, StepMailState
 from .rules import Rules
 from .running import product_ends_on, special_ends_on
+from .subscribing import charged_by_provider
 
 __all__ = ["Coming", "Forecast", "forecast", "why_due"]
 
@@ -107,7 +108,7 @@ def forecast(
     until: dt.date,
     rules: Rules,
     *,
-    renewals: Renewals | None = None,
+    capabilities: Capabilities | None = None,
     retries: Sequence[RetryPlan] = (),
     unpaid: Money | None = None,
     mails: Iterable[StepMail] = (),
@@ -115,7 +116,7 @@ def forecast(
     """The time line of *contract* from what is overdue up to and including *until*.
 
     :param until: the last business date shown.
-    :param renewals: who charges the renewals of the contract's account; None without one.
+    :param capabilities: of the contract's account; None without one.
     :param retries: those of the unpaid period, see :func:`~paygate.domain.dunning.plan_all`; the last one says what ends
         them.
     :param unpaid: what the unpaid period costs.
@@ -124,7 +125,7 @@ def forecast(
     """
     today = business_date(require_aware(now, "now"), rules.zone)
     last = dt.datetime.combine(until, dt.time(), rules.zone)
-    steps = [event for step in due_steps(contract, last, rules) for event in _events(contract, step, renewals)]
+    steps = [event for step in due_steps(contract, last, rules) for event in _events(contract, step, capabilities)]
     steps += _unpaid(contract, today, retries, unpaid)
     end = min((event.on for event in steps if event.what is Coming.CANCELLATION), default=until)
     line = [event for event in steps if event.on <= min(end, until)]
@@ -132,10 +133,10 @@ def forecast(
     return tuple(sorted(line, key=lambda event: (event.on, _ORDER[event.what])))
 
 
-def _events(contract: Contract, step: DueStep, renewals: Renewals | None) -> Iterator[Forecast]:
+def _events(contract: Contract, step: DueStep, capabilities: Capabilities | None) -> Iterator[Forecast]:
     """What *step* is on the time line, with the turn that its period brings."""
     plan, why = contract.plan, why_due(contract, step)
-    if contract.is_card and step.price and renewals is Renewals.PROVIDER:
+    if contract.is_card and step.price and capabilities and charged_by_provider(contract, capabilities, step.on):
         why += "; the provider charges it"
     yield Forecast(step.on, Coming[step.kind.name], why, step.price or None)
     if step.kind not in {StepKind.START, StepKind.RENEWAL} or plan.cycle is None:

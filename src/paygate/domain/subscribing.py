@@ -1,0 +1,71 @@
+"""Which periods of a contract the provider's own subscription charges, and which paygate (R-015, R-036, R-061, R-147).
+
+The first payment is always paygate's: it makes the contract (R-013). A subscription has one price, so it begins with the
+first period at the regular price that the first payment has not covered; special periods before it are charged by paygate.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from ..errors import CapabilityNotSupported, InvalidValue
+from ..provider import Capabilities, Renewals
+from .calendar import cycle_months, next_renewal
+from .contract import Contract, Plan
+from .running import product_ends_on, special_ends_on
+from .subscription import Subscription, SubscriptionState
+
+__all__ = ["charged_by_provider", "planned_subscription", "taken_over"]
+
+
+def planned_subscription(
+    plan: Plan, start_on: dt.date, day: dt.date, capabilities: Capabilities
+) -> Subscription | None:
+    """The subscription that the provider is to start for a contract applied for on business date *day*.
+
+    :returns: None where there is none: the plan does not recur, or paygate starts no subscriptions with this provider.
+        One that would begin after the product's final period has ENDED before it began.
+    :raises CapabilityNotSupported: a cycle of days or weeks; providers' subscriptions count in months.
+    """
+    if plan.cycle is None or not capabilities.starts_subscriptions:
+        return None
+    if cycle_months(plan.cycle) is None:
+        raise CapabilityNotSupported(
+            f"{capabilities.name} renews by months, and plan {plan.name!r} is {plan.cycle.value}: charge it by paygate, "
+            "with an account whose renewals are the merchant's",
+            rule="R-008",
+        )
+    first = start_on if start_on > day else next_renewal(start_on, plan.cycle, day)
+    first = max(first, special_ends_on(plan, start_on) or first)
+    product_end = product_ends_on(plan, start_on)
+    never = product_end is not None and first >= product_end
+    return Subscription(SubscriptionState.ENDED if never else SubscriptionState.STARTING, first)
+
+
+def taken_over(plan: Plan, start_on: dt.date, capabilities: Capabilities, reference: str | None) -> Subscription | None:
+    """The subscription of a contract that is taken over from another system; none is started for it.
+
+    :param reference: the provider's id of the subscription that charges it.
+    :raises InvalidValue: the provider charges by subscriptions, and *reference* is missing; or the other way round.
+    """
+    wanted = plan.cycle is not None and capabilities.starts_subscriptions
+    if wanted and not reference:
+        raise InvalidValue(
+            f"{capabilities.name} charges the renewals itself: give the id of its subscription, or import the contract "
+            "through an account whose renewals are the merchant's"
+        )
+    if reference and not wanted:
+        raise InvalidValue(f"no subscription of {capabilities.name} charges plan {plan.name!r}; leave out its id")
+    return Subscription(SubscriptionState.RUNNING, start_on, reference) if wanted else None
+
+
+def charged_by_provider(contract: Contract, capabilities: Capabilities, period_start: dt.date) -> bool:
+    """Whether the period that begins on *period_start* is charged by the provider's own subscription, and not by paygate.
+
+    What was agreed when the contract was made counts, not what the account is set to now: changing the setting charges
+    nobody twice. A contract without a subscription of its own belongs to the provider only where all of them start there.
+    """
+    subscription = contract.subscription
+    if subscription is None:
+        return capabilities.renewals is Renewals.PROVIDER and not capabilities.starts_subscriptions
+    return subscription.state is not SubscriptionState.REFUSED and period_start >= subscription.starts_on

@@ -102,7 +102,7 @@ class Response:
         """
         try:
             return json.loads(self.body)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:  # the latter: nested deeper than any provider's answer
             msg = f"the answer (HTTP {self.status}, {len(self.body)} bytes) is not JSON"
             raise OutcomeUnknown(msg) from exc
 

@@ -30,6 +30,7 @@ from ...provider import (
     RefundPolicy,
     RefundRequest,
     RefundResult,
+    Renewals,
     Results,
     SubscriptionRequest,
     Webhook,
@@ -166,13 +167,20 @@ class AnsweringProvider(Provider):
         return [read_notice(webhook, self._settings.webhook_secret)]
 
     async def stop_recurring(self, request: SubscriptionRequest) -> None:
+        self._owns_renewals()
         self._reach(HookCall("stop_recurring", request))
 
     async def end_recurring(self, request: SubscriptionRequest) -> None:
+        self._owns_renewals()
         self._reach(HookCall("end_recurring", request))
 
     async def resume_recurring(self, request: SubscriptionRequest) -> None:
+        self._owns_renewals()
         self._reach(HookCall("resume_recurring", request))
+
+    def _owns_renewals(self) -> None:
+        if self._capabilities.renewals is not Renewals.PROVIDER:
+            raise self._not_capable("charge renewals by itself")
 
     async def ping(self) -> str:
         self._reach(HookCall("ping"))

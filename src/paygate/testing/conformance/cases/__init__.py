@@ -1,0 +1,1 @@
+"""The cases of the kit, one module per subject."""

@@ -1,0 +1,112 @@
+"""The world of a fake: it is provider, emulator and book in one, and a lost answer is an outcome that it is told to have."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, ClassVar
+
+from ...provider import Webhook
+from ..emulators import CardKind, Wish, WishKind
+from ..fakes import (
+    Decline,
+    FailLate,
+    FakeProvider,
+    FakeSettings,
+    NeverThere,
+    RequireAction,
+    StayPending,
+    Succeed,
+    Vanish,
+)
+from ..fakes.outcomes import ChargeOutcome
+from .case import NotApplicable
+from .wire import Strike, Trouble, When
+from .world import Setup, World
+
+__all__ = ["Faked", "makes_fake"]
+
+_SECRET = "canary-webhook-secret-2c26b46b68ffc68f"  # noqa: S105 - a canary
+
+_CARDS: dict[CardKind, ChargeOutcome] = {
+    CardKind.DECLINED_SOFT: Decline(),
+    CardKind.ACTION_REQUIRED: RequireAction(),
+    CardKind.PENDING: StayPending(),
+}
+
+
+def makes_fake(setup: Setup) -> bool:
+    """Whether the suite's provider is a fake."""
+    provider = setup.provider
+    return inspect.isclass(provider) and issubclass(provider, FakeProvider)
+
+
+class Faked(World):
+    """A fake, told what to do by its script. It has no line: a request that is lost is :class:`Vanish` here."""
+
+    has_wire: ClassVar[bool] = False
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__()
+        self._setup = setup
+        self.secrets = (_SECRET,)
+        self.provider: FakeProvider = self.fresh()
+        self._stored = 0
+
+    def fresh(self) -> Any:
+        settings = FakeSettings(webhook_secret=_SECRET)
+        return self._setup.provider(settings, clock=self.clock, **self._setup.settings)
+
+    @property
+    def sent(self) -> int:
+        return len(self.provider.calls)
+
+    @property
+    def book(self) -> Any:
+        return self.provider.book
+
+    @book.setter
+    def book(self, _book: object) -> None:
+        """The fake has its own."""
+
+    def store_card(self, card: CardKind = CardKind.GOOD) -> str:
+        self._stored += 1
+        credential = f"tok_conformance_{self._stored}"
+        if card is CardKind.REFUND_FAILS:
+            self.provider.next_refund(FailLate())
+        elif card is CardKind.DECLINED_HARD:
+            self.provider.remove_credential(credential)
+        elif card in _CARDS:
+            self.provider.script_for(credential, _CARDS[card])
+        return credential
+
+    def wish(self, wish: Wish, *, credential: str) -> None:
+        match wish.kind:
+            case WishKind.SUCCEED:
+                outcome: ChargeOutcome = Succeed()
+            case WishKind.DECLINE:
+                outcome = Decline(wish.code)
+            case WishKind.ACTION:
+                outcome = RequireAction()
+            case WishKind.PENDING:
+                outcome = StayPending(wish.seconds)
+            case WishKind.ERROR:
+                raise NotApplicable("a fake has no error state")
+        self.provider.script_for(credential, outcome)
+
+    def approve(self, reference: str, *, passed: bool = True) -> None:
+        self.provider.finish(reference, Succeed() if passed else Decline())
+
+    def deliveries(self) -> list[Webhook]:
+        return self.provider.notifications()
+
+    def break_line(self, strike: Strike | None) -> None:
+        if strike is None:
+            return
+        if strike.trouble is Trouble.REFUSED:
+            fault: NeverThere | Vanish = NeverThere()
+        elif strike.trouble in {Trouble.TIMEOUT, Trouble.RESET}:
+            fault = Vanish(after=strike.when is When.AFTER)
+        else:
+            raise NotApplicable(f"a fake has no line on which to show {strike.trouble.value}")
+        self.provider.next(fault)
+        self.provider.next_refund(fault)

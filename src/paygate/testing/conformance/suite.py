@@ -1,0 +1,51 @@
+"""The suite: every case of the kit, in one class to inherit from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .case import CaseFailed, cases_of
+from .cases.core import Declarations
+from .cases.core_wire import OnTheWire
+
+__all__ = ["ProviderConformance"]
+
+_GUARD = "test_every_case_of_the_kit_is_there"
+
+
+class ProviderConformance(Declarations, OnTheWire):
+    """A plugin's whole suite::
+
+        class TestAcme(ProviderConformance):
+            provider = Acme  # the class, or a callable without arguments
+            emulator = AcmeEmulator  # optional; without it only the cases of level CORE apply
+
+    pytest collects each case as one test. ``settings`` holds what the emulator does not know.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if _GUARD in vars(cls):
+            raise TypeError(f"{cls.__name__} replaces the guard of the suite; override single cases, with a reason")
+
+    def test_every_case_of_the_kit_is_there(self) -> None:
+        """A case may be overridden with ``@overrides_case(reason=…)`` or ``xfail(reason=…)``; none may be removed."""
+        complaints = []
+        for name, declared in cases_of(type(self)).items():
+            here = getattr(type(self), name, None)
+            if not callable(here):
+                complaints.append(f"{declared.id} ({name}) was removed")
+            elif getattr(here, "paygate_case", None) != declared and not _reason(here):
+                complaints.append(f"{declared.id} ({name}) is overridden without a reason")
+        if complaints:
+            raise CaseFailed(
+                "; ".join(complaints) + ". Say why: @overrides_case(reason='…') or @pytest.mark.xfail(reason='…')"
+            )
+
+
+def _reason(method: Any) -> str:
+    """Why *method* stands for a case of the kit; empty where nobody says."""
+    if reason := getattr(method, "paygate_override", ""):
+        return str(reason)
+    marks = [mark for mark in getattr(method, "pytestmark", []) if mark.name == "xfail"]
+    return next((str(mark.kwargs["reason"]) for mark in marks if mark.kwargs.get("reason")), "")

@@ -48,6 +48,7 @@ __all__ = [
     "IdempotencyKind",
     "Lookup",
     "LookupRequest",
+    "Mode",
     "OptionPolicy",
     "Outcome",
     "Provider",
@@ -337,6 +338,13 @@ def _undeclared(provider: Provider, hook: str) -> CapabilityNotSupported:
     return CapabilityNotSupported(f"{type(provider).__name__} has no hook {hook!r}; nothing was sent")
 
 
+class Mode(enum.Enum):
+    """Whether an account moves real money (X-24)."""
+
+    TEST = "test"
+    LIVE = "live"
+
+
 class Provider:
     """Base class of providers. Override what the capabilities declare; see :mod:`paygate.hookspecs` for each hook.
 
@@ -348,6 +356,10 @@ class Provider:
 
     #: attrs class of the settings, or None.
     Settings: ClassVar[type | None] = None
+
+    #: Whether the credentials that the provider was made with move real money; None where it cannot tell. Set it on the
+    #: instance or as a property where the credentials say so. The seller may declare it per account as well.
+    mode: Mode | None = None
 
     def capabilities(self) -> Capabilities:
         """What this provider does; see :func:`paygate.hookspecs.capabilities`."""

@@ -33,7 +33,7 @@ from paygate.domain.licences import License, LicenseState
 from paygate.domain.mails import MailSet, StepMail, StepMailState
 from paygate.domain.subscription import Subscription, SubscriptionState
 from paygate.money import Money
-from paygate.provider import DeclineClass
+from paygate.provider import DeclineClass, Mode
 from paygate.store import Store
 from paygate.testing.clock import ManualClock
 
@@ -74,6 +74,8 @@ def contract(id: str = "con_1", **changes: Any) -> Contract:  # noqa: A002
         cancellation=Cancellation(CancellationOrigin.CUSTOMER, NOW, Actor.customer("cus:42"), dt.date(2027, 1, 31)),
         past_due=PastDue(NOW, dt.date(2026, 10, 31), failures=3, retry_pending=True, exhausted=True),
         subscription=Subscription(SubscriptionState.RUNNING, dt.date(2026, 2, 28), "sub_1", NOW),
+        mode=Mode.LIVE,
+        unlocked_on=dt.date(2026, 2, 27),
         version=1,
     )
     return attrs.evolve(whole, **changes)

@@ -9,6 +9,7 @@ import attrs
 
 from ..errors import InvalidValue
 from ..money import Money
+from ..provider import Mode
 from .subscription import Subscription
 
 __all__ = [
@@ -320,7 +321,9 @@ class Contract:
 
     Dates are business dates (R-001); instants are aware UTC. ``expires_on`` is inclusive (R-047) and None only before
     activation. ``period_start`` is the first day of the running period. ``version`` counts changes (R-268).
-    ``subscription`` is the provider's, where paygate started it or took it over.
+    ``subscription`` is the provider's, where paygate started it or took it over. ``mode`` is that of the account when the
+    contract was made (X-24); None: not known. ``unlocked_on`` is the last day up to which further contents of bought
+    unlock products have been opened (R-082); None: none but those of the purchase.
     """
 
     id: str
@@ -339,6 +342,8 @@ class Contract:
     cancellation: Cancellation | None = None
     past_due: PastDue | None = None
     subscription: Subscription | None = None
+    mode: Mode | None = None
+    unlocked_on: dt.date | None = None
     version: int = 1
 
     @property

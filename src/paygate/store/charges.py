@@ -9,24 +9,15 @@ import attrs
 import sqlalchemy as sa
 
 from ..domain.charge import Charge, ChargeKind, ChargeState, Consent, Purpose
-from ..domain.contract import Contract, Customer
+from ..domain.contract import Contract
 from ..errors import ChargeInProgress, IdempotencyConflict, InvalidValue
 from ..money import Money
-from .contracts import COLUMNS as CONTRACT_COLUMNS
-from .contracts import columns_of, contract_of
+from .drafts import DRAFT_COLUMNS, Draft, draft_columns, draft_of
 from .mapping import actor, failure, failure_columns, found
 from .statements import Pages, Row, Runner, Statement, insert_all, value, values
 from .tables import OPEN_CHARGE, PAID, charges, drafts, ledger, one_of
 
-__all__ = ["Charges", "Draft"]
-
-
-@attrs.frozen
-class Draft:
-    """What a first payment will create: the contract as applied for, and its customer (R-013)."""
-
-    customer: Customer
-    contract: Contract
+__all__ = ["Charges", "Draft", "charge_of"]
 
 
 _SELECTED = [column for column in charges.c if column.key != "seq"]
@@ -83,11 +74,7 @@ _PAGES = Pages(_SELECTED, charges.c.seq, charges.c.id)
 _UNSETTLED = Pages(_SELECTED, charges.c.seq, charges.c.id, OPEN_CHARGE)
 
 _DRAFT_INSERT = Statement(insert_all(drafts))
-_DRAFT_GET = Statement(
-    sa.select(drafts.c.customer_name, drafts.c.customer_email, *(drafts.c[name] for name in CONTRACT_COLUMNS)).where(
-        drafts.c.charge_id == value(drafts.c.charge_id)
-    )
-)
+_DRAFT_GET = Statement(sa.select(*DRAFT_COLUMNS).where(drafts.c.charge_id == value(drafts.c.charge_id)))
 _DRAFT_DELETE = Statement(drafts.delete().where(drafts.c.charge_id == value(drafts.c.charge_id)))
 
 
@@ -167,7 +154,8 @@ def _columns_of(charge: Charge) -> dict[str, Any]:
     }
 
 
-def _charge(row: Row) -> Charge:
+def charge_of(row: Row) -> Charge:
+    """The charge whose columns, all but the counter, are *row*."""
     (
         id_, contract_id, customer_id, account, kind, amount, currency, key, fingerprint, state, purpose, renew_expiry,
         send_step_mail, how, obtained_at, recorded_by, by, created_at, period_start, reference, action_url, settled_at,
@@ -238,18 +226,11 @@ class Charges:
                 raise InvalidValue(f"there is already a charge {charge.id!r}") from error
             raise
         if draft is not None:
-            given = {
-                **columns_of(draft.contract),
-                "charge_id": charge.id,
-                "customer_id": draft.customer.id,
-                "customer_name": draft.customer.name,
-                "customer_email": draft.customer.email,
-            }
-            self._runner.change(_DRAFT_INSERT, given)
+            self._runner.change(_DRAFT_INSERT, draft_columns(draft, charge.id))
 
     def get(self, id: str) -> Charge:  # noqa: A002
         """:raises NotFound: there is no such charge."""
-        return _charge(found(self._runner.first(_GET, {"id": id}), "charge", id))
+        return charge_of(found(self._runner.first(_GET, {"id": id}), "charge", id))
 
     def by_key(self, account: str, idempotency_key: str) -> Charge | None:
         """The attempt that the caller's key made on *account*, if any (R-190)."""
@@ -266,12 +247,12 @@ class Charges:
     def of_period(self, contract_id: str, period_start: dt.date) -> list[Charge]:
         """All attempts to charge the period that begins on *period_start*, oldest first."""
         rows = self._runner.all(_OF_PERIOD, {"contract_id": contract_id, "period_start": period_start})
-        return [_charge(row) for row in rows]
+        return [charge_of(row) for row in rows]
 
     def of_card(self, account: str, credential_hash: str, since: dt.datetime) -> list[Charge]:
         """All attempts on one stored credential since an instant, over all contracts, oldest first."""
         given = {"account": account, "credential_hash": credential_hash, "created_at": since}
-        return [_charge(row) for row in self._runner.all(_OF_CARD, given)]
+        return [charge_of(row) for row in self._runner.all(_OF_CARD, given)]
 
     def update(self, charge: Charge) -> None:
         """Store the outcome of an attempt. Amount, key, options and whatever else was asked for never change.
@@ -284,11 +265,7 @@ class Charges:
     def draft(self, charge_id: str) -> Draft | None:
         """What the first payment *charge_id* will create, as long as it has not been settled."""
         row = self._runner.first(_DRAFT_GET, {"charge_id": charge_id})
-        if row is None:
-            return None
-        name, email, *rest = row
-        contract = contract_of(rest)
-        return Draft(Customer(contract.customer_id, name, email), contract)
+        return None if row is None else draft_of(row)
 
     def drop_draft(self, charge_id: str) -> None:
         """Forget the draft: the contract exists now, or never will."""
@@ -296,7 +273,7 @@ class Charges:
 
     def unsettled(self, after: str | None, limit: int) -> list[Charge]:
         """PENDING and UNKNOWN attempts, oldest first, from the first one after the id *after* on."""
-        return [_charge(row) for row in _UNSETTLED.rows(self._runner, {}, after, limit)]
+        return [charge_of(row) for row in _UNSETTLED.rows(self._runner, {}, after, limit)]
 
     def page(
         self,
@@ -308,7 +285,7 @@ class Charges:
     ) -> list[Charge]:
         """Up to *limit* attempts, newest last, from the first one after the id *after* on."""
         filters = {"contract_id": contract_id, "account": account, "state": state and state.value}
-        return [_charge(row) for row in _PAGES.rows(self._runner, filters, after, limit)]
+        return [charge_of(row) for row in _PAGES.rows(self._runner, filters, after, limit)]
 
     def facts(
         self, contract: Contract, amount: Money, credential_hash: str
@@ -332,4 +309,4 @@ class Charges:
 
     def _maybe(self, statement: Statement, given: dict[str, Any]) -> Charge | None:
         row = self._runner.first(statement, given)
-        return None if row is None else _charge(row)
+        return None if row is None else charge_of(row)

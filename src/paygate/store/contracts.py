@@ -29,6 +29,7 @@ from ..domain.due import next_due_on
 from ..domain.subscription import Subscription, SubscriptionState
 from ..errors import ChangedMeanwhile, InvalidValue
 from ..money import Money
+from ..provider import Mode
 from .mapping import actor, found
 from .statements import Pages, Row, Runner, Statement, insert_all, value, values
 from .tables import SUBSCRIPTION_OPEN, contracts
@@ -156,6 +157,8 @@ def columns_of(contract: Contract) -> dict[str, Any]:
         "subscription_starts_on": provided and provided.starts_on,
         "subscription_reference": provided and provided.reference,
         "subscription_asked_at": provided and provided.asked_at,
+        "mode": contract.mode and contract.mode.value,
+        "unlocked_on": contract.unlocked_on,
         "version": contract.version,
     }
 
@@ -165,7 +168,8 @@ def contract_of(row: Row) -> Contract:
     (
         id_, customer_id, plan, method, status, start_on, applied_at, created_by, account, credential, expires_on,
         period_start, ended_on, origin, requested_at, requested_by, effective_on, since, missing, failures,
-        retry_pending, exhausted, provided, provided_from, reference, asked_at, version,
+        retry_pending, exhausted, provided, provided_from, reference, asked_at, mode, unlocked_on,
+        version,
     ) = row  # fmt: skip
     return Contract(
         id=id_,
@@ -190,6 +194,8 @@ def contract_of(row: Row) -> Contract:
         subscription=(
             Subscription(SubscriptionState(provided), provided_from, reference, asked_at) if provided else None
         ),
+        mode=Mode(mode) if mode else None,
+        unlocked_on=unlocked_on,
         version=version,
     )
 

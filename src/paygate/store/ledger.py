@@ -15,7 +15,7 @@ from .mapping import actor, found
 from .statements import Pages, Row, Runner, Statement, insert_all, value
 from .tables import PAID, REFUND_DUE, charges, ledger
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "entry_of"]
 
 _SELECTED = [column for column in ledger.c if column.key != "seq"]
 
@@ -90,7 +90,8 @@ def _columns_of(entry: LedgerEntry) -> dict[str, Any]:
     }
 
 
-def _entry(row: Row) -> LedgerEntry:
+def entry_of(row: Row) -> LedgerEntry:
+    """The ledger row whose columns, all but the counter, are *row*."""
     (
         id_, contract_id, customer_id, kind, amount, currency, state, purchased_on, target_on, received_at, by, account,
         reference, charge_id, refunds, consent, remarks, done_on,
@@ -150,7 +151,7 @@ class Ledger:
 
     def get(self, id: str) -> LedgerEntry:  # noqa: A002
         """:raises NotFound: there is no such row."""
-        return _entry(found(self._runner.first(_GET, {"id": id}), "ledger row", id))
+        return entry_of(found(self._runner.first(_GET, {"id": id}), "ledger row", id))
 
     def set_state(
         self,
@@ -213,7 +214,7 @@ class Ledger:
     ) -> list[LedgerEntry]:
         """Up to *limit* rows, newest last, from the first one after the id *after* on."""
         filters = {"contract_id": contract_id, "customer_id": customer_id}
-        return [_entry(row) for row in _PAGES.rows(self._runner, filters, after, limit)]
+        return [entry_of(row) for row in _PAGES.rows(self._runner, filters, after, limit)]
 
     def _list(self, statement: Statement, given: dict[str, Any]) -> list[LedgerEntry]:
-        return [_entry(row) for row in self._runner.all(statement, given)]
+        return [entry_of(row) for row in self._runner.all(statement, given)]

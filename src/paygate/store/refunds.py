@@ -13,7 +13,7 @@ from .mapping import actor, failure, failure_columns, found
 from .statements import Pages, Row, Runner, Statement, insert_all, value, values
 from .tables import OPEN_REFUND, refunds
 
-__all__ = ["Refunds"]
+__all__ = ["Refunds", "refund_of"]
 
 _SELECTED = [column for column in refunds.c if column.key != "seq"]
 #: What the outcome of an attempt changes; what was asked for stays as it was written down.
@@ -70,7 +70,8 @@ def _columns_of(refund: Refund) -> dict[str, Any]:
     }
 
 
-def _refund(row: Row) -> Refund:
+def refund_of(row: Row) -> Refund:
+    """The refund whose columns, all but the counter, are *row*."""
     (
         id_, contract_id, account, entry_id, refund_entry_id, amount, currency, key, fingerprint, state, by_hand,
         remove_license, reason, by, created_at, reference, settled_at, code, message, decline, sent,
@@ -125,7 +126,7 @@ class Refunds:
 
     def get(self, id: str) -> Refund:  # noqa: A002
         """:raises NotFound: there is no such refund."""
-        return _refund(found(self._runner.first(_GET, {"id": id}), "refund", id))
+        return refund_of(found(self._runner.first(_GET, {"id": id}), "refund", id))
 
     def by_key(self, account: str | None, idempotency_key: str) -> Refund | None:
         """The refund that the caller's key made, if any (R-190)."""
@@ -149,11 +150,11 @@ class Refunds:
 
         Those that a person returns by hand are among them; see ``by_hand``.
         """
-        return [_refund(row) for row in _UNSETTLED.rows(self._runner, {}, after, limit)]
+        return [refund_of(row) for row in _UNSETTLED.rows(self._runner, {}, after, limit)]
 
     def for_entry(self, entry_id: str) -> list[Refund]:
         """All refunds of one ledger row, oldest first."""
-        return [_refund(row) for row in self._runner.all(_FOR_ENTRY, {"entry_id": entry_id})]
+        return [refund_of(row) for row in self._runner.all(_FOR_ENTRY, {"entry_id": entry_id})]
 
     def page(
         self,
@@ -165,8 +166,8 @@ class Refunds:
     ) -> list[Refund]:
         """Up to *limit* refunds, newest last, from the first one after the id *after* on."""
         filters = {"contract_id": contract_id, "account": account, "state": state and state.value}
-        return [_refund(row) for row in _PAGES.rows(self._runner, filters, after, limit)]
+        return [refund_of(row) for row in _PAGES.rows(self._runner, filters, after, limit)]
 
     def _maybe(self, statement: Statement, given: dict[str, Any]) -> Refund | None:
         row = self._runner.first(statement, given)
-        return None if row is None else _refund(row)
+        return None if row is None else refund_of(row)

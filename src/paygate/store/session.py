@@ -8,13 +8,16 @@ from .audit import Audit
 from .charges import Charges
 from .contracts import Contracts
 from .customers import Customers
+from .drafts import Drafts
 from .events import Events
 from .ledger import Ledger
 from .licences import Licences
+from .modes import Modes
 from .outbox import Outbox
 from .products import Products
 from .refunds import Refunds
 from .removal import remove_contract
+from .reports import Reports
 from .statements import Runner
 from .step_mails import StepMails
 
@@ -40,6 +43,10 @@ class Session:
     @cached_property
     def charges(self) -> Charges:
         return Charges(self._runner)
+
+    @cached_property
+    def drafts(self) -> Drafts:
+        return Drafts(self._runner)
 
     @cached_property
     def refunds(self) -> Refunds:
@@ -68,6 +75,14 @@ class Session:
     @cached_property
     def products(self) -> Products:
         return Products(self._runner)
+
+    @cached_property
+    def modes(self) -> Modes:
+        return Modes(self._runner)
+
+    @cached_property
+    def reports(self) -> Reports:
+        return Reports(self._runner)
 
     @cached_property
     def events(self) -> Events:

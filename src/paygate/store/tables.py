@@ -20,10 +20,13 @@ from ..domain.subscription import SubscriptionState
 from .column_types import JSON, Id, Instant
 
 __all__ = [
+    "ASSUMED",
+    "FAILED",
     "OPEN_CHARGE",
     "OPEN_REFUND",
     "PAID",
     "REFUND_DUE",
+    "RETURNED",
     "STARTING_DRAFT",
     "SUBSCRIPTION_OPEN",
     "UNDELIVERED",
@@ -36,8 +39,10 @@ __all__ = [
     "ledger",
     "licences",
     "metadata",
+    "modes",
     "one_of",
     "outbox",
+    "paid",
     "products",
     "refunds",
     "step_mails",
@@ -92,6 +97,8 @@ def _contract_columns() -> list[sa.Column[Any]]:
         sa.Column("subscription_starts_on", sa.Date),
         sa.Column("subscription_reference", Id),
         sa.Column("subscription_asked_at", Instant),
+        sa.Column("mode", sa.Text),
+        sa.Column("unlocked_on", sa.Date),
         sa.Column("version", sa.Integer, nullable=False),
     ]
 
@@ -135,8 +142,34 @@ products = sa.Table(
     sa.Column("type", sa.Text, nullable=False),
 )
 
+#: The mode that each account was last seen in, LIVE for ever once it was LIVE (X-24).
+modes = sa.Table(
+    "paygate_modes",
+    metadata,
+    sa.Column("account", Id, primary_key=True),
+    sa.Column("mode", sa.Text, nullable=False),
+)
+
 _DUE = contracts.c.due_on.is_not(None)
 sa.Index("paygate_contracts_due", contracts.c.due_on, contracts.c.id, sqlite_where=_DUE, postgresql_where=_DUE)
+
+# What is looked through by date (X-26): a contract is in one of these only while it ends or its payment is missing.
+_ENDING = contracts.c.cancellation_effective_on.is_not(None)
+sa.Index(
+    "paygate_contracts_ending",
+    contracts.c.cancellation_effective_on,
+    contracts.c.id,
+    sqlite_where=_ENDING,
+    postgresql_where=_ENDING,
+)
+_MISSING = contracts.c.past_due_since.is_not(None)
+sa.Index(
+    "paygate_contracts_past_due",
+    contracts.c.past_due_since,
+    contracts.c.id,
+    sqlite_where=_MISSING,
+    postgresql_where=_MISSING,
+)
 
 #: Contracts whose provider has still to be told or asked about its subscription: it is starting, or its contract has
 #: ended, or ends with its product, and the subscription does not.
@@ -213,6 +246,9 @@ sa.Index(
     sqlite_where=OPEN_CHARGE,
     postgresql_where=OPEN_CHARGE,
 )
+#: Charges that ended without money.
+FAILED = one_of(charges.c.state, ChargeState.FAILED)
+sa.Index("paygate_charges_failed", charges.c.settled_at, charges.c.seq, sqlite_where=FAILED, postgresql_where=FAILED)
 _TOLD = charges.c.reference.is_not(None)
 sa.Index(
     "paygate_charges_by_reference",
@@ -276,12 +312,22 @@ ledger = sa.Table(
     sa.Index("paygate_ledger_by_payment", "customer_id", "account", "received_at"),
 )
 
-#: Payments that were really made: a refunded one still counts, zero yen does not (R-201).
-PAID = sa.and_(
-    one_of(ledger.c.kind, EntryKind.INITIAL_FEE, EntryKind.PERIOD, EntryKind.ADDON),
-    one_of(ledger.c.state, EntryState.SUCCEEDED, EntryState.REFUND_PENDING, EntryState.REFUNDED),
-    ledger.c.amount > sa.literal_column("0"),
-)
+
+def paid(rows: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Payments that were really made, in the ledger or an alias of it: a refunded one still counts, zero yen does not (R-201)."""
+    return sa.and_(
+        one_of(rows.c.kind, EntryKind.INITIAL_FEE, EntryKind.PERIOD, EntryKind.ADDON),
+        one_of(rows.c.state, EntryState.SUCCEEDED, EntryState.REFUND_PENDING, EntryState.REFUNDED),
+        rows.c.amount > sa.literal_column("0"),
+    )
+
+
+PAID = paid(ledger)
+sa.Index("paygate_ledger_paid", ledger.c.received_at, ledger.c.seq, sqlite_where=PAID, postgresql_where=PAID)
+
+#: Renewals without a card that were taken as paid (R-037).
+ASSUMED = one_of(ledger.c.state, EntryState.ASSUMED)
+sa.Index("paygate_ledger_assumed", ledger.c.target_on, ledger.c.seq, sqlite_where=ASSUMED, postgresql_where=ASSUMED)
 
 #: Rows that stand for a period which counts; a void one may be followed by another.
 _PERIOD = sa.and_(one_of(ledger.c.kind, EntryKind.PERIOD), ledger.c.state != sa.literal_column("'VOID'"))
@@ -345,6 +391,10 @@ refunds = sa.Table(
 #: Refunds whose result is still to come from a provider.
 OPEN_REFUND = one_of(refunds.c.state, RefundState.PENDING, RefundState.UNKNOWN)
 sa.Index("paygate_refunds_unsettled", refunds.c.seq, sqlite_where=OPEN_REFUND, postgresql_where=OPEN_REFUND)
+
+#: Money that went back.
+RETURNED = one_of(refunds.c.state, RefundState.DONE)
+sa.Index("paygate_refunds_done", refunds.c.settled_at, refunds.c.seq, sqlite_where=RETURNED, postgresql_where=RETURNED)
 
 step_mails = sa.Table(
     "paygate_step_mails",

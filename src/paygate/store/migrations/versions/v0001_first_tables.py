@@ -24,6 +24,14 @@ UNDELIVERED = sa.text("delivered_at IS NULL")
 DUE = sa.text("due_on IS NOT NULL")
 TOLD = sa.text("reference IS NOT NULL")
 REFUNDS = sa.text("refunds IS NOT NULL")
+ENDING = sa.text("cancellation_effective_on IS NOT NULL")
+MISSING = sa.text("past_due_since IS NOT NULL")
+FAILED = sa.text("state IN ('FAILED')")
+ASSUMED = sa.text("state IN ('ASSUMED')")
+DONE = sa.text("state IN ('DONE')")
+PAID = sa.text(
+    "kind IN ('INITIAL_FEE', 'PERIOD', 'ADDON') AND state IN ('SUCCEEDED', 'REFUND_PENDING', 'REFUNDED') AND amount > 0"
+)
 STARTING_DRAFT = sa.text("charge_id IS NULL")
 SUBSCRIPTION_OPEN = sa.text(
     "subscription_state IN ('STARTING')"
@@ -48,6 +56,13 @@ def upgrade() -> None:
         sa.Column("code", ID, nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("code", name="paygate_products_pkey"),
+    )
+
+    op.create_table(
+        "paygate_modes",
+        sa.Column("account", ID, nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("account", name="paygate_modes_pkey"),
     )
 
     op.create_table(
@@ -78,6 +93,8 @@ def upgrade() -> None:
         sa.Column("subscription_starts_on", sa.Date()),
         sa.Column("subscription_reference", ID),
         sa.Column("subscription_asked_at", INSTANT),
+        sa.Column("mode", sa.Text()),
+        sa.Column("unlocked_on", sa.Date()),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("due_on", sa.Date()),
         sa.Column("updated_at", INSTANT, nullable=False),
@@ -95,6 +112,20 @@ def upgrade() -> None:
     op.create_index("paygate_contracts_by_status", "paygate_contracts", ["status", "id"])
     op.create_index(
         "paygate_contracts_due", "paygate_contracts", ["due_on", "id"], sqlite_where=DUE, postgresql_where=DUE
+    )
+    op.create_index(
+        "paygate_contracts_ending",
+        "paygate_contracts",
+        ["cancellation_effective_on", "id"],
+        sqlite_where=ENDING,
+        postgresql_where=ENDING,
+    )
+    op.create_index(
+        "paygate_contracts_past_due",
+        "paygate_contracts",
+        ["past_due_since", "id"],
+        sqlite_where=MISSING,
+        postgresql_where=MISSING,
     )
     op.create_index(
         "paygate_contracts_subscriptions",
@@ -147,6 +178,13 @@ def upgrade() -> None:
     op.create_index("paygate_charges_by_contract", "paygate_charges", ["contract_id", "seq"])
     op.create_index("paygate_charges_by_credential", "paygate_charges", ["account", "credential_hash", "created_at"])
     op.create_index(
+        "paygate_charges_failed",
+        "paygate_charges",
+        ["settled_at", "seq"],
+        sqlite_where=FAILED,
+        postgresql_where=FAILED,
+    )
+    op.create_index(
         "paygate_charges_by_reference",
         "paygate_charges",
         ["account", "reference"],
@@ -194,6 +232,8 @@ def upgrade() -> None:
         sa.Column("subscription_starts_on", sa.Date()),
         sa.Column("subscription_reference", ID),
         sa.Column("subscription_asked_at", INSTANT),
+        sa.Column("mode", sa.Text()),
+        sa.Column("unlocked_on", sa.Date()),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["charge_id"],
@@ -253,6 +293,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name="paygate_ledger_id_key"),
     )
     op.create_index("paygate_ledger_by_contract", "paygate_ledger", ["contract_id", "seq"])
+    op.create_index(
+        "paygate_ledger_assumed",
+        "paygate_ledger",
+        ["target_on", "seq"],
+        sqlite_where=ASSUMED,
+        postgresql_where=ASSUMED,
+    )
+    op.create_index(
+        "paygate_ledger_paid", "paygate_ledger", ["received_at", "seq"], sqlite_where=PAID, postgresql_where=PAID
+    )
     op.create_index("paygate_ledger_by_payment", "paygate_ledger", ["customer_id", "account", "received_at"])
     op.create_index(
         "paygate_ledger_by_refunded", "paygate_ledger", ["refunds"], sqlite_where=REFUNDS, postgresql_where=REFUNDS
@@ -325,6 +375,9 @@ def upgrade() -> None:
     op.create_index("paygate_refunds_by_contract", "paygate_refunds", ["contract_id", "seq"])
     op.create_index("paygate_refunds_by_entry", "paygate_refunds", ["entry_id", "seq"])
     op.create_index("paygate_refunds_by_reference", "paygate_refunds", ["account", "reference"])
+    op.create_index(
+        "paygate_refunds_done", "paygate_refunds", ["settled_at", "seq"], sqlite_where=DONE, postgresql_where=DONE
+    )
     op.create_index("paygate_refunds_unsettled", "paygate_refunds", ["seq"], sqlite_where=OPEN, postgresql_where=OPEN)
 
     op.create_table(

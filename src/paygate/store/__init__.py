@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .charges import Draft
+from .drafts import Draft
 from .events import StoredEvent
 from .outbox import OutboxRow
 from .session import Session

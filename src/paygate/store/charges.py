@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-import attrs
 import sqlalchemy as sa
 
 from ..domain.charge import Charge, ChargeKind, ChargeState, Consent, Purpose

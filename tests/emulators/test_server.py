@@ -122,8 +122,10 @@ def test_the_merchants_answer_is_told_and_silence_is_zero():
         (FaultKind.RESET, When.AFTER, ConnectionError),
         (FaultKind.TIMEOUT, When.BEFORE, TimeoutError),
         (FaultKind.TIMEOUT, When.AFTER, TimeoutError),
-        (FaultKind.TRUNCATED, When.BEFORE, http.client.IncompleteRead),
-        (FaultKind.TRUNCATED, When.AFTER, http.client.IncompleteRead),
+        (FaultKind.TRUNCATED, When.BEFORE, json.JSONDecodeError),
+        (FaultKind.TRUNCATED, When.AFTER, json.JSONDecodeError),
+        (FaultKind.CUT, When.BEFORE, http.client.IncompleteRead),
+        (FaultKind.CUT, When.AFTER, http.client.IncompleteRead),
     ],
 )
 def test_a_fault_breaks_the_connection_before_or_after_the_effect(live, kind, when, error):

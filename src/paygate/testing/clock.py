@@ -1,13 +1,13 @@
-"""A clock that stands still until a test moves it."""
+"""Clocks that can be moved: one that stands still until a test moves it, and one for emulators that serve."""
 
 from __future__ import annotations
 
 import datetime as dt
 import threading
 
-from ..clock import JST, require_aware
+from ..clock import JST, Clock, SystemClock, require_aware
 
-__all__ = ["ManualClock"]
+__all__ = ["EmulatorClock", "ManualClock"]
 
 
 class ManualClock:
@@ -53,3 +53,61 @@ class ManualClock:
         with self._lock:
             self._elapsed += max((now - self._now).total_seconds(), 0.0)
             self._now = now
+
+
+class EmulatorClock:
+    """The :class:`~paygate.clock.Clock` of a served emulator: it runs like the system's, or stands still, and can be moved.
+
+    Waiting is always for real, also while it stands still: whoever polls over HTTP gets an answer in the usual time.
+
+    :param now: where it starts, aware; by default the present.
+    :param running: False lets it stand still until it is moved.
+    :param system: what measures the time that passes.
+    """
+
+    def __init__(self, now: dt.datetime | None = None, *, running: bool = True, system: Clock | None = None) -> None:
+        self._system = system or SystemClock()
+        self._running = running
+        self._lock = threading.Lock()
+        self._put(require_aware(now) if now is not None else self._system.now())
+
+    def now(self) -> dt.datetime:
+        with self._lock:
+            return self._read()
+
+    def monotonic(self) -> float:
+        return self._system.monotonic()
+
+    def skip(self, seconds: float) -> bool:  # noqa: ARG002 - whoever waits for a served emulator waits for real
+        return False
+
+    @property
+    def running(self) -> bool:
+        """Whether time passes by itself; may be set."""
+        return self._running
+
+    @running.setter
+    def running(self, running: bool) -> None:
+        with self._lock:
+            self._put(self._read())
+            self._running = running
+
+    def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> dt.datetime:
+        """Move on and return the new instant."""
+        with self._lock:
+            self._put(self._read() + dt.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds))
+            return self._at
+
+    def set(self, now: dt.datetime) -> None:
+        """Jump to *now*, forwards or back."""
+        now = require_aware(now)
+        with self._lock:
+            self._put(now)
+
+    def _put(self, at: dt.datetime) -> None:
+        self._at, self._since = at, self._system.monotonic()
+
+    def _read(self) -> dt.datetime:
+        if not self._running:
+            return self._at
+        return self._at + dt.timedelta(seconds=self._system.monotonic() - self._since)

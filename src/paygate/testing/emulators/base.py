@@ -1,34 +1,42 @@
-"""What all emulators share: a lock, a clock, a book of money, faults, recorded requests and outgoing webhooks.
+"""What all emulators share: a lock, a clock, a book of money, faults, wishes, recorded requests and outgoing webhooks.
 
 An emulator is a function ``Request -> Response`` over its own state. Mount :meth:`Emulator.handle` in a driver, or
 serve it on loopback with :func:`paygate.testing.emulators.serve`. Every emulator tells the truth in its
-:class:`~paygate.testing.book.Book`, whatever it answered.
+:class:`~paygate.testing.book.Book`, whatever it answered. Everything that a Python test does by the methods and
+attributes of :class:`Emulator`, a test in another language does by HTTP under ``/_paygate/``:
+:mod:`paygate.testing.emulators.control`.
 """
 
 from __future__ import annotations
 
 import abc
-import collections
+import functools
+import json
 import threading
 import time
 from collections.abc import Sequence
 from typing import ClassVar
+from urllib.parse import quote, urlsplit
+
+import attrs
 
 from ...clock import Clock
 from ...drivers.retry import Lost, NotSent
 from ...flow import Request, Response
 from ..book import Book
+from .control import PREFIX, Control
 from .faults import Broken, FaultKind, Faults, spoil
+from .journal import SHOWN_FIELDS, Journal
 from .webhooks import Delivery, Outbox, Receiver
 from .wishes import CardKind, Wish, Wishes
 
 __all__ = ["Emulator"]
 
-#: How many of the latest requests are kept for tests to look at.
-_KEPT_REQUESTS = 10_000
-
 #: Seconds that a client waits where the request does not say.
 _PATIENCE = 30.0
+
+#: Shortest real wait in seconds, so that waiting for a clock that stands still costs next to nothing.
+_SHORTEST_WAIT = 0.001
 
 
 class Emulator(abc.ABC):
@@ -44,6 +52,8 @@ class Emulator(abc.ABC):
     name: ClassVar[str]
     #: Where the real one lives: ``mounts={Emulator.origin: emulator.handle}``.
     origin: ClassVar[str]
+    #: Fields of bodies and queries that a list of requests may show; the values of all others become placeholders.
+    shown_fields: ClassVar[frozenset[str]] = SHOWN_FIELDS
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -51,8 +61,16 @@ class Emulator(abc.ABC):
         self.faults = Faults()
         self.wishes = Wishes()
         self.outbox = Outbox()
+        self.journal = Journal()
         self.changed = threading.Condition(threading.RLock())
-        self._requests: collections.deque[Request] = collections.deque(maxlen=_KEPT_REQUESTS)
+        #: Where clients reach this emulator: :attr:`origin`, or its address on loopback while it is served.
+        self.base_url = self.origin
+        #: Who takes webhooks that fall due, while it is served; in process :meth:`deliver` is called with one.
+        self.receiver: Receiver | None = None
+        self._delivering = threading.RLock()
+        self._resets = 0
+
+    # --- what a provider's emulator says and does --------------------------------------------------------------------
 
     @abc.abstractmethod
     def respond(self, request: Request) -> Response:
@@ -60,7 +78,7 @@ class Emulator(abc.ABC):
 
     @abc.abstractmethod
     def tick(self) -> None:
-        """Let everything happen that is due by now."""
+        """Let everything happen that is due by now. Called before each request, and 50 times a second when served."""
 
     @abc.abstractmethod
     def answered(self, delivery: Delivery, status: int) -> None:
@@ -89,9 +107,47 @@ class Emulator(abc.ABC):
         :raises KeyError: nothing of that id waits.
         """
 
+    def reset(self) -> None:
+        """Back to the state after construction; the clock stays where it is, and credentials stay valid.
+
+        A subclass forgets its own state as well.
+        """
+        with self.changed:
+            self._resets += 1
+            self.book.clear()
+            self.faults.clear()
+            self.wishes.clear()
+            self.outbox.clear()
+            self.journal.clear()
+            self.changed.notify_all()
+
+    # --- what it may say beyond that ---------------------------------------------------------------------------------
+
     def awaiting(self) -> Sequence[str]:
         """The ids that :meth:`approve` takes at present, oldest first; none, where nothing ever waits for a customer."""
         return ()
+
+    def return_url(self, identifier: str) -> str | None:  # noqa: ARG002 - for emulators that know one
+        """Where the customer goes after :meth:`approve`, which has been called already; None where nobody said."""
+        return None
+
+    def error_response(self, status: int) -> Response:
+        """An error of HTTP *status* in the provider's own format, for faults."""
+        body = {"error": {"message": f"emulated error {status}"}}
+        return Response(status, {"Content-Type": "application/json"}, json.dumps(body).encode())
+
+    def forge(self, delivery: Delivery) -> Delivery:
+        """*delivery* as somebody sends it who does not know the secret: the proof in its headers is wrong or missing."""
+        headers = {
+            name: value if name.lower() == "content-type" else "forged" for name, value in delivery.headers.items()
+        }
+        return attrs.evolve(delivery, headers=headers)
+
+    def redelivered(self, delivery: Delivery) -> Delivery:
+        """*delivery* as the provider sends it once more when the merchant asks for it."""
+        return attrs.evolve(delivery, at=self.clock.now(), attempt=1)
+
+    # --- handles for tests -------------------------------------------------------------------------------------------
 
     @property
     def webhook_secret(self) -> str:
@@ -111,35 +167,61 @@ class Emulator(abc.ABC):
         """Let the next *times* payments that fit everything given go as *wish* says; see :meth:`Wishes.add`."""
         self.wishes.add(wish, credential=credential, amount=amount, card=card, times=times)
 
-    def reset(self) -> None:
-        """Back to the state after construction; the clock stays where it is, and credentials stay valid.
+    def customer_url(self, identifier: str) -> str:
+        """A page on which a person, or a browser under test, says yes or no: it calls :meth:`approve`."""
+        return f"{self.base_url}{PREFIX}customer/{quote(identifier, safe='')}"
 
-        A subclass forgets its own state as well.
+    def redeliver(self, delivery_id: str) -> str:
+        """Send a delivery of the outbox once more, as the provider does on demand; returns the new delivery's id.
+
+        :raises KeyError: no delivery of that id is remembered.
         """
-        with self.changed:
-            self.book.clear()
-            self.faults.clear()
-            self.wishes.clear()
-            self.outbox.clear()
-            self._requests.clear()
-            self.changed.notify_all()
+        return self.outbox.put_extra(self.redelivered(self.outbox.find(delivery_id).delivery))
+
+    def send_forged(self, delivery_id: str | None = None) -> str:
+        """Queue a delivery with a wrong proof: a copy of the one of that id, by default of the latest.
+
+        :returns: the id of the forged delivery.
+        :raises KeyError: there is no delivery of that id, or none at all, to be copied.
+        """
+        if delivery_id is None:
+            real = [each.delivery for each in self.outbox.attempts if not each.delivery.forged]
+            if not real:
+                raise KeyError("no delivery")
+            delivery_id = real[-1].id
+        forged = self.forge(self.outbox.find(delivery_id).delivery)
+        return self.outbox.put_extra(attrs.evolve(forged, at=self.clock.now(), attempt=1, forged=True))
 
     @property
     def requests(self) -> tuple[Request, ...]:
-        """The latest requests, oldest first, including those that a fault struck."""
-        with self.changed:
-            return tuple(self._requests)
+        """The latest requests, oldest first, including those that a fault struck; :attr:`journal` knows more of them."""
+        return tuple(row.request for row in self.journal.rows)
+
+    @functools.cached_property
+    def control(self) -> Control:
+        """The control interface under ``/_paygate/``."""
+        return Control(self)
+
+    # --- requests ----------------------------------------------------------------------------------------------------
 
     def answer(self, request: Request) -> Response | Broken:
-        """Perform *request* and say what goes over the wire, faults included. Used by the loopback server."""
-        with self.changed:
-            self._requests.append(request)
+        """Perform *request* and say what goes over the wire, faults included. Used by the loopback server.
+
+        A path under ``/_paygate/`` belongs to the control interface: no fault strikes it and it is not recorded.
+        """
+        if urlsplit(request.url).path.startswith(PREFIX):
+            return self.control.answer(request)
+        row = self.journal.write(request, self.clock.now())
         fault = self.faults.take(request)
         if fault is None:
-            return self._perform(request)
-        if fault.kind is FaultKind.SLOW and not self.clock.skip(fault.seconds):
-            time.sleep(fault.seconds)
-        return spoil(fault, lambda: self._perform(request))
+            answer: Response | Broken = self._perform(request)
+        else:
+            if fault.kind is FaultKind.SLOW:
+                self._pass(fault.seconds)
+            answer = spoil(fault, lambda: self._perform(request), self.error_response)
+        sent = answer if isinstance(answer, Response) else answer.response
+        row.status = sent.status if sent is not None else None
+        return answer
 
     def handle(self, request: Request) -> Response:
         """Perform *request* in process; mount this in a driver.
@@ -149,6 +231,9 @@ class Emulator(abc.ABC):
         """
         began = self.clock.monotonic()
         answer = self.answer(request)
+        if isinstance(answer, Broken) and answer.kind is FaultKind.TRICKLE and answer.response is not None:
+            self._pass(answer.seconds)
+            answer = answer.response
         patience = _PATIENCE if request.timeout is None else request.timeout
         if self.clock.monotonic() - began > patience:
             raise Lost(f"emulated: no answer to {request.method} within {patience:g} s")
@@ -156,10 +241,25 @@ class Emulator(abc.ABC):
             return answer
         if answer.kind is FaultKind.REFUSED:
             raise NotSent("emulated: connection refused")
-        if answer.response is not None:  # mounted there is no Content-Length to miss: the client gets half a body
-            half = answer.response.body[: len(answer.response.body) // 2]
-            return Response(answer.response.status, answer.response.headers, half)
         raise Lost(f"emulated: {answer.kind.value}")
+
+    def _perform(self, request: Request) -> Response:
+        with self.changed:
+            self.tick()
+            try:
+                return self.respond(request)
+            finally:
+                self.changed.notify_all()
+
+    # --- time and webhooks -------------------------------------------------------------------------------------------
+
+    def catch_up(self) -> None:
+        """Let everything happen that is due after the clock was moved, webhooks included while somebody takes them."""
+        with self.changed:
+            self.tick()
+            self.changed.notify_all()
+        if self.receiver is not None:
+            self.deliver(self.receiver)
 
     def deliver(self, receiver: Receiver) -> int:
         """Hand every webhook that is due to *receiver* and act on its answer.
@@ -170,25 +270,25 @@ class Emulator(abc.ABC):
         :returns: how many deliveries were made.
         """
         made = 0
-        self.tick()
-        while (delivery := self.outbox.take(self.clock.now())) is not None:
-            try:
-                status = receiver(delivery)
-            except BaseException:
-                self.outbox.put_back(delivery)
-                raise
-            self.answered(delivery, 200 if status is None else status)
-            made += 1
+        with self._delivering:
             self.tick()
+            while (delivery := self.outbox.take(self.clock.now())) is not None:
+                resets = self._resets
+                try:
+                    answered = receiver(delivery)
+                except BaseException:
+                    if resets == self._resets:
+                        self.outbox.put_back(delivery)
+                    raise
+                status = 200 if answered is None else answered
+                with self.changed:
+                    if resets == self._resets:  # after a reset nobody knows of it any more
+                        self.outbox.note(delivery, status, self.clock.now())
+                        if not delivery.forged:
+                            self.answered(delivery, status)
+                made += 1
+                self.tick()
         return made
-
-    def _perform(self, request: Request) -> Response:
-        with self.changed:
-            self.tick()
-            try:
-                return self.respond(request)
-            finally:
-                self.changed.notify_all()
 
     def wait(self, seconds: float) -> bool:
         """Let up to *seconds* pass or the state change, with the lock released.
@@ -197,6 +297,10 @@ class Emulator(abc.ABC):
         """
         before = self.clock.now()
         if not self.clock.skip(seconds):
-            self.changed.wait(seconds)
+            self.changed.wait(max(seconds, _SHORTEST_WAIT))
             return True
         return self.clock.now() != before
+
+    def _pass(self, seconds: float) -> None:
+        if not self.clock.skip(seconds):
+            time.sleep(seconds)

@@ -1,14 +1,16 @@
 """Serve an emulator over real HTTP on loopback, and deliver its webhooks over real HTTP.
 
-Faults become real here: a reset closes the socket, a truncated body ends before its Content-Length, and a time-out is
-a request that is never answered.
+Faults become real here: a reset closes the socket, a cut answer ends before its Content-Length, a trickling one takes
+its time, and a time-out is a request that is never answered.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
+import select
 import socket
+import socketserver
 import struct
 import threading
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from urllib.parse import urlsplit
 
 from ...flow import Request, Response
 from .base import Emulator
+from .control import PREFIX, is_loopback, refuse_strangers
 from .faults import Broken, FaultKind
 from .webhooks import Delivery
 
@@ -28,6 +31,12 @@ _TICK = 0.02
 #: Seconds that a merchant has to answer a webhook.
 _MERCHANT_PATIENCE = 3.0
 
+#: Bytes of a request's body that are read at most.
+_LARGEST_BODY = 16 * 1024 * 1024
+
+#: Into how many pieces a trickling answer is cut.
+_PIECES = 20
+
 #: SO_LINGER switched on with no time: close() sends a reset instead of an orderly end.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -36,12 +45,27 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # joined on close, so that no connection outlives the ``with``
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], emulator: Emulator) -> None:
-        super().__init__(address, _Handler)
+    def __init__(self, host: str, port: int, emulator: Emulator) -> None:
+        if ":" in host:
+            self.address_family = socket.AF_INET6
+        super().__init__((host, port), _Handler)
         self.emulator = emulator
+        self.beyond_loopback = not is_loopback(host)
         self.closing = threading.Event()
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
+
+    @property
+    def base_url(self) -> str:
+        """Where clients on this machine reach it."""
+        host, port = self.server_address[:2]
+        name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(host), str(host))  # noqa: S104 - compared, not bound
+        return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+    def server_bind(self) -> None:
+        socketserver.TCPServer.server_bind(
+            self
+        )  # without http.server's look-up of this machine's name, which may take long
 
     def opened(self, connection: socket.socket) -> None:
         with self._guard:
@@ -85,43 +109,97 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def _serve(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        host, port = self.server.server_address[:2]
+        try:
+            body = self._read_body()
+        except ValueError:
+            self.close_connection = True  # what follows on this connection cannot be told from the body
+            self._write(Response(400, {"Connection": "close"}))
+            return
         request = Request(
-            method=self.command,
-            url=f"http://{host!s}:{port}{self.path}",
-            headers=dict(self.headers.items()),
-            body=self.rfile.read(length) if length else b"",
+            method=self.command, url=self.server.base_url + self.path, headers=dict(self.headers.items()), body=body
         )
-        answer = self.server.emulator.answer(request)
+        answer = self._answer(request)
         if isinstance(answer, Broken):
             self._break(answer)
         else:
-            self._write(answer, answer.body)
+            self._write(answer)
 
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815 - the names http.server looks for
+    do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - http.server's names
+
+    def _answer(self, request: Request) -> Response | Broken:
+        if self.path.startswith(PREFIX):
+            refusal = refuse_strangers(request, any_host=self.server.beyond_loopback)
+            if refusal is not None:
+                return refusal
+        return self.server.emulator.answer(request)
+
+    def _read_body(self) -> bytes:
+        """The body, by its length or in chunks.
+
+        :raises ValueError: it is neither, or too large.
+        """
+        if self.headers.get("Transfer-Encoding", "identity").lower() != "identity":
+            return self._read_chunks()
+        return self.rfile.read(_checked(int(self.headers.get("Content-Length") or 0)))
+
+    def _read_chunks(self) -> bytes:
+        body = b""
+        while size := int(self.rfile.readline(_LARGEST_BODY).partition(b";")[0], 16):
+            body += self.rfile.read(_checked(size, len(body)))
+            self.rfile.readline(_LARGEST_BODY)
+        while self.rfile.readline(_LARGEST_BODY).strip():
+            """Trailers say nothing here."""
+        return body
 
     def _break(self, broken: Broken) -> None:
+        match broken:
+            case Broken(FaultKind.TIMEOUT):
+                self._say_nothing()
+            case Broken(FaultKind.CUT, Response() as response):
+                self._write(response, response.body[: len(response.body) // 2])
+            case Broken(FaultKind.TRICKLE, Response() as response):
+                self._trickle(response, broken.seconds)
+                return
+            case _:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.close_connection = True
-        if broken.kind is FaultKind.TIMEOUT:
-            self.server.closing.wait()
-        elif broken.response is not None:
-            self._write(broken.response, broken.response.body[: len(broken.response.body) // 2])
-        else:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 
-    def _write(self, response: Response, body: bytes) -> None:
+    def _say_nothing(self) -> None:
+        """Wait until the client gives up, or the server closes."""
+        while not self.server.closing.wait(_TICK):
+            readable, _, _ = select.select([self.connection], [], [], 0)
+            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+                return
+
+    def _trickle(self, response: Response, seconds: float) -> None:
+        size = -(-len(response.body) // _PIECES) or 1
+        pieces = [response.body[start : start + size] for start in range(0, len(response.body), size)]
+        self._write(response, b"")
+        for piece in pieces:
+            self.server.closing.wait(seconds / len(pieces))
+            self.wfile.write(piece)
+            self.wfile.flush()
+
+    def _write(self, response: Response, body: bytes | None = None) -> None:
+        """Send *response*, or its head and *body*."""
         self.send_response_only(response.status)
         for name, value in response.headers.items():
             self.send_header(name, value)
         if response.status != 204:
             self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(response.body if body is None else body)
         self.wfile.flush()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
         """Say nothing: requests carry credentials, and tests keep the terminal."""
+
+
+def _checked(size: int, before: int = 0) -> int:
+    if size < 0 or before + size > _LARGEST_BODY:
+        raise ValueError("a body of an impossible length")
+    return size
 
 
 def post(delivery: Delivery) -> int:
@@ -131,18 +209,18 @@ def post(delivery: Delivery) -> int:
     """
     target = urlsplit(delivery.url)
     kind = http.client.HTTPSConnection if target.scheme == "https" else http.client.HTTPConnection
-    connection = kind(target.hostname or "", target.port, timeout=_MERCHANT_PATIENCE)
     path = f"{target.path or '/'}?{target.query}" if target.query else target.path or "/"
     try:
-        connection.request("POST", path, delivery.body, dict(delivery.headers))
-        response = connection.getresponse()
-        response.read()
-    except (OSError, http.client.HTTPException):
+        connection = kind(target.hostname or "", target.port, timeout=_MERCHANT_PATIENCE)
+        try:
+            connection.request("POST", path, delivery.body, dict(delivery.headers))
+            response = connection.getresponse()
+            response.read()
+        finally:
+            connection.close()
+    except (OSError, ValueError, http.client.HTTPException):  # ValueError: an address that is none
         return 0
-    else:
-        return response.status
-    finally:
-        connection.close()
+    return response.status
 
 
 def _deliver_until(closing: threading.Event, emulator: Emulator) -> None:
@@ -154,20 +232,27 @@ def _deliver_until(closing: threading.Event, emulator: Emulator) -> None:
 def serve(emulator: Emulator, *, host: str = "127.0.0.1", port: int = 0, webhooks: bool = True) -> Iterator[str]:
     """Serve *emulator* over HTTP/1.1 until the block ends; yields its base URL.
 
+    The control interface is served along, under ``/_paygate/``; on loopback it refuses what a web page sends.
+
+    :param host: an address of this machine. Anything beyond loopback lets others in, to the control interface too.
     :param port: 0 picks a free one.
     :param webhooks: whether a background thread delivers webhooks to the registered URLs.
+    :raises OSError: the port is in use, or the address is not one of this machine.
     """
-    server = _Server((host, port), emulator)
+    server = _Server(host, port, emulator)
     threads = [threading.Thread(target=server.serve_forever, args=(_TICK,), name="emulator-http")]
     if webhooks:
         threads.append(threading.Thread(target=_deliver_until, args=(server.closing, emulator), name="emulator-hooks"))
+    before = emulator.base_url, emulator.receiver
+    emulator.base_url, emulator.receiver = server.base_url, post if webhooks else None
     for thread in threads:
         thread.start()
     try:
-        yield f"http://{host}:{server.server_address[1]}"
+        yield server.base_url
     finally:
         server.shutdown()
         server.hang_up()
         for thread in threads:
             thread.join()
         server.server_close()
+        emulator.base_url, emulator.receiver = before

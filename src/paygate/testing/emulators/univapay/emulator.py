@@ -108,6 +108,10 @@ class UnivaPayEmulator(Emulator):
             self._state.tick()
             return tuple(charge.id for charge in self._state.charges.values() if charge.status == "awaiting")
 
+    def error_response(self, status: int) -> Response:
+        # too many requests are refused without a body (provider fact sheet §14)
+        return ApiError(status, "" if status == 429 else "UNKNOWN_ERROR").response()
+
     def reset(self) -> None:
         with self.changed:
             super().reset()

@@ -73,7 +73,7 @@ def contract(id: str = "con_1", **changes: Any) -> Contract:  # noqa: A002
         ended_on=dt.date(2027, 2, 1),
         cancellation=Cancellation(CancellationOrigin.CUSTOMER, NOW, Actor.customer("cus:42"), dt.date(2027, 1, 31)),
         past_due=PastDue(NOW, dt.date(2026, 10, 31), failures=3, retry_pending=True, exhausted=True),
-        subscription=Subscription(SubscriptionState.RUNNING, dt.date(2026, 2, 28), "sub_1", NOW),
+        subscription=Subscription(SubscriptionState.RUNNING, dt.date(2026, 2, 28), "sub_1", NOW, operator_told=True),
         mode=Mode.LIVE,
         unlocked_on=dt.date(2026, 2, 27),
         version=1,

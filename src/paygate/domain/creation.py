@@ -215,15 +215,15 @@ def activate(
 
     :param receipt_at: when the success is processed, aware; decides status, expiry and mails.
     :param actor: who brought this about; by default whoever made the charge or, without one, the contract.
-    :param charge: the first charge, for a card; what it paid for was decided when the customer applied, so a charge of
-        the initial fee alone gives NOT_STARTED, whenever its result arrives (R-015).
+    :param charge: the first charge, for a card that had one; what it paid for was decided when the customer applied, so
+        a charge of the initial fee alone, or none, gives NOT_STARTED, whenever its result arrives (R-015).
     :param received_at: when the money came in, for the ledger; by default the provider's success time, or *receipt_at*.
     """
     receipt_at = require_aware(receipt_at, "receipt_at")
     actor = actor or (charge.actor if charge else contract.created_by)
     today = business_date(receipt_at, rules.zone)
     plan, start_on = contract.plan, contract.start_on
-    opened = start_on <= (today if charge is None else business_date(contract.applied_at, rules.zone))
+    opened = start_on <= (business_date(contract.applied_at, rules.zone) if contract.is_card else today)
     expires_on = first_expiry(plan, start_on, today, rules.system_max)
     if capabilities is not None and capabilities.expiry is ExpiryPolicy.SYSTEM_MAX:
         expires_on = rules.system_max

@@ -31,10 +31,12 @@ class Subscription:
 
     :param starts_on: the business date of its first charge.
     :param reference: the provider's id of it, once it is known.
-    :param asked_at: when the provider was last asked to start it, UTC.
+    :param asked_at: since when somebody is asking the provider to start it, UTC; None while nobody is.
+    :param operator_told: whether a person knows that its start takes too long.
     """
 
     state: SubscriptionState
     starts_on: dt.date
     reference: str | None = None
     asked_at: dt.datetime | None = None
+    operator_told: bool = False

@@ -157,6 +157,7 @@ def columns_of(contract: Contract) -> dict[str, Any]:
         "subscription_starts_on": provided and provided.starts_on,
         "subscription_reference": provided and provided.reference,
         "subscription_asked_at": provided and provided.asked_at,
+        "subscription_operator_told": provided and provided.operator_told,
         "mode": contract.mode and contract.mode.value,
         "unlocked_on": contract.unlocked_on,
         "version": contract.version,
@@ -168,7 +169,7 @@ def contract_of(row: Row) -> Contract:
     (
         id_, customer_id, plan, method, status, start_on, applied_at, created_by, account, credential, expires_on,
         period_start, ended_on, origin, requested_at, requested_by, effective_on, since, missing, failures,
-        retry_pending, exhausted, provided, provided_from, reference, asked_at, mode, unlocked_on,
+        retry_pending, exhausted, provided, provided_from, reference, asked_at, told, mode, unlocked_on,
         version,
     ) = row  # fmt: skip
     return Contract(
@@ -192,7 +193,7 @@ def contract_of(row: Row) -> Contract:
         ),
         past_due=PastDue(since, missing, failures, retry_pending, exhausted) if since else None,
         subscription=(
-            Subscription(SubscriptionState(provided), provided_from, reference, asked_at) if provided else None
+            Subscription(SubscriptionState(provided), provided_from, reference, asked_at, told) if provided else None
         ),
         mode=Mode(mode) if mode else None,
         unlocked_on=unlocked_on,

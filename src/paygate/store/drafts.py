@@ -6,14 +6,13 @@ alone remembers that the provider may have been asked.
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
 from typing import Any
 
 import attrs
 import sqlalchemy as sa
 
 from ..domain.contract import Contract, Customer
+from ..domain.subscription import Subscription
 from ..errors import IdempotencyConflict
 from .contracts import COLUMNS, columns_of, contract_of
 from .statements import Pages, Row, Runner, Statement, insert_all, value, values
@@ -36,10 +35,10 @@ DRAFT_COLUMNS = (drafts.c.customer_name, drafts.c.customer_email, *(drafts.c[nam
 _STARTING = next(index for index in drafts.indexes if index.name == "paygate_drafts_starting")
 _INSERT = Statement(insert_all(drafts))
 _GET = Statement(sa.select(*DRAFT_COLUMNS).where(drafts.c.id == value(drafts.c.id), STARTING_DRAFT))
-_CLAIM = Statement(
+_UPDATE = Statement(
     drafts.update()
     .where(drafts.c.id == value(drafts.c.id), drafts.c.version == sa.bindparam("known_version"), STARTING_DRAFT)
-    .values(values([drafts.c.version, drafts.c.subscription_asked_at]))
+    .values(values([drafts.c.version, drafts.c.subscription_asked_at, drafts.c.subscription_operator_told]))
 )
 _DROP = Statement(drafts.delete().where(drafts.c.id == value(drafts.c.id), STARTING_DRAFT))
 _PAGES = Pages(DRAFT_COLUMNS, drafts.c.id, None, STARTING_DRAFT)
@@ -66,8 +65,8 @@ def draft_of(row: Row) -> Draft:
 class Drafts:
     """The contracts that wait for their provider's subscription, by the id that they will have.
 
-    The version of a draft counts how often the provider was asked: whoever asks counts it on first, so that nobody
-    forgets a draft which somebody else is asking for.
+    The version of a draft counts how often somebody began or gave up asking for it, so that nobody forgets a draft for
+    which somebody else is asking.
     """
 
     __slots__ = ("_runner",)
@@ -92,19 +91,21 @@ class Drafts:
         row = self._runner.first(_GET, {"id": contract_id})
         return None if row is None else draft_of(row)
 
-    def claim(self, draft: Draft, at: dt.datetime) -> Draft | None:
-        """Write down that the provider is asked at *at*; None if the draft is gone, or somebody else asks meanwhile."""
-        contract = draft.contract
-        given: Mapping[str, Any] = {
-            "id": contract.id,
-            "known_version": contract.version,
-            "version": contract.version + 1,
-            "subscription_asked_at": at,
-        }
-        if contract.subscription is None or not self._runner.change(_CLAIM, given):
-            return None
-        asked = attrs.evolve(contract.subscription, asked_at=at)
-        return attrs.evolve(draft, contract=attrs.evolve(contract, subscription=asked, version=contract.version + 1))
+    def update(self, draft: Draft, subscription: Subscription) -> Draft | None:
+        """Store who asks for the draft's *subscription*; None if it is gone, or somebody else did so meanwhile."""
+        known = draft.contract.version
+        changed = self._runner.change(
+            _UPDATE,
+            {
+                "id": draft.contract.id,
+                "known_version": known,
+                "version": known + 1,
+                "subscription_asked_at": subscription.asked_at,
+                "subscription_operator_told": subscription.operator_told,
+            },
+        )
+        contract = attrs.evolve(draft.contract, subscription=subscription, version=known + 1)
+        return attrs.evolve(draft, contract=contract) if changed else None
 
     def drop(self, contract_id: str) -> None:
         """Forget the draft: the contract exists now, or never will."""

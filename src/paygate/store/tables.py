@@ -97,6 +97,7 @@ def _contract_columns() -> list[sa.Column[Any]]:
         sa.Column("subscription_starts_on", sa.Date),
         sa.Column("subscription_reference", Id),
         sa.Column("subscription_asked_at", Instant),
+        sa.Column("subscription_operator_told", sa.Boolean),
         sa.Column("mode", sa.Text),
         sa.Column("unlocked_on", sa.Date),
         sa.Column("version", sa.Integer, nullable=False),

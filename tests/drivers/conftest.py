@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import socket
 import struct
@@ -146,6 +147,9 @@ class Server:
     def _do_ok(self, connection: socket.socket, seen: Seen) -> bool:
         body = json.dumps({"method": seen.method, "body": seen.body.decode()}).encode()
         return self._answer(connection, "200 OK", body, "Content-Type: application/json", "X-Request-Id: req_1")
+
+    def _do_gzip(self, connection: socket.socket, _: Seen) -> bool:
+        return self._answer(connection, "200 OK", gzip.compress(b'{"id": "ch_1"}'), "Content-Encoding: gzip")
 
     def _do_html(self, connection: socket.socket, _: Seen) -> bool:
         return self._answer(connection, "200 OK", b"<html>maintenance</html>", "Content-Type: text/html")

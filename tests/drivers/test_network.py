@@ -33,6 +33,10 @@ def test_an_answer_comes_back_whole_with_lower_case_header_names(run, server) ->
     assert response.json() == {"method": "POST", "body": "amount=5000"}
 
 
+def test_a_body_that_was_compressed_against_our_wish_is_read_all_the_same(run, server) -> None:
+    assert run(read(f"{server.url}/gzip")).json() == {"id": "ch_1"}
+
+
 def test_the_same_request_goes_out_whatever_sends_it(run, server) -> None:
     headers = {"Authorization": "Bearer t", "Content-Type": "application/json", "X-Signed": "a,b; c=1"}
     target = "/ok/a%2Fb/%E5%86%86?q=a+b&p=%2B&z=a%20b&t=2024-11-08T00:00:00Z&e="

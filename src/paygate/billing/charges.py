@@ -190,15 +190,17 @@ async def create(
     account = services.plugins.account(charge.account)
     provider_key = account.capabilities.idempotency.key_for(charge.id)
     result = await account.charge(charge_request(charge, contract.credential or "", provider_key))
-    return await settle(services, charge, result, Actor.provider(charge.account))
+    return await settle(services, charge, result, Actor.provider(charge.account), contract)
 
 
-async def settle(services: Services, charge: Charge, result: ChargeResult, actor: Actor) -> Charge:
-    """Record *result* in a transaction of its own, then tell the observers."""
+async def settle(
+    services: Services, charge: Charge, result: ChargeResult, actor: Actor, known: Contract | None = None
+) -> Charge:
+    """Record *result* in a transaction of its own, then tell the observers; *known* as for :func:`apply_charge`."""
 
     def write() -> Charge:
         with services.store.write() as session:
-            return apply_charge(services, session, charge, result, actor=actor, now=services.now())
+            return apply_charge(services, session, charge, result, actor=actor, now=services.now(), known=known)
 
     settled = await call(write)
     if not settled.open or settled.state is ChargeState.UNKNOWN:

@@ -67,19 +67,28 @@ def credential_of(session: Session, charge: Charge) -> str:
 
 
 def apply_charge(
-    services: Services, session: Session, charge: Charge, result: ChargeResult, *, actor: Actor, now: dt.datetime
+    services: Services,
+    session: Session,
+    charge: Charge,
+    result: ChargeResult,
+    *,
+    actor: Actor,
+    now: dt.datetime,
+    known: Contract | None = None,
 ) -> Charge:
     """Record *result* for the attempt inside the caller's write transaction.
 
     Serialised per contract by locking it first; only then is the attempt read as it is now (R-268). An attempt that has
     ended stays as it is, except that a success which the provider reports after all is always recorded: captured money
     must not go missing.
+
+    :param known: the contract as the caller read it a moment ago, which spares reading all of it again.
     """
     try:
-        contract: Contract | None = session.contracts.lock(charge.contract_id)
+        contract = session.contracts.lock_again(known) if known else session.contracts.lock(charge.contract_id)
     except NotFound:  # a first payment makes its contract only when it succeeds (R-013)
         contract = None
-    charge = session.charges.get(charge.id)
+    charge = session.charges.get_again(charge)
     if not charge.open and not (charge.state is ChargeState.FAILED and result.outcome is Outcome.SUCCEEDED):
         return charge
     match result.outcome:

@@ -42,6 +42,9 @@ COLUMNS = tuple(column.key for column in contracts.c if column.key not in {"due_
 _SELECTED = [contracts.c[name] for name in COLUMNS]
 _GET = Statement(sa.select(*_SELECTED).where(contracts.c.id == value(contracts.c.id)))
 _LOCK = Statement(sa.select(*_SELECTED).where(contracts.c.id == value(contracts.c.id)).with_for_update())
+_LOCK_VERSION = Statement(
+    sa.select(contracts.c.version).where(contracts.c.id == value(contracts.c.id)).with_for_update()
+)
 _EXISTS = Statement(sa.select(sa.literal_column("1")).where(contracts.c.id == value(contracts.c.id)))
 _INSERT = Statement(insert_all(contracts))
 _UPDATE = Statement(
@@ -233,6 +236,14 @@ class Contracts:
         """
         statement = _LOCK if self._runner.writes else _GET
         return contract_of(found(self._runner.first(statement, {"id": id}), "contract", id))
+
+    def lock_again(self, known: Contract) -> Contract:
+        """:meth:`lock` for a contract that was read a moment ago: only its version is read where that is still the same.
+
+        :raises NotFound: it is gone.
+        """
+        (version,) = found(self._runner.first(_LOCK_VERSION, {"id": known.id}), "contract", known.id)
+        return known if version == known.version else self.get(known.id)
 
     def exists(self, id: str) -> bool:  # noqa: A002
         return self._runner.first(_EXISTS, {"id": id}) is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, cast
 
 import attrs
@@ -44,24 +45,34 @@ def insert_all(table: sa.Table) -> sa.Insert:
 class _Compiled:
     """The text of a statement for one kind of database, with what has to be converted on the way in and out.
 
-    :param slots: the parameters in the order in which the text has them, each with its conversion.
+    :param names: the parameters in the order in which the text has them.
     :param by_name: whether the driver takes parameters by name.
     :param constants: parameters that the statement brings along.
+    :param writers: positions of the parameters that have to be converted; NULL never has to be.
     :param readers: positions of the selected columns that have to be converted.
     """
 
     sql: str
-    slots: tuple[tuple[str, _Convert | None], ...]
+    names: tuple[str, ...]
     by_name: bool
     constants: Mapping[str, Any]
+    writers: tuple[tuple[int, _Convert], ...]
     readers: tuple[tuple[int, _Convert], ...]
+    _pick: Callable[[Mapping[str, Any]], tuple[Any, ...]] = attrs.field(init=False)
+
+    @_pick.default
+    def _picker(self) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+        # itemgetter is several times as fast as a loop, but answers a single name without a tuple around it
+        return (
+            itemgetter(*self.names) if len(self.names) > 1 else lambda given: tuple(given[name] for name in self.names)
+        )
 
     def parameters(self, given: Mapping[str, Any]) -> Any:
-        if self.constants:
-            given = {**self.constants, **given}
-        if self.by_name:
-            return {name: given[name] if write is None else write(given[name]) for name, write in self.slots}
-        return [given[name] if write is None else write(given[name]) for name, write in self.slots]
+        chosen = list(self._pick({**self.constants, **given} if self.constants else given))
+        for position, write in self.writers:
+            if chosen[position] is not None:
+                chosen[position] = write(chosen[position])
+        return dict(zip(self.names, chosen, strict=True)) if self.by_name else chosen
 
     def read(self, row: Row) -> Row:
         if not self.readers:
@@ -86,9 +97,9 @@ def _compile(element: sa.ClauseElement, dialect: sa.Dialect) -> _Compiled:
             reader = column.type.dialect_impl(dialect).result_processor(dialect, None)
             if reader is not None:
                 readers.append((position, reader))
-    names = compiled.positiontup if compiled.positional else writers
-    slots = tuple((name, writers[name]) for name in names or ())
-    return _Compiled(compiled.string, slots, not compiled.positional, constants, tuple(readers))
+    names = tuple((compiled.positiontup if compiled.positional else writers) or ())
+    writing = tuple((place, write) for place, name in enumerate(names) if (write := writers[name]) is not None)
+    return _Compiled(compiled.string, names, not compiled.positional, constants, writing, tuple(readers))
 
 
 class Statement:

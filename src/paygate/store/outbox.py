@@ -70,6 +70,14 @@ _STUCK = Statement(
     .order_by(outbox.c.seq)
 )
 
+_OLDEST = Statement(
+    sa.select(outbox.c.seq, outbox.c.at, outbox.c.delivered_at)
+    .where(outbox.c.seq > sa.bindparam("after", type_=outbox.c.seq.type))
+    .order_by(outbox.c.seq)
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+)
+_DELETE = Statement(outbox.delete().where(outbox.c.seq == value(outbox.c.seq)))
+
 
 def _row(row: Row) -> OutboxRow:
     return OutboxRow(*row)
@@ -140,6 +148,21 @@ class Outbox:
         :raises NotFound: there is no such notice.
         """
         self._change(_FAILED, {"id": id, "last_error": error, "next_at": next_at})
+
+    def purge(self, before: dt.datetime, after: int, limit: int) -> tuple[int, int | None]:
+        """Remove the notices that were delivered before an instant from among the next *limit* ones, oldest first.
+
+        Rows lie in the order of writing, and none is delivered before it is written: looking ends with the first one
+        that was written later, so the cost grows with what is old and not with what is kept.
+
+        :param after: where the page before ended; 0 for the first.
+        :returns: how many were removed, and where the next page goes on; None: there is no older one.
+        """
+        rows = self._runner.all(_OLDEST, {"after": after, "limit": limit})
+        old = [(seq, done_at) for seq, at, done_at in rows if at < before]
+        gone = [{"seq": seq} for seq, done_at in old if done_at is not None and done_at < before]
+        self._runner.change_many(_DELETE, gone)
+        return len(gone), old[-1][0] if len(old) == limit else None
 
     def stuck(self, min_attempts: int = 5) -> list[OutboxRow]:
         """Undelivered notices that have failed at least that often, oldest first."""

@@ -39,6 +39,11 @@ class Span:
     account: str | None = None
 
 
+def _unindexed(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """*column*, whose own index is not to be used: it would find too much, and in another order than that of the dates."""
+    return sa.func.coalesce(column, sa.literal_column("''"))
+
+
 class _Dated(Generic[T]):
     """One list in the order of a date or instant.
 
@@ -96,7 +101,7 @@ class _Dated(Generic[T]):
                 return by < parameter
             case "account":
                 account = by.table.c["account"]
-                return account == sa.bindparam(name, type_=account.type)
+                return _unindexed(account) == sa.bindparam(name, type_=account.type)
             case _:
                 return sa.tuple_(by, tie) > sa.tuple_(parameter, sa.bindparam("tie", type_=tie.type))
 
@@ -119,7 +124,7 @@ _NEWEST = ~sa.exists().where(
 )
 
 _DUE = _contracts(contracts.c.due_on)
-_STARTING = _contracts(contracts.c.due_on, one_of(contracts.c.status, Status.NOT_STARTED))
+_STARTING = _contracts(contracts.c.due_on, one_of(_unindexed(contracts.c.status), Status.NOT_STARTED))
 _ENDING = _contracts(contracts.c.cancellation_effective_on)
 _PAST_DUE = _contracts(contracts.c.past_due_since)
 _CHARGED = _rows(ledger, entry_of, ledger.c.received_at, PAID, ledger.c.account.is_not(None))

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import pluggy
 
-from .. import hookspecs
+from .. import _door, hookspecs
 from ..errors import ConfigurationError, NotFound, PluginError, Undeliverable, Vetoed
 from ..hookspecs import PROVIDER_HOOKS
 from ..notices import ChargeProposal, OperationProposal
@@ -92,6 +92,7 @@ class Plugins:
         self._manager = _Manager("paygate")
         self._manager.add_hookspecs(hookspecs)
         for name, provider in providers.items():
+            _door.opening(name, provider)
             self._register(provider, name)
         for observer in observers:
             self._register(observer, None)

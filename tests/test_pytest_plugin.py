@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime as dt
+import json
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from datetime import date
+from urllib.parse import urlsplit
 
 import anyio
+import attrs
 import pytest
 
-from paygate import JST, UTC, AsyncGateway, Card, Customer, Cycle, Gateway, Money, Plan
+from paygate import JST, UTC, AsyncGateway, Card, Customer, Cycle, Gateway, Money, Plan, secret
 from paygate.clock import SystemClock
+from paygate.drivers import SyncDriver
+from paygate.flow import Request, send
 from paygate.testing import FakeAmazonPay, FakeStripe, FakeTelecom, FakeUnivaPay, ManualClock
 
 pytest_plugins = ["pytester"]
@@ -239,3 +246,199 @@ def test_the_network_is_open_unless_somebody_asks(pytester: pytest.Pytester) -> 
     )
 
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+# --- emulators ---
+
+
+@pytest.mark.paygate_emulator("univapay")
+def test_the_emulator_gateway_charges_through_the_real_plugin(emulator, emulator_gateway: Gateway) -> None:
+    contract = emulator_gateway.contracts.create(
+        customer=Customer("cus_1", email="hanako@example.com"),
+        plan=Plan.recurring("Gold", price=Money(3000, "JPY"), cycle=Cycle.MONTHLY),
+        payment=Card("univapay", token=emulator.store_card()),
+        start_on=date(2026, 1, 15),
+    )
+
+    assert contract.status.value == "ACTIVE"
+    assert [row.amount.minor for row in emulator.book.captures] == [3000]
+
+
+@pytest.mark.paygate_emulator("univapay")
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_async_emulator_gateway_does_too(emulator, async_emulator_gateway: AsyncGateway, backend: str) -> None:
+    async def buy() -> None:
+        await async_emulator_gateway.contracts.create(
+            customer=Customer("cus_1", email="hanako@example.com"),
+            plan=Plan.one_off("Course", price=Money(9800, "JPY")),
+            payment=Card("univapay", token=emulator.store_card()),
+            start_on=date(2026, 1, 15),
+        )
+
+    anyio.run(buy, backend=backend)
+
+    assert emulator.book.captured() == 9800
+
+
+@pytest.mark.parametrize("emulator", ["univapay"], indirect=True)
+def test_the_emulator_is_served_on_this_machine_for_clients_in_any_language(emulator, emulator_url: str) -> None:
+    with urllib.request.urlopen(f"{emulator_url}/heartbeat", timeout=5) as answer:
+        assert answer.status == 200
+
+    assert urlsplit(emulator_url).hostname == "127.0.0.1"
+    assert [request.method for request in emulator.requests] == ["GET"]
+
+
+def test_an_emulator_has_to_be_named(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(emulator): pass")
+
+    result = pytester.runpytest_subprocess()
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(['*say which emulator: @pytest.mark.paygate_emulator("univapay")*'])
+
+
+# --- live calls and live keys ---
+
+SEND = """
+    import pytest
+    from paygate.clock import SystemClock
+    from paygate.drivers import HttpSettings, SyncDriver
+    from paygate.errors import ProviderUnavailable
+    from paygate.flow import Request, send
+
+    def ask(url, **headers):
+        async def flow():
+            return await send(Request("GET", url, headers))
+
+        with SyncDriver(SystemClock(), settings=HttpSettings(retries=0, connect_timeout=2)) as driver:
+            try:
+                driver.run(flow())
+            except ProviderUnavailable:
+                pass  # nobody answers there
+"""
+
+
+def test_paygate_reaches_no_host_beyond_this_machine_by_default(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        SEND
+        + """
+    def test_refused():
+        ask("https://api.acme.invalid/charges/ch_1canary")
+
+    def test_this_machine():
+        ask("http://127.0.0.1:9/")
+        ask("http://localhost:9/")
+
+    @pytest.mark.paygate_live
+    def test_marked():
+        ask("https://api.acme.invalid/")
+
+    def test_refused_again():
+        ask("https://api.acme.invalid/")
+    """
+    )
+
+    result = pytester.runpytest_subprocess("--strict-markers")
+
+    result.assert_outcomes(passed=2, failed=2)
+    result.stdout.fnmatch_lines(["*GET https://api.acme.invalid/charges/…: the test would reach*--paygate-live*"])
+    assert "canary" not in result.stdout.str()
+
+
+def test_an_option_opens_the_way_for_a_whole_run(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(SEND + '    def test_it():\n        ask("https://api.acme.invalid/")\n')
+
+    pytester.runpytest_subprocess("--paygate-live").assert_outcomes(passed=1)
+
+
+def test_the_sockets_of_others_are_left_alone(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import socket
+
+        def test_it():
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                try:
+                    sock.connect(("192.0.2.1", 9))  # UDP: nothing is sent
+                except OSError:
+                    pass  # a machine without any route
+        """
+    )
+
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+def jwt(mode: str) -> str:
+    claims = base64.urlsafe_b64encode(json.dumps({"store_id": "s-1", "mode": mode}).encode()).decode().rstrip("=")
+    return f"eyJhbGciOiJIUzI1NiJ9.{claims}.c2lnbmVk"
+
+
+STRIPE_LIVE = "sk_" + "live_canary1234"
+LIVE = {"stripe": STRIPE_LIVE, "restricted": "rk_" + "live_canary1234", "univapay": jwt("live")}
+
+
+@attrs.frozen
+class AcmeSettings:
+    api_key: str = secret()
+
+
+class Acme(FakeStripe):
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self._settings = AcmeSettings(key)
+
+
+@pytest.mark.parametrize("key", LIVE.values(), ids=LIVE)
+def test_a_gateway_takes_no_live_key(key: str) -> None:
+    with pytest.raises(pytest.fail.Exception, match="setting 'api_key' of account 'shop' holds a live key") as caught:
+        Gateway(database="sqlite://", providers={"shop": Acme(key)})
+
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["sk_" + "test_1", jwt("test"), jwt("live_test"), "eyJub.bm8gSlNPTg.x", "eyJub.W10.x"])
+def test_a_gateway_takes_keys_of_the_test_mode(key: str) -> None:
+    Gateway(database="sqlite://", providers={"shop": Acme(key)}).close()
+
+
+@pytest.mark.parametrize("key", LIVE.values(), ids=LIVE)
+def test_no_gateway_opens_while_the_environment_holds_a_live_key(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("SHOP_KEY", key)
+
+    with pytest.raises(pytest.fail.Exception, match="environment variable SHOP_KEY holds a live key") as caught:
+        Gateway(database="sqlite://", providers={"stripe": FakeStripe()})
+
+    assert key not in str(caught.value)
+
+
+@pytest.mark.paygate_live(keys=True)
+def test_a_mark_allows_live_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_KEY", STRIPE_LIVE)
+
+    Gateway(database="sqlite://", providers={"shop": Acme(STRIPE_LIVE)}).close()
+
+
+@pytest.mark.paygate_live
+def test_the_way_to_a_test_environment_is_not_open_to_live_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def flow() -> None:
+        await send(Request("GET", "http://127.0.0.1:9/", {"Authorization": f"Bearer {STRIPE_LIVE}"}))
+
+    with pytest.raises(
+        pytest.fail.Exception, match=r"header 'authorization' of GET http://127\.0\.0\.1:9/ holds a live key"
+    ):
+        SyncDriver(SystemClock()).run(flow())
+
+
+def test_a_run_that_never_touches_paygate_does_not_load_it(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_it(monkeypatch):
+            light = {"paygate", "paygate._door", "paygate.testing", "paygate.testing.pytest_plugin"}
+            assert {name for name in sys.modules if name.partition(".")[0] == "paygate"} == light
+        """
+    )
+
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)

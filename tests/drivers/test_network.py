@@ -172,6 +172,7 @@ def test_a_refused_connection_means_that_nothing_happened(run, quick, retries) -
         run(charge(refused()), settings=attrs.evolve(quick, retries=retries))
 
 
+@pytest.mark.paygate_live  # the name is looked up, and nobody has it
 def test_a_host_that_does_not_exist_means_that_nothing_happened(run) -> None:
     with pytest.raises(ProviderUnavailable, match="nothing was sent"):
         run(charge("http://api.acme.invalid/"))

@@ -1,0 +1,133 @@
+"""Charging a stored card while the customer is away, and finding a charge whose answer was lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from paygate.errors import OutcomeUnknown, ProviderUnavailable
+from paygate.provider import ChargeRequest, ChargeResult, Found, Outcome
+
+from .client import Asked, Client
+from .declines import is_authentication
+from .intents import charge_refusal, intent_result
+from .resources import CHARGE_REF, Credential, metadata_in, text_in
+
+if TYPE_CHECKING:
+    from stripe.params import PaymentIntentCreateParams, PaymentIntentListParams
+
+__all__ = ["charge", "find_charge", "read_intent", "since"]
+
+#: Our clock and Stripe's may differ. Not finding a charge proves that there is none, so lists begin long before it.
+_SKEW = dt.timedelta(days=1)
+
+#: Statuses of an intent that has certainly taken nothing.
+_NOTHING_TAKEN = frozenset({"requires_payment_method", "canceled"})
+
+
+async def charge(client: Client, request: ChargeRequest) -> ChargeResult:
+    """Create and confirm a PaymentIntent in one call; see :func:`paygate.hookspecs.charge`.
+
+    The body is made of the request alone, so that a repeat under the same key is the same to the byte (§7).
+
+    :raises InvalidValue: the credential has another form than ``cus_…/pm_…``; nothing was sent.
+    """
+    card = Credential.parse(request.credential)
+    params: PaymentIntentCreateParams = {
+        "amount": request.amount.minor,
+        "currency": request.amount.currency.lower(),
+        "customer": card.customer,
+        "payment_method": card.method,
+        "off_session": True,
+        "confirm": True,
+        "metadata": {**request.metadata, CHARGE_REF: request.charge_id},
+        "expand": ["latest_charge"],
+    }
+    if request.description:
+        params["description"] = request.description
+    reply = await client.ask(client.stripe.v1.payment_intents.create_async(params, {"idempotency_key": request.key}))
+    result = charge_refusal(reply) if reply.created is None else intent_result(reply.created, request.amount)
+    if is_authentication(result.code) and result.reference is not None and client.settings.return_url is not None:
+        return await _ask_the_customer(client, request, card, result.reference, client.settings.return_url, result)
+    return result
+
+
+async def find_charge(client: Client, attempt: ChargeRequest, reference: str | None) -> Found:
+    """Look the attempt up; see :func:`paygate.hookspecs.find_charge`.
+
+    Payments of a customer are listed consistently, so not finding it proves that there is none (§8). A repeat under the
+    same key would tell as well, but it would charge where the first sending never arrived.
+
+    :raises ProviderUnavailable: Stripe could not be asked, or does not know the customer: that proves nothing.
+    :raises ConfigurationError: Stripe refuses the account's key.
+    """
+    if reference is not None and (seen := await read_intent(client, reference)) is not None:
+        return Found(intent_result(seen, attempt.amount))
+    own = await _own_intents(client, attempt)
+    alive = [seen for seen in own if text_in(seen, "status") not in _NOTHING_TAKEN]
+    if len(alive) > 1:
+        return Found(_two(alive))
+    best = (alive or own)[:1]
+    return Found(intent_result(best[0], attempt.amount)) if best else Found()
+
+
+async def read_intent(client: Client, reference: str) -> Mapping[str, Any] | None:
+    """The PaymentIntent as Stripe has it now; None where it knows none of that id.
+
+    :raises ProviderUnavailable: the answer was not readable.
+    """
+    return await client.read(
+        client.stripe.v1.payment_intents.retrieve_async(reference, {"expand": ["latest_charge"]}), reference
+    )
+
+
+def since(moment: dt.datetime | None) -> int:
+    """From when on lists have to be read to hold everything made since *moment*, in seconds since 1970."""
+    return 0 if moment is None else max(0, int((moment - _SKEW).timestamp()))
+
+
+async def _own_intents(client: Client, attempt: ChargeRequest) -> list[Mapping[str, Any]]:
+    customer, begin = Credential.parse(attempt.credential).customer, since(attempt.requested_at)
+
+    def page(after: str | None) -> Asked:
+        params: PaymentIntentListParams = {"customer": customer, "created": {"gte": begin}, "limit": 100}
+        params["expand"] = ["data.latest_charge"]
+        if after is not None:
+            params["starting_after"] = after
+        return client.stripe.v1.payment_intents.list_async(params)
+
+    return await client.listed(page, lambda seen: metadata_in(seen, CHARGE_REF) == attempt.charge_id)
+
+
+def _two(own: Sequence[Mapping[str, Any]]) -> ChargeResult:
+    ids = ", ".join(str(one["id"]) for one in own)
+    return ChargeResult.unknown(f"more than one payment carries this attempt ({ids}): refund all but one by hand")
+
+
+async def _ask_the_customer(
+    client: Client, request: ChargeRequest, card: Credential, reference: str, return_url: str, declined: ChargeResult
+) -> ChargeResult:
+    """Confirm the declined intent again, as if the customer were there: Stripe then says where they confirm it (§4)."""
+    try:
+        reply = await client.ask(
+            client.stripe.v1.payment_intents.confirm_async(
+                reference,
+                {"payment_method": card.method, "return_url": return_url, "expand": ["latest_charge"]},
+                {"idempotency_key": f"{request.key}-action"},
+            )
+        )
+    except ProviderUnavailable:
+        return declined
+    except OutcomeUnknown as exc:
+        # the bank may have been content without asking the customer
+        return ChargeResult.unknown(str(exc), reference=reference)
+    if reply.created is not None:
+        return intent_result(reply.created, request.amount)
+    refusal = charge_refusal(reply)
+    if refusal.outcome is Outcome.NOT_SENT:
+        return declined
+    if reply.status == 402:
+        return refusal
+    # such as an intent that has moved on in the meantime: only looking at it tells
+    return ChargeResult.unknown(refusal.message, reference=reference, code=refusal.code)

@@ -1,0 +1,169 @@
+"""Storing a card: on Stripe's own page (Checkout), or in a form of the seller's page (SetupIntent); §4 of the fact sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from paygate.errors import InvalidValue, NotFound
+from paygate.provider import Checkout, CheckoutRequest, CheckoutResult, CheckoutState
+
+from .client import Asked, Client
+from .declines import Decline
+from .resources import CHECKOUT_REF, Credential, id_in, instant, metadata_in, object_in, shown, text_in, whole_in
+
+if TYPE_CHECKING:
+    from stripe.params import CustomerListParams
+
+__all__ = ["CUSTOMER_REF", "begin_checkout", "complete_checkout"]
+
+#: Metadata key under which a Stripe customer carries the seller's id of the customer.
+CUSTOMER_REF = "paygate_customer"
+
+_HOSTED, _OWN_FORM = "cs_", "seti_"
+
+#: Languages that Stripe's page tells apart by region; of all others it knows the language alone.
+_REGIONAL = frozenset({"en-GB", "es-419", "fr-CA", "hi-IN", "pt-BR", "zh-HK", "zh-TW"})
+
+
+async def begin_checkout(client: Client, request: CheckoutRequest) -> Checkout:
+    """Prepare a checkout; see :func:`paygate.hookspecs.begin_checkout`.
+
+    :raises ProviderError: Stripe refused or did not answer; no card is stored.
+    """
+    customer = await _customer(client, request)
+    if client.settings.checkout == "setup_intent":
+        return await _own_form(client, request, customer)
+    return await _hosted(client, request, customer)
+
+
+async def complete_checkout(client: Client, reference: str) -> CheckoutResult:
+    """Say what became of a checkout; see :func:`paygate.hookspecs.complete_checkout`.
+
+    :raises NotFound: Stripe knows no such checkout.
+    :raises InvalidValue: the reference is no checkout's.
+    """
+    v1 = client.stripe.v1
+    if reference.startswith(_HOSTED):
+        session = await client.read(
+            v1.checkout.sessions.retrieve_async(reference, {"expand": ["setup_intent.payment_method"]}), reference
+        )
+        if session is not None:
+            return _session_result(session)
+    elif reference.startswith(_OWN_FORM):
+        intent = await client.read(
+            v1.setup_intents.retrieve_async(reference, {"expand": ["payment_method"]}), reference
+        )
+        if intent is not None:
+            return _intent_result(intent, shown(intent, object_in(intent, "last_setup_error")))
+    else:
+        raise InvalidValue("stripe: a checkout's reference begins with cs_ or seti_")
+    raise NotFound(f"stripe: Stripe knows no checkout {reference!r}; are the keys those of another account or mode?")
+
+
+async def _customer(client: Client, request: CheckoutRequest) -> str:
+    """The Stripe customer to store the card with: the one that an earlier checkout made, else a new one.
+
+    Customers are found by their address, which lists can be filtered by; without one, each checkout makes a customer.
+    """
+    email = request.email
+    if email is not None:
+
+        def page(after: str | None) -> Asked:
+            params: CustomerListParams = {"email": email, "limit": 100}
+            if after is not None:
+                params["starting_after"] = after
+            return client.stripe.v1.customers.list_async(params)
+
+        known = await client.listed(page, lambda seen: metadata_in(seen, CUSTOMER_REF) == request.customer_id)
+        if known:
+            return str(known[-1]["id"])  # the oldest, which no later one changes
+    made = await client.change(
+        client.stripe.v1.customers.create_async(
+            {**({"email": email} if email is not None else {}), "metadata": {CUSTOMER_REF: request.customer_id}},
+            {"idempotency_key": f"{request.key}-customer"},
+        )
+    )
+    return str(made["id"])
+
+
+async def _hosted(client: Client, request: CheckoutRequest, customer: str) -> Checkout:
+    session = await client.change(
+        client.stripe.v1.checkout.sessions.create_async(
+            {
+                "mode": "setup",
+                "allowed_payment_method_types": ["card"],
+                "customer": customer,
+                "success_url": request.return_url,
+                "cancel_url": request.cancel_url or request.return_url,
+                "locale": _locale(request.locale),
+                "client_reference_id": request.checkout_id,
+                "metadata": {**request.metadata, CHECKOUT_REF: request.checkout_id},
+            },
+            {"idempotency_key": request.key},
+        )
+    )
+    return Checkout(
+        reference=str(session["id"]),
+        url=text_in(session, "url"),
+        expires_at=instant(session, "expires_at"),
+        raw=shown(session),
+    )
+
+
+async def _own_form(client: Client, request: CheckoutRequest, customer: str) -> Checkout:
+    intent = await client.change(
+        client.stripe.v1.setup_intents.create_async(
+            {
+                "customer": customer,
+                "usage": "off_session",
+                "allowed_payment_method_types": ["card"],
+                "metadata": {**request.metadata, CHECKOUT_REF: request.checkout_id},
+            },
+            {"idempotency_key": request.key},
+        )
+    )
+    return Checkout(reference=str(intent["id"]), client_token=text_in(intent, "client_secret"), raw=shown(intent))
+
+
+def _session_result(session: Mapping[str, Any]) -> CheckoutResult:
+    raw, status = shown(session), text_in(session, "status")
+    if status == "expired":
+        return CheckoutResult(CheckoutState.EXPIRED, raw=raw)
+    intent = object_in(session, "setup_intent")
+    if status != "complete" or intent is None:
+        return CheckoutResult(CheckoutState.OPEN, raw=raw)
+    # a page that is complete may still wait for the bank; whoever is told of that customer, the session knows it
+    return _intent_result({"customer": id_in(session, "customer"), **intent}, raw)
+
+
+def _intent_result(intent: Mapping[str, Any], raw: Mapping[str, Any]) -> CheckoutResult:
+    status = text_in(intent, "status")
+    customer, method = id_in(intent, "customer"), id_in(intent, "payment_method")
+    if status == "succeeded" and customer is not None and method is not None:
+        card = object_in(intent, "payment_method", "card")
+        return CheckoutResult(
+            CheckoutState.COMPLETED,
+            credential=str(Credential(customer, method)),
+            network=text_in(card, "brand"),
+            last4=text_in(card, "last4"),
+            expires=_expires(card),
+            raw=raw,
+        )
+    if status == "canceled":
+        return CheckoutResult(CheckoutState.EXPIRED, raw=raw)
+    error = object_in(intent, "last_setup_error")
+    if status == "requires_payment_method" and error is not None:
+        decline = Decline.of(error)
+        return CheckoutResult(CheckoutState.FAILED, code=decline.code, message=decline.message, raw=raw)
+    return CheckoutResult(CheckoutState.OPEN, raw=raw)
+
+
+def _expires(card: Mapping[str, Any] | None) -> str | None:
+    year, month = whole_in(card, "exp_year"), whole_in(card, "exp_month")
+    return None if year is None or month is None else f"{year:04d}-{month:02d}"
+
+
+def _locale(tag: str) -> str:
+    """The name that Stripe's page has for the language *tag*."""
+    return tag if tag in _REGIONAL else tag.partition("-")[0]

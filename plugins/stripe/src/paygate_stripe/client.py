@@ -1,0 +1,199 @@
+"""Requests to Stripe and what their answers are, before anybody asks what they mean for money."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import attrs
+
+from paygate.errors import ChargeDeclined, ConfigurationError, OutcomeUnknown, ProviderError, ProviderUnavailable
+
+from .resources import clean, text_in
+from .settings import StripeSettings
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    import stripe
+
+__all__ = ["Asked", "Client", "Reply"]
+
+#: A call of the stripe package that has not begun.
+Asked: TypeAlias = "Coroutine[Any, Any, stripe.StripeObject]"
+
+
+@attrs.frozen
+class Reply:
+    """The answer to one request.
+
+    :param body: the resource, where the request succeeded.
+    :param error: Stripe's error object, where it did not; empty where whoever answered was not Stripe's own code.
+    :param repeated: the driver sent the request more than once, so an earlier sending may have had its effect.
+    :param request_id: Stripe's name of the exchange, for its support.
+    """
+
+    status: int
+    body: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    error: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    repeated: bool = False
+    request_id: str | None = None
+
+    @property
+    def created(self) -> Mapping[str, Any] | None:
+        """The resource, where the request was accepted and one with an id came back."""
+        return self.body if text_in(self.body, "id") else None
+
+    @property
+    def type(self) -> str:
+        """Stripe's kind of error, for example ``card_error``."""
+        return text_in(self.error, "type") or ""
+
+    @property
+    def code(self) -> str:
+        """What went wrong: the bank's reason where there is one, else Stripe's code, else its kind of error (§6)."""
+        found = (text_in(self.error, name) for name in ("decline_code", "code", "type"))
+        return next(filter(None, found), "")
+
+    @property
+    def message(self) -> str:
+        """Stripe's text, without anything that was sent."""
+        return clean(text_in(self.error, "message") or "")
+
+    @property
+    def limited(self) -> bool:
+        """Stripe takes no more requests just now, or somebody else holds the object; nothing was done (§7, §12)."""
+        return self.status == 429 or (self.status == 400 and text_in(self.error, "code") == "rate_limit")
+
+    @property
+    def refuses_credentials(self) -> bool:
+        """The key is wrong, expired, or may not do this."""
+        return self.status in {401, 403} and bool(self.error)
+
+    @property
+    def missing(self) -> bool:
+        """Stripe knows no such thing."""
+        return self.status == 404 and text_in(self.error, "code") == "resource_missing"
+
+
+@attrs.frozen
+class Client:
+    """Asks one account of Stripe. Awaits only :mod:`paygate.flow`; repeats nothing by itself."""
+
+    settings: StripeSettings
+    stripe: stripe.StripeClient = attrs.field(repr=False)
+    now: Callable[[], dt.datetime] = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, settings: StripeSettings, now: Callable[[], dt.datetime]) -> Client:
+        """The client for *settings*; *now* tells the time."""
+        from .transport import connect  # noqa: PLC0415 - loads the stripe package, which listing plugins must not
+
+        return cls(settings, connect(settings), now)
+
+    async def ask(self, asked: Asked) -> Reply:
+        """Perform a call of the stripe package and say what came back.
+
+        :raises ProviderUnavailable: certainly nothing happened.
+        :raises OutcomeUnknown: the answer was lost.
+        """
+        from stripe import StripeError  # noqa: PLC0415
+
+        from .transport import REPEATED, Unreadable, unlogged  # noqa: PLC0415
+
+        with unlogged():
+            try:
+                answer = await asked
+            except Unreadable as exc:
+                return Reply(exc.status, repeated=exc.repeated)
+            except StripeError as exc:
+                body = exc.json_body
+                error = body.get("error") if isinstance(body, dict) else None
+                return Reply(
+                    exc.http_status or 0,
+                    error=error if isinstance(error, dict) else {},
+                    repeated=REPEATED in (exc.headers or {}),
+                    request_id=exc.request_id,
+                )
+        response = answer.last_response
+        data = response.data if response is not None else None
+        if response is None or not isinstance(data, dict):
+            return Reply(200)
+        return Reply(response.code, data, repeated=REPEATED in response.headers, request_id=response.request_id)
+
+    async def read(self, asked: Asked, reference: str | None = None) -> Mapping[str, Any] | None:
+        """Perform a call that only reads; None where Stripe knows no such thing.
+
+        :param reference: the id that the answer has to have.
+        :raises ConfigurationError: Stripe refuses the account's key.
+        :raises ProviderUnavailable: no usable answer; reading moves no money.
+        """
+        reply = await self.ask(asked)
+        if reply.missing:
+            return None
+        if reply.refuses_credentials:
+            raise refused_credentials(reply)
+        if reply.body is None:
+            raise ProviderUnavailable(
+                f"stripe: the answer to a look-up was not usable (HTTP {reply.status} {reply.code}".rstrip()
+                + "); look "
+                "again later",
+                code=reply.code or None,
+                request_id=reply.request_id,
+            )
+        if reference is not None and reply.body.get("id") != reference:
+            raise ProviderUnavailable("stripe: a look-up was answered with something else; look again later")
+        return reply.body
+
+    async def listed(
+        self, page: Callable[[str | None], Asked], wanted: Callable[[Mapping[str, Any]], bool]
+    ) -> list[Mapping[str, Any]]:
+        """What of a list is *wanted*, newest first, whichever page it is on.
+
+        :param page: makes the call for the page after an id; None for the first.
+        :raises ProviderUnavailable: a page could not be read.
+        """
+        found: list[Mapping[str, Any]] = []
+        after: str | None = None
+        while True:
+            content = await self.read(page(after))
+            if content is None or not isinstance(content.get("data"), list):
+                raise ProviderUnavailable("stripe: a list was answered with something else; look again later")
+            items = [item for item in content["data"] if isinstance(item, Mapping) and text_in(item, "id")]
+            found += filter(wanted, items)
+            last = str(items[-1]["id"]) if items else None
+            if content.get("has_more") is not True or last in {None, after}:
+                return found
+            after = last
+
+    async def change(self, asked: Asked) -> Mapping[str, Any]:
+        """Perform a call that charges nothing by itself, and return the resource.
+
+        :raises ConfigurationError: Stripe refuses the account's key.
+        :raises ChargeDeclined: a bank refused the card.
+        :raises ProviderUnavailable: certainly nothing happened.
+        :raises OutcomeUnknown: whether it happened cannot be read from the answer.
+        :raises ProviderError: Stripe refused the request.
+        """
+        reply = await self.ask(asked)
+        if reply.created is not None:
+            return reply.created
+        about = {"code": reply.code or None, "request_id": reply.request_id}
+        said = f"stripe: HTTP {reply.status} {reply.code}".rstrip() + (f": {reply.message}" if reply.message else "")
+        if reply.status == 402 and reply.error:
+            raise ChargeDeclined(said, **about)
+        if reply.limited and not reply.repeated:
+            raise ProviderUnavailable(f"{said}; Stripe takes no more requests just now, try again later", **about)
+        if reply.refuses_credentials and not reply.repeated:
+            raise refused_credentials(reply)
+        if reply.status in {400, 404} and reply.type == "invalid_request_error":
+            raise ProviderError(said, **about)
+        raise OutcomeUnknown(f"{said}; whether it was processed cannot be read from that", **about)
+
+
+def refused_credentials(reply: Reply) -> ConfigurationError:
+    """The error for an account whose key Stripe does not take."""
+    return ConfigurationError(
+        f"stripe: Stripe refuses the key (HTTP {reply.status} {reply.code}: {reply.message}); check the account's "
+        "setting api_key, or PAYGATE_<ACCOUNT>_API_KEY in the environment, and what a restricted key may do"
+    )

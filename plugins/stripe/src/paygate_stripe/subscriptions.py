@@ -1,0 +1,190 @@
+"""Stripe's own subscriptions: started, ended and stopped by paygate, charged by Stripe (provider fact sheet §10).
+
+A subscription carries paygate's contract in its metadata. By that it is found again, and its invoices lead back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from paygate.clock import JST, business_date
+from paygate.errors import ChargeDeclined, InvalidValue, ProviderError
+from paygate.provider import StartedSubscription, SubscriptionRequest, SubscriptionStart
+
+from .client import Asked, Client
+from .resources import CONTRACT_REF, Credential, clean, metadata_in, shown, text_in
+
+if TYPE_CHECKING:
+    from stripe.params import SubscriptionCreateParams, SubscriptionListParams
+
+__all__ = [
+    "ENDED",
+    "end_recurring",
+    "first_charge_at",
+    "read_subscription",
+    "resume_recurring",
+    "start_recurring",
+    "stop_recurring",
+]
+
+#: Statuses from which a subscription never charges again. ``unpaid`` is none: it waits for somebody to act (R-156).
+ENDED = frozenset({"canceled", "incomplete_expired"})
+
+#: Stripe counts days in UTC. At this hour it is the same day there, so that periods begin on the contract's dates.
+_NOON = dt.time(12)
+
+#: A first charge that is nearer than this is made at once: Stripe takes only instants that lie ahead.
+_AT_ONCE = dt.timedelta(minutes=5)
+
+
+async def start_recurring(client: Client, request: SubscriptionStart) -> StartedSubscription:
+    """Start a subscription; see :func:`paygate.hookspecs.start_recurring`.
+
+    Until its first charge it is a trial. A first payment that fails leaves it ``incomplete``, which events report.
+
+    :raises ChargeDeclined: the subscription that this contract had has ended, or the card is refused.
+    :raises InvalidValue: the first charge would be on an earlier day than today; nothing was sent.
+    """
+    card = Credential.parse(request.credential)
+    begin = first_charge_at(request.starts_on, client.now())
+    known = await _of_contract(client, card.customer, request.contract_id)
+    if known is not None:
+        status = text_in(known, "status") or "unknown"
+        if status in ENDED:
+            raise ChargeDeclined(
+                f"stripe: subscription {known['id']} of this contract has ended ({status})", code=status
+            )
+        return StartedSubscription(str(known["id"]), raw=shown(known))
+    product = await _product(client, request.description or "paygate")
+    params: SubscriptionCreateParams = {
+        "customer": card.customer,
+        "default_payment_method": card.method,
+        "items": [
+            {
+                "price_data": {
+                    "currency": request.price.currency.lower(),
+                    "product": product,
+                    "unit_amount": request.price.minor,
+                    "recurring": {"interval": "month", "interval_count": request.months},
+                }
+            }
+        ],
+        "collection_method": "charge_automatically",
+        "payment_behavior": "allow_incomplete",
+        "off_session": True,
+        "metadata": {**request.metadata, CONTRACT_REF: request.contract_id},
+    }
+    if request.description:
+        params["description"] = request.description
+    if begin is not None:
+        params["trial_end"] = int(begin.timestamp())
+    made = await client.change(client.stripe.v1.subscriptions.create_async(params, {"idempotency_key": request.key}))
+    return StartedSubscription(str(made["id"]), raw=shown(made))
+
+
+async def stop_recurring(client: Client, request: SubscriptionRequest) -> None:
+    """End the subscription at once; see :func:`paygate.hookspecs.stop_recurring`. Its open invoices are retried no more.
+
+    :raises ProviderError: there is no subscription of the contract, or Stripe refused or did not answer.
+    """
+    seen = await _asked_for(client, request)
+    if text_in(seen, "status") in ENDED:
+        return
+    await client.change(client.stripe.v1.subscriptions.cancel_async(str(seen["id"])))
+
+
+async def end_recurring(client: Client, request: SubscriptionRequest) -> None:
+    """Let the running period be the last; see :func:`paygate.hookspecs.end_recurring`.
+
+    :raises ProviderError: as :func:`stop_recurring`.
+    """
+    seen = await _asked_for(client, request)
+    if text_in(seen, "status") not in ENDED and seen.get("cancel_at_period_end") is not True:
+        await _cancel_at_period_end(client, str(seen["id"]), wanted=True)
+
+
+async def resume_recurring(client: Client, request: SubscriptionRequest) -> None:
+    """Let the subscription go on after its running period; see :func:`paygate.hookspecs.resume_recurring`.
+
+    :raises ProviderError: it has ended, which cannot be undone; else as :func:`stop_recurring`.
+    """
+    seen = await _asked_for(client, request)
+    if text_in(seen, "status") in ENDED:
+        raise ProviderError(f"stripe: subscription {seen['id']} has ended and cannot be resumed; start a new contract")
+    if seen.get("cancel_at_period_end") is not False:
+        await _cancel_at_period_end(client, str(seen["id"]), wanted=False)
+
+
+async def read_subscription(client: Client, reference: str) -> Mapping[str, Any] | None:
+    """The subscription as Stripe has it now; None where it knows none of that id.
+
+    :raises ProviderUnavailable: the answer was not readable.
+    """
+    return await client.read(client.stripe.v1.subscriptions.retrieve_async(reference), reference)
+
+
+def first_charge_at(starts_on: dt.date, now: dt.datetime) -> dt.datetime | None:
+    """When Stripe is to charge for the first time: at noon of *starts_on* in Japan; None: at once.
+
+    :raises InvalidValue: the day has passed, so that every period would begin on another day than the contract's.
+    """
+    if business_date(now) > starts_on:
+        raise InvalidValue(
+            f"stripe: a subscription cannot begin on {starts_on}, which has passed: Stripe would charge on other days "
+            "than the contract says. Charge the period by itself, and take the contract over with a later start"
+        )
+    noon = dt.datetime.combine(starts_on, _NOON, JST)
+    return noon if now + _AT_ONCE < noon else None
+
+
+async def _asked_for(client: Client, request: SubscriptionRequest) -> Mapping[str, Any]:
+    if request.reference is not None:
+        seen = await read_subscription(client, request.reference)
+    else:
+        seen = await _of_contract(client, Credential.parse(request.credential).customer, request.contract_id)
+    if seen is None:
+        raise ProviderError(
+            f"stripe: Stripe knows no subscription of contract {request.contract_id}; look for it in the dashboard: it "
+            f"needs the metadata {CONTRACT_REF}"
+        )
+    return seen
+
+
+async def _of_contract(client: Client, customer: str, contract_id: str) -> Mapping[str, Any] | None:
+    """The subscription of a contract, whatever its state; one that lives is preferred."""
+
+    def page(after: str | None) -> Asked:
+        params: SubscriptionListParams = {"customer": customer, "status": "all", "limit": 100}
+        if after is not None:
+            params["starting_after"] = after
+        return client.stripe.v1.subscriptions.list_async(params)
+
+    own = await client.listed(page, lambda seen: metadata_in(seen, CONTRACT_REF) == contract_id)
+    alive = [seen for seen in own if text_in(seen, "status") not in ENDED]
+    return next(iter(alive or own), None)
+
+
+async def _product(client: Client, name: str) -> str:
+    """The product that prices of that name belong to; made with the first of them.
+
+    Its id is made of the name, so that contracts of one plan share it.
+    """
+    product = f"paygate_{hashlib.sha256(name.encode()).hexdigest()[:24]}"
+    if await client.read(client.stripe.v1.products.retrieve_async(product), product) is None:
+        await client.change(
+            client.stripe.v1.products.create_async(
+                {"id": product, "name": name[:250]}, {"idempotency_key": f"{product}-create"}
+            )
+        )
+    return product
+
+
+async def _cancel_at_period_end(client: Client, reference: str, *, wanted: bool) -> None:
+    # under a key of its own each time: the answer stored for an earlier change is not wanted
+    seen = await client.change(client.stripe.v1.subscriptions.update_async(reference, {"cancel_at_period_end": wanted}))
+    if seen.get("cancel_at_period_end") is not wanted:
+        said = clean(text_in(seen, "status") or "unknown")
+        raise ProviderError(f"stripe: subscription {reference} ({said}) was not changed; look at it in the dashboard")

@@ -2,16 +2,11 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
-from paygate.clock import SystemClock
-from paygate.drivers.sync import SyncDriver
-from paygate.flow import Request, send
 
 from .conftest import CONFIG
 
@@ -133,29 +128,3 @@ def test_progress_is_shown_on_a_terminal_and_never_on_standard_output(folder):
     assert "reading" in shown
     assert b"reading" not in done.stdout
     assert b"\x1b" not in done.stdout
-
-
-def test_the_emulator_serves_on_loopback_until_it_is_interrupted(folder):
-    command = [*PAYGATE, "emulate", "univapay", "--json"]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            known = json.loads(process.stdout.readline())
-            assert known["base_url"].startswith("http://127.0.0.1:")
-
-            headers = {"authorization": f"Bearer {known['secret']}.{known['app_token']}"}
-
-            async def ask() -> int:
-                response = await send(Request("GET", f"{known['base_url']}/stores", headers))
-                return response.status
-
-            driver = SyncDriver(SystemClock())
-            try:
-                assert driver.run(ask()) < 500
-            finally:
-                driver.close()
-        finally:
-            process.send_signal(signal.SIGINT)
-            rest, errors = process.communicate(timeout=20)
-
-    assert (process.returncode, rest, errors) == (0, "", "")

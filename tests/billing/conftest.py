@@ -150,8 +150,8 @@ class Blocking:
         value = getattr(self._target, name)
         if inspect.iscoroutinefunction(value):
             return lambda *args, **kwargs: self._run(lambda: value(*args, **kwargs))
-        if name in {"list", "plan"} and callable(value):
-            return lambda **kwargs: self._listed(value(**kwargs))
+        if inspect.ismethod(value):  # lists are made at once and read while somebody iterates
+            return lambda *args, **kwargs: self._listed(value(*args, **kwargs))
         return Blocking(value, self._run) if type(value).__module__.startswith("paygate.gateway") else value
 
     def _listed(self, value: Any) -> Any:

@@ -17,6 +17,7 @@ from ..drivers.aio import AsyncDriver
 from ..drivers.settings import HttpSettings
 from ..flow import Flow
 from .aio_contracts import AsyncContracts
+from .aio_reports import AsyncReports
 from .aio_resources import (
     AsyncAudit,
     AsyncBilling,
@@ -112,6 +113,7 @@ class AsyncGateway:
         self.webhooks = AsyncWebhooks(self)
         self.providers = AsyncProviders(self)
         self.audit = AsyncAudit(self)
+        self.reports = AsyncReports(self)
 
     @property
     def clock(self) -> Clock:

@@ -18,6 +18,7 @@ from ..drivers.sync import SyncDriver
 from ..flow import Flow
 from .assembly import assemble, from_file
 from .sync_contracts import Contracts
+from .sync_reports import Reports
 from .sync_resources import (
     Audit,
     Billing,
@@ -112,6 +113,7 @@ class Gateway:
         self.webhooks = Webhooks(self)
         self.providers = Providers(self)
         self.audit = Audit(self)
+        self.reports = Reports(self)
 
     @property
     def clock(self) -> Clock:

@@ -26,7 +26,7 @@ from ..flow import call
 from ..notices import OperationProposal
 from ..provider import Capabilities
 from ..store import Draft, Session
-from . import reconcile
+from . import reconcile, starting
 from .charges import settle
 from .charges import wait as wait_for
 from .outbox import deliver
@@ -90,10 +90,12 @@ async def create(
     proposal = OperationProposal("create", actor, creation.contract, creation.due)
     await ask(services, lambda _: proposal)
     if creation.charge_now:
-        return await _charge_first(services, customer, creation, key=key, digest=digest, actor=actor)
-    contract = await call(
-        lambda: _insert(services, customer, creation, repeatable=idempotency_key is not None, actor=actor)
-    )
+        made = await _charge_first(services, customer, creation, key=key, digest=digest, actor=actor)
+        return await starting.start(services, made.id) if made.subscription else made
+    repeatable = idempotency_key is not None
+    if creation.subscribe_first:
+        return await _subscribe_first(services, customer, creation.contract, repeatable=repeatable)
+    contract = await call(lambda: _insert(services, customer, creation, repeatable=repeatable, actor=actor))
     await deliver(services)
     return contract
 
@@ -128,6 +130,38 @@ def _repeated(made: Contract, draft: Contract) -> Contract:
             f"this idempotency key made contract {made.id} with other contents; use a new key", rule="R-190"
         )
     return made
+
+
+async def _subscribe_first(services: Services, customer: Customer, contract: Contract, *, repeatable: bool) -> Contract:
+    """Have the provider's subscription started, where nothing is paid before its first charge; it makes the contract."""
+
+    def intend() -> Contract | Draft | None:
+        with services.store.write() as session:
+            if session.contracts.exists(contract.id) and repeatable:
+                return _repeated(session.contracts.get(contract.id), contract)
+            earlier = session.drafts.get(contract.id)
+            if session.contracts.exists(contract.id) or (earlier is not None and not repeatable):
+                raise InvalidValue(
+                    f"there is already a contract {contract.id!r}, or one is being made; choose another id"
+                )
+            if earlier is not None:
+                _repeated(earlier.contract, contract)
+                return starting.claim(services, session, earlier)
+            session.products.check(contract.plan)
+            asked = contract.subscription and attrs.evolve(contract.subscription, asked_at=services.now())
+            draft = Draft(customer, attrs.evolve(contract, subscription=asked))
+            session.drafts.insert(draft)
+        return draft
+
+    waiting = await call(intend)
+    if waiting is None:
+        raise OutcomeUnknown(
+            f"contract {contract.id} is being made: {contract.account} is asked for its subscription at this moment; "
+            "ask again with the same key",
+            provider=contract.account,
+            rule="R-013",
+        )
+    return waiting if isinstance(waiting, Contract) else await starting.make(services, waiting)
 
 
 async def _charge_first(

@@ -25,8 +25,9 @@ from ..domain.mails import StepMailState
 from ..domain.settlement import Settlement
 from ..errors import RefundFailed
 from ..flow import call
-from ..provider import Capabilities, SubscriptionRequest
+from ..provider import Capabilities
 from ..store import Session
+from . import aligning
 from .outbox import deliver
 from .permission import ask, on_contract, record_refusal
 from .refunds import send, write_intent
@@ -171,9 +172,11 @@ async def tell_provider(services: Services, contract_id: str, wanted: Wanted) ->
 
     :raises ProviderError: it refuses or gives no answer; the caller then changes nothing.
     """
-    contract = await call(partial(_read, services, contract_id))
+    contract = await aligning.known(services, await call(partial(_read, services, contract_id)))
+    if contract.subscription is not None and not contract.subscription.state.stands:
+        return
     account = services.plugins.account(wanted.account)
-    request = SubscriptionRequest(contract_id, contract.credential or "", wanted.on)
+    request = aligning.subscription_request(contract, wanted.on)
     match wanted.action:
         case ProviderAction.STOP:
             await account.stop_recurring(request)

@@ -12,6 +12,7 @@ from ..domain.contract import Actor
 from ..errors import OutcomeUnknown, ProviderUnavailable
 from ..flow import call
 from ..provider import ChargeResult, Found, Lookup, LookupRequest, Outcome
+from . import aligning
 from . import refunds as refund_cases
 from .outbox import deliver, operator
 from .services import Services
@@ -22,11 +23,17 @@ __all__ = ["Reconciliation", "look", "run"]
 
 @attrs.frozen
 class Reconciliation:
-    """What one pass over the open attempts did. Ids of charges and refunds."""
+    """What one pass over the open attempts did. Ids of charges and refunds.
+
+    :param subscriptions: ids of contracts whose provider's subscription has been started, refused or ended now.
+    :param subscriptions_open: ids of contracts, or of those yet to be made, whose provider gave no answer about it.
+    """
 
     settled: tuple[str, ...] = ()
     still_open: tuple[str, ...] = ()
     needs_operator: tuple[str, ...] = ()
+    subscriptions: tuple[str, ...] = ()
+    subscriptions_open: tuple[str, ...] = ()
 
 
 async def look(services: Services, charge_id: str) -> Charge:
@@ -124,8 +131,9 @@ async def run(services: Services) -> Reconciliation:
             looked_at = await refund_cases.look(services, refund)
             (still_open if looked_at.state.open else settled).append(refund.id)
         after = refunds[-1].id
+    aligned, waiting = await aligning.run(services)
     await deliver(services)
-    return Reconciliation(tuple(settled), tuple(still_open), tuple(people))
+    return Reconciliation(tuple(settled), tuple(still_open), tuple(people), tuple(aligned), tuple(waiting))
 
 
 def _lookup(services: Services, account: str) -> Lookup:

@@ -16,25 +16,33 @@ from ..domain.due import StepKind, due_steps
 from ..domain.failing import FailedAttempt, fail, subscription_ended
 from ..domain.renewal import renew, start
 from ..domain.settlement import Settlement
+from ..domain.subscription import SubscriptionState
 from ..errors import NotFound
 from ..plugins.account import Account
-from ..provider import ChargeResult, Outcome, ProviderEvent
+from ..provider import ChargeResult, EventKind, Outcome, ProviderEvent
 from ..store import Session
 from .outbox import put
 from .services import Services, fingerprint, secret_hash
 from .settling import failure, write_settlement
+from .starting import make_contract
 
 __all__ = ["apply_end", "apply_renewal", "contract_of"]
 
 
-def contract_of(session: Session, account: Account, event: ProviderEvent) -> Contract | None:
-    """The contract that *event* is about, locked; None if it is unknown, deleted, or another account's."""
+def contract_of(services: Services, session: Session, account: Account, event: ProviderEvent) -> Contract | None:
+    """The contract that *event* is about, locked; None if it is unknown, deleted, or another account's.
+
+    A charge by a subscription whose start was never answered proves that it stands, and makes the contract.
+    """
     if event.contract_id is None:
         return None
     try:
         contract = session.contracts.lock(event.contract_id)
     except NotFound:
-        return None
+        draft = session.drafts.get(event.contract_id)
+        if draft is None or draft.contract.account != account.name or event.kind is not EventKind.RENEWAL:
+            return None
+        return make_contract(services, session, draft)
     return contract if contract.account == account.name else None
 
 
@@ -72,6 +80,9 @@ def apply_end(services: Services, session: Session, account: Account, contract: 
         entries=session.ledger.for_contract(contract.id),
         reason=reason,
     )
+    if contract.subscription is not None:
+        ended = attrs.evolve(contract.subscription, state=SubscriptionState.ENDED, asked_at=None)
+        settlement = attrs.evolve(settlement, contract=attrs.evolve(settlement.contract, subscription=ended))
     write_settlement(services, session, contract, settlement)
 
 

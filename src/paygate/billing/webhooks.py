@@ -87,7 +87,7 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
             apply_refund(services, session, refund.id, event.refund, actor=actor, now=now)
             return EventOutcome(event.event_id, "applied", refund_id=refund.id)
     elif event.kind in {EventKind.RENEWAL, EventKind.SUBSCRIPTION_ENDED}:
-        contract = contract_of(session, account, event)
+        contract = contract_of(services, session, account, event)
         if contract is not None and event.kind is EventKind.RENEWAL:
             charge_id = apply_renewal(services, session, account, contract, event)
             return EventOutcome(event.event_id, "applied" if charge_id else "ignored", charge_id=charge_id)

@@ -43,6 +43,7 @@ from .rules import Rules
 from .running import period_price, running
 from .settlement import Settlement
 from .subscribing import planned_subscription, taken_over
+from .subscription import SubscriptionState
 from .transitions import Event, find
 
 __all__ = ["Creation", "activate", "confirm_payment", "decide_creation", "first_payment"]
@@ -59,12 +60,14 @@ class Creation:
     :param due: the first payment, in the plan's currency; nothing if it was paid outside paygate.
     :param charge_now: whether *due* is to be charged to the card now.
     :param activate_now: whether :func:`activate` follows at once, because nothing has to be paid any more (R-012, R-017).
+    :param subscribe_first: whether the provider has to start its subscription first: nothing is paid before that.
     """
 
     contract: Contract
     due: Money
     charge_now: bool
     activate_now: bool
+    subscribe_first: bool = False
 
 
 def first_payment(plan: Plan, start_on: dt.date, day: dt.date) -> Money:
@@ -149,8 +152,13 @@ def decide_creation(
         subscription=provided,
     )
     owed = due.minor > 0
+    starts = not imported and provided is not None and provided.state is SubscriptionState.STARTING
     return Creation(
-        contract, due, charge_now=card is not None and owed, activate_now=paid or (card is not None and not owed)
+        contract,
+        due,
+        charge_now=card is not None and owed,
+        activate_now=paid or (card is not None and not owed and not starts),
+        subscribe_first=starts and not owed,
     )
 
 

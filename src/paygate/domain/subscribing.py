@@ -15,7 +15,7 @@ from .contract import Contract, Plan
 from .running import product_ends_on, special_ends_on
 from .subscription import Subscription, SubscriptionState
 
-__all__ = ["charged_by_provider", "planned_subscription", "taken_over"]
+__all__ = ["charged_by_provider", "planned_subscription", "subscription_months", "taken_over"]
 
 
 def planned_subscription(
@@ -29,17 +29,28 @@ def planned_subscription(
     """
     if plan.cycle is None or not capabilities.starts_subscriptions:
         return None
-    if cycle_months(plan.cycle) is None:
-        raise CapabilityNotSupported(
-            f"{capabilities.name} renews by months, and plan {plan.name!r} is {plan.cycle.value}: charge it by paygate, "
-            "with an account whose renewals are the merchant's",
-            rule="R-008",
-        )
+    subscription_months(plan, capabilities)
     first = start_on if start_on > day else next_renewal(start_on, plan.cycle, day)
     first = max(first, special_ends_on(plan, start_on) or first)
     product_end = product_ends_on(plan, start_on)
     never = product_end is not None and first >= product_end
     return Subscription(SubscriptionState.ENDED if never else SubscriptionState.STARTING, first)
+
+
+def subscription_months(plan: Plan, capabilities: Capabilities) -> int:
+    """The length of the periods that the provider's subscription is to charge.
+
+    :raises CapabilityNotSupported: a cycle of days or weeks, or none.
+    """
+    months = plan.cycle and cycle_months(plan.cycle)
+    if not months:
+        cycle = plan.cycle.value if plan.cycle else "paid once"
+        raise CapabilityNotSupported(
+            f"{capabilities.name} renews by months, and plan {plan.name!r} is {cycle}: use an account whose renewals "
+            "paygate charges",
+            rule="R-008",
+        )
+    return months
 
 
 def taken_over(plan: Plan, start_on: dt.date, capabilities: Capabilities, reference: str | None) -> Subscription | None:
@@ -52,7 +63,7 @@ def taken_over(plan: Plan, start_on: dt.date, capabilities: Capabilities, refere
     if wanted and not reference:
         raise InvalidValue(
             f"{capabilities.name} charges the renewals itself: give the id of its subscription, or import the contract "
-            "through an account whose renewals are the merchant's"
+            "through an account whose renewals paygate charges"
         )
     if reference and not wanted:
         raise InvalidValue(f"no subscription of {capabilities.name} charges plan {plan.name!r}; leave out its id")

@@ -10,6 +10,7 @@ import attrs
 
 from ..errors import (
     CapabilityNotSupported,
+    ChargeDeclined,
     ConfigurationError,
     OutcomeUnknown,
     PluginError,
@@ -140,10 +141,30 @@ class Account:
         """Start the provider's own subscription of a contract.
 
         :raises CapabilityNotSupported: the provider's subscriptions, if any, start elsewhere.
+        :raises ChargeDeclined: a final no.
+        :raises ProviderUnavailable: certainly nothing happened; so do a ConfigurationError and a refusal of bad input.
+        :raises OutcomeUnknown: there may be a subscription; whatever else a plugin raises ends here, too.
         """
         if not self.capabilities.starts_subscriptions:
             raise CapabilityNotSupported(f"{self.name}: paygate starts no subscriptions here; nothing was sent")
-        started: StartedSubscription = await self._hooks["start_recurring"](request=request)
+        watch = _Watch()
+        try:
+            started = await watched(self._hooks["start_recurring"](request=request), watch)
+        except (ChargeDeclined, ProviderUnavailable, OutcomeUnknown):
+            raise
+        except (ConfigurationError, Refused) as exc:
+            if watch.effects:
+                raise OutcomeUnknown(f"{self.name}: {type(exc).__name__}: {exc}", provider=self.name) from exc
+            raise
+        except Exception as exc:
+            # a bug in the plugin: whether the provider was reached cannot be told from it
+            logger.exception("%s: the plugin failed; the outcome counts as unknown", self.name)
+            raise OutcomeUnknown(f"{self.name}: the plugin failed: {type(exc).__name__}", provider=self.name) from exc
+        if not isinstance(started, StartedSubscription) or not started.reference:
+            raise OutcomeUnknown(
+                f"{self.name}: the plugin answered {type(started).__name__}, not a StartedSubscription with its reference",
+                provider=self.name,
+            )
         return started
 
     async def stop_recurring(self, request: SubscriptionRequest) -> None:

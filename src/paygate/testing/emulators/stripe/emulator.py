@@ -1,0 +1,286 @@
+"""The emulated Stripe: authentication, routes, idempotency, and handles for tests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from urllib.parse import unquote, urlsplit
+
+import attrs
+
+from ....clock import Clock
+from ....flow import Request, Response
+from ..base import Emulator
+from ..routing import Router
+from ..webhooks import Delivery, Receiver
+from ..wishes import CardKind
+from .assumptions import Behaviour
+from .cards import CARDS, PENDING_CARD, decline
+from .charges import Charges
+from .customers import Customers
+from .endpoints import Endpoint, Endpoints, sign
+from .errors import API_ERROR, ApiError
+from .events import Events
+from .expand import expand
+from .forms import Form
+from .idempotency import Kept, KeyStore
+from .ids import Ids
+from .params import read
+from .payment_intents import PaymentIntents
+from .payment_methods import PaymentMethods
+from .resource import Object, Route
+from .state import Call, State
+from .wire import API_VERSION, authenticate, read_request, reply
+
+__all__ = ["EVENTS", "StripeEmulator"]
+
+#: The events that paygate acts on (provider fact sheet §9).
+EVENTS = (
+    "charge.dispute.closed", "charge.dispute.created", "charge.refunded", "checkout.session.completed",
+    "checkout.session.expired", "customer.subscription.deleted", "customer.subscription.updated", "invoice.paid",
+    "invoice.payment_action_required", "invoice.payment_failed", "payment_intent.canceled",
+    "payment_intent.payment_failed", "payment_intent.requires_action", "payment_intent.succeeded",
+    "payment_method.attached", "payment_method.automatically_updated", "payment_method.detached", "refund.created",
+    "refund.failed", "refund.updated", "setup_intent.setup_failed", "setup_intent.succeeded",
+)  # fmt: skip
+
+_CARDS = {
+    CardKind.GOOD: CARDS["visa"],
+    CardKind.DECLINED_SOFT: CARDS["chargeCustomerFail"],
+    CardKind.DECLINED_HARD: CARDS["visa_chargeDeclinedLostCard"],
+    CardKind.ACTION_REQUIRED: CARDS["authenticationRequired"],
+    CardKind.PENDING: PENDING_CARD,
+    CardKind.REFUND_FAILS: CARDS["refundFail"],
+}
+
+
+class StripeEmulator(Emulator):
+    """Stripe's interface for cards over its own state; see :class:`Behaviour` for what can be turned.
+
+    :param clock: where the emulator gets the time from.
+    :param api_key: the secret key that it takes, ``sk_test_…``; made up if left out.
+    :param webhook_secret: what signs the deliveries to :meth:`set_webhook_target`, ``whsec_…``; made up if left out.
+    :param behaviour: switches; may be changed at any time through :attr:`behaviour`.
+    :raises ValueError: the key is not one of the test mode.
+    """
+
+    name = "stripe"
+    origin = "https://api.stripe.com"
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        api_key: str | None = None,
+        webhook_secret: str | None = None,
+        behaviour: Behaviour | None = None,
+    ) -> None:
+        super().__init__(clock)
+        if api_key is not None and not api_key.startswith(("sk_test_", "rk_test_")):
+            raise ValueError("the emulated Stripe takes test keys only: sk_test_… or rk_test_…")
+        self._api_key = api_key or f"sk_test_{_made_up('key')}"
+        self._webhook_secret = webhook_secret or f"whsec_{_made_up('webhook')}"
+        self.behaviour = behaviour or Behaviour()
+        self._begin()
+
+    def _begin(self) -> None:
+        seed = f"{self.clock.now().timestamp()}"
+        self._state = State(
+            clock=self.clock,
+            book=self.book,
+            wishes=self.wishes,
+            behaviour=self.behaviour,
+            ids=Ids(seed),
+            customer_url=self.customer_url,
+        )
+        self._keys = KeyStore(self._state)
+        self._endpoints = Endpoints(self._state, self.outbox)
+        self._events = Events(self._state, self._endpoints)
+        self._customers = Customers(self._state)
+        self._methods = PaymentMethods(self._state, self._customers)
+        self._charges = Charges(self._state, self._methods)
+        self._intents = PaymentIntents(self._state, self._customers, self._methods, self._charges)
+        self._target: Endpoint | None = None  # what set_webhook_target registered
+        self._returned: dict[str, str | None] = {}
+        self._router: Router[Route] = Router()
+        for resource in self._state.resources.values():
+            for one in resource.routes():
+                self._router.add(one.method, one.pattern, one)
+
+    # --- what every emulator offers ----------------------------------------------------------------------------------
+
+    def credentials_for_plugin(self) -> dict[str, str]:
+        return {"api_key": self._api_key}
+
+    def webhook_settings(self) -> dict[str, str]:
+        return {"webhook_secret": self._webhook_secret}
+
+    def set_webhook_target(self, url: str) -> None:
+        with self.changed:
+            if self._target is not None and self._endpoints.table.get(self._target.id) is not None:
+                self._endpoints.table.remove(self._target)
+            self._target = self._endpoints.register(url, EVENTS, self._webhook_secret)
+
+    def store_card(self, card: CardKind = CardKind.GOOD) -> str:
+        """A customer with one attached card, ready for use without them: ``cus_…/pm_…``.
+
+        Stripe has no card that asks for 3-D Secure while the customer is away and then waits for them: with
+        ``ACTION_REQUIRED`` an off-session payment is refused with ``authentication_required``, and only a payment with
+        the customer there waits for :meth:`approve`.
+        """
+        with self.changed:
+            customer = self._customers.new("hanako@example.com")
+            method = self._methods.store(_CARDS[card])
+            self._methods.keep(method, customer.id, off_session=True)
+            return f"{customer.id}/{method.id}"
+
+    def approve(self, identifier: str, *, passed: bool = True) -> None:
+        with self.changed:
+            self._state.tick()
+            waiting = self._state.waiting[identifier]
+            self._returned[identifier] = waiting.finish(passed)
+            self.changed.notify_all()
+
+    def awaiting(self) -> Sequence[str]:
+        with self.changed:
+            self._state.tick()
+            return tuple(self._state.waiting)
+
+    def return_url(self, identifier: str) -> str | None:
+        return self._returned.get(identifier)
+
+    def error_response(self, status: int) -> Response:
+        request_id = self._state.ids.new("req")
+        if status == 429:
+            error = ApiError(429, "Too many requests hit the API too quickly.", code="rate_limit")
+        else:
+            error = ApiError(status, "An error of the emulated Stripe's own.", kind=API_ERROR)
+        return reply(status, error.body(request_id), {"Request-Id": request_id, "Stripe-Version": API_VERSION})
+
+    def forge(self, delivery: Delivery) -> Delivery:
+        signature = sign(delivery.body, self._state.timestamp(), ["whsec_of_somebody_else"])
+        return attrs.evolve(delivery, headers={**delivery.headers, "Stripe-Signature": signature})
+
+    def reset(self) -> None:
+        with self.changed:
+            super().reset()
+            self._begin()
+
+    # --- handles for tests -------------------------------------------------------------------------------------------
+
+    def settle(self, intent_id: str, *, code: str | None = None) -> None:
+        """Bring a payment that is ``processing`` to its end: paid, or refused with the decline *code*.
+
+        :raises KeyError: there is no such payment intent.
+        """
+        with self.changed:
+            intent = self._intents.table.get(intent_id)
+            if intent is None:
+                raise KeyError(intent_id)
+            self._intents.payments.settle(intent, None if code is None else decline(code))
+            self.changed.notify_all()
+
+    def resend(self, event_id: str) -> None:
+        """Deliver an event once more, to every endpoint that wants it.
+
+        :raises KeyError: there is no such event.
+        """
+        with self.changed:
+            self._events.resend(event_id)
+
+    def roll_webhook_secret(self, endpoint_id: str) -> str:
+        """Give an endpoint a new signing secret, which is returned; the old one signs beside it for 24 hours.
+
+        :raises KeyError: there is no such endpoint.
+        """
+        with self.changed:
+            endpoint = self._endpoints.table.get(endpoint_id)
+            if endpoint is None:
+                raise KeyError(endpoint_id)
+            return self._endpoints.roll(endpoint)
+
+    # --- the emulator ------------------------------------------------------------------------------------------------
+
+    def respond(self, request: Request) -> Response:
+        request_id = self._state.ids.new("req")
+        version = request.headers.get("stripe-version") or API_VERSION
+        headers = {"Request-Id": request_id, "Stripe-Version": version}
+        key = (request.headers.get("idempotency-key") or None) if request.method == "POST" else None
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        try:
+            return self._answer(request, request_id, key, headers)
+        except ApiError as error:
+            if error.status == 401:
+                headers["WWW-Authenticate"] = 'Bearer realm="Stripe"'
+            return reply(error.status, error.body(request_id), headers)
+
+    def tick(self) -> None:
+        with self.changed:
+            self._state.tick()
+
+    def deliver(self, receiver: Receiver) -> int:
+        """As in the base class; what leaves is signed in the second in which it leaves."""
+
+        def send(delivery: Delivery) -> int | None:
+            if delivery.forged:
+                return receiver(delivery)
+            with self.changed:
+                signed = self._endpoints.signed(delivery)
+            return 200 if signed is None else receiver(signed)
+
+        return super().deliver(send)
+
+    def answered(self, delivery: Delivery, status: int) -> None:
+        with self.changed:
+            if self._endpoints.answered(delivery, status):
+                self._events.taken(delivery.event_id)
+
+    def _answer(self, request: Request, request_id: str, key: str | None, headers: dict[str, str]) -> Response:
+        authenticate(request, self._api_key)
+        path = urlsplit(request.url).path
+        found = self._router.find(request.method, path)
+        if found is None:
+            raise ApiError(404, f"Unrecognized request URL ({request.method}: {path}).")
+        route, segments = found
+        names = {name: unquote(segment) for name, segment in segments.items()}
+        form = read_request(request)
+        if key is None:
+            return reply(200, self._execute(route, form, Call({}, names, request_id)), headers)
+        kept = self._keys.begin(key, path, form)
+        if kept is not None:
+            again = {"Idempotent-Replayed": "true", "Original-Request": kept.request_id}
+            return Response(kept.status, {"Content-Type": "application/json", **headers, **again}, kept.body)
+        response = None
+        try:
+            self._take_time()
+            response = reply(200, self._execute(route, form, Call({}, names, request_id, key)), headers)
+        except ApiError as error:
+            if not error.stored(self.behaviour):
+                raise
+            response = reply(error.status, error.body(request_id), headers)
+        finally:
+            self._keys.end(
+                key, path, form, None if response is None else Kept(response.status, response.body, request_id)
+            )
+        return response
+
+    def _execute(self, route: Route, form: Form, call: Call) -> Object:
+        params = read(route.params, form)
+        paths = params.pop("expand", ())
+        self._state.call = attrs.evolve(call, params=params)
+        try:
+            return expand(self._state, route(self._state.call), paths)
+        finally:
+            self._state.call = None
+
+    def _take_time(self) -> None:
+        """Let a write take as long as :attr:`Behaviour.write_seconds` says, with the lock released."""
+        ends = self.clock.monotonic() + self.behaviour.write_seconds
+        while (left := ends - self.clock.monotonic()) > 0 and self.wait(left):
+            continue
+
+
+def _made_up(purpose: str) -> str:
+    """A secret of the emulator's own, the same every time."""
+    return hashlib.sha256(f"paygate emulated stripe {purpose}".encode()).hexdigest()[:32]

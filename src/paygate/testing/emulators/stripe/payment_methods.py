@@ -1,0 +1,312 @@
+"""Payment methods: cards, from test tokens or test numbers, attached to customers or used once."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from .cards import CARDS, NUMBERS, TestCard, decline, luhn
+from .customers import ADDRESS, Customer, Customers
+from .errors import CARD_ERROR, ApiError
+from .params import METADATA, PAGE, Table, choice, integer, mapping, merged, text
+from .resource import Object, Resource, changes, route
+from .state import Call, State
+from .tables import Record
+
+__all__ = ["METHOD_DATA", "PaymentMethod", "PaymentMethods", "refused"]
+
+_BILLING: Table = {
+    "address": mapping(ADDRESS, unset=True),
+    "email": text(unset=True),
+    "name": text(unset=True),
+    "phone": text(unset=True),
+}
+_CARD: Table = {
+    "token": text(),
+    "number": text(),
+    "exp_month": integer(),
+    "exp_year": integer(),
+    "cvc": text(),
+}
+_RECALLED = ("always", "limited", "unspecified")
+
+#: What describes a new card, in ``POST /payment_methods`` and as ``payment_method_data`` of an intent.
+METHOD_DATA: Table = {
+    "type": choice("card", required=True),
+    "card": mapping(_CARD),
+    "billing_details": mapping(_BILLING),
+    "metadata": METADATA,
+    "allow_redisplay": choice(*_RECALLED),
+}
+_UPDATE: Table = {
+    "allow_redisplay": choice(*_RECALLED),
+    "billing_details": mapping(_BILLING),
+    "card": mapping({"exp_month": integer(), "exp_year": integer()}),
+    "metadata": METADATA,
+}
+_LIST: Table = {**PAGE, "customer": text(), "type": choice("card"), "allow_redisplay": choice(*_RECALLED)}
+
+
+@attrs.define
+class PaymentMethod(Record):
+    """A card. *set_up*: for use without the customer; *spent*: used without being attached, and so never again."""
+
+    card: TestCard = attrs.field(repr=False)
+    exp_month: int
+    exp_year: int
+    customer: str | None = None
+    billing: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    metadata: Mapping[str, str] = attrs.field(factory=dict)
+    allow_redisplay: str = "unspecified"
+    set_up: bool = False
+    spent: bool = False
+
+
+class PaymentMethods(Resource[PaymentMethod]):
+    """``/v1/payment_methods`` and ``/v1/customers/{id}/payment_methods``."""
+
+    kind = "payment_method"
+    prefix = "pm"
+    expandable = frozenset({"customer"})
+    indexes = ("customer",)
+
+    def __init__(self, state: State, customers: Customers) -> None:
+        super().__init__(state)
+        self._customers = customers
+        self.table.kind = "PaymentMethod"
+        customers.attach.append(lambda identifier, customer: self._attach(self.named(identifier), customer))
+        customers.leaving.append(self._detach_all)
+
+    # --- the interface -----------------------------------------------------------------------------------------------
+
+    @route("POST", "/payment_methods", METHOD_DATA)
+    def create(self, call: Call) -> Object:
+        return self.show(self.make(call.params))
+
+    @route("GET", "/payment_methods", _LIST)
+    def list(self, call: Call) -> Object:
+        return self._listed("/payment_methods", call, call.params.get("customer"))
+
+    @route("GET", "/payment_methods/{id}")
+    def retrieve(self, call: Call) -> Object:
+        return self.show(self.find(call.id))
+
+    @route("POST", "/payment_methods/{id}", _UPDATE)
+    def update(self, call: Call) -> Object:
+        method, params = self.find(call.id), call.params
+        if method.customer is None:
+            raise ApiError.state("A payment method has to be attached to a customer before it can be updated.")
+        before, card = self.show(method), params.get("card", {})
+        month, year = card.get("exp_month", method.exp_month), card.get("exp_year", method.exp_year)
+        _check_expiry(month, year, self.state.now())
+        method.metadata = merged(method.metadata, params)
+        method.exp_month, method.exp_year = month, year
+        method.billing = {**method.billing, **params.get("billing_details", {})}
+        method.allow_redisplay = params.get("allow_redisplay", method.allow_redisplay)
+        shown = self.show(method)
+        if previous := changes(before, shown):
+            self.state.emit("payment_method.updated", shown, previous)
+        return shown
+
+    @route("POST", "/payment_methods/{id}/attach", {"customer": text(required=True)})
+    def attach(self, call: Call) -> Object:
+        customer = self._customers.table.find(call.params["customer"], "customer")
+        return self.show(self._attach(self.named(call.id, None), customer))
+
+    @route("POST", "/payment_methods/{id}/detach")
+    def detach(self, call: Call) -> Object:
+        method = self.find(call.id)
+        if method.customer is None:
+            message = "The payment method is not attached to a customer, so detachment is impossible."
+            raise ApiError.state(message, param="payment_method")
+        self._detach(method)
+        return self.show(method)
+
+    @route("GET", "/customers/{id}/payment_methods", {**PAGE, "type": choice("card"), "allow_redisplay": text()})
+    def of_customer(self, call: Call) -> Object:
+        customer = self._customers.table.find(call.id)
+        return self._listed(f"/customers/{customer.id}/payment_methods", call, customer.id)
+
+    @route("GET", "/customers/{id}/payment_methods/{method}")
+    def one_of_customer(self, call: Call) -> Object:
+        customer, method = self._customers.table.find(call.id), self.find(call.names["method"])
+        if method.customer != customer.id:
+            raise ApiError.missing("PaymentMethod", method.id, None)
+        return self.show(method)
+
+    def show(self, record: PaymentMethod) -> Object:
+        card = record.card
+        return {
+            **self.head(record),
+            "allow_redisplay": record.allow_redisplay,
+            "billing_details": {
+                "address": _address(record.billing.get("address")),
+                "email": record.billing.get("email"),
+                "name": record.billing.get("name"),
+                "phone": record.billing.get("phone"),
+                "tax_id": None,
+            },
+            "card": {
+                "brand": card.brand,
+                "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+                "country": card.country,
+                "display_brand": card.brand,
+                "exp_month": record.exp_month,
+                "exp_year": record.exp_year,
+                "fingerprint": card.fingerprint,
+                "funding": "credit",
+                "generated_from": None,
+                "last4": card.last4,
+                "networks": {"available": [card.brand], "preferred": None},
+                "regulated_status": "unregulated",
+                "three_d_secure_usage": {"supported": True},
+                "wallet": None,
+            },
+            "created": record.created,
+            "customer": record.customer,
+            "livemode": False,
+            "metadata": dict(record.metadata),
+            "type": "card",
+        }
+
+    # --- for other resources -----------------------------------------------------------------------------------------
+
+    def find(self, identifier: str, param: str | None = None) -> PaymentMethod:
+        """The method of that id; see :meth:`.tables.Table.find`."""
+        return self.table.find(identifier, param)
+
+    def named(self, identifier: str, param: str | None = "payment_method") -> PaymentMethod:
+        """The method of that id; a test token such as ``pm_card_visa`` names a new one each time (§11).
+
+        :raises ApiError: there is none.
+        """
+        card = CARDS.get(identifier.removeprefix("pm_card_")) if identifier.startswith("pm_card_") else None
+        return self.find(identifier, param) if card is None else self.store(card)
+
+    def make(self, data: Mapping[str, Any]) -> PaymentMethod:
+        """A new method from what :data:`METHOD_DATA` describes.
+
+        :raises ApiError: the card cannot be read, or is none of the test cards.
+        """
+        card, now = data.get("card"), self.state.now()
+        if card is None:
+            raise ApiError.invalid("card", "Missing required param: card.", "parameter_missing")
+        more = {
+            "billing": data.get("billing_details", {}),
+            "metadata": merged({}, data),
+            "allow_redisplay": data.get("allow_redisplay", "unspecified"),
+        }
+        if (token := card.get("token")) is not None:
+            known = CARDS.get(token.removeprefix("tok_")) if token.startswith("tok_") else None
+            if known is None:
+                raise ApiError.missing("token", token, "card[token]")
+            return self.store(known, **more)
+        for name in ("number", "exp_month", "exp_year"):
+            if name not in card:
+                raise ApiError.invalid(f"card[{name}]", f"Missing required param: card[{name}].", "parameter_missing")
+        number = "".join(card["number"].split()).replace("-", "")
+        if not self.state.behaviour.raw_cards:
+            raise ApiError(402, "Sending card numbers directly is not enabled: use a test token.", kind=CARD_ERROR)
+        if not luhn(number):
+            raise refused("incorrect_number", "card[number]")
+        if number not in NUMBERS:
+            raise refused("testmode_decline", "card[number]")
+        _check_expiry(card["exp_month"], card["exp_year"], now)
+        cvc = card.get("cvc", "000")
+        if not (cvc.isdecimal() and 3 <= len(cvc) <= 4):
+            raise ApiError(
+                402, "Your card's security code is invalid.", kind=CARD_ERROR, code="invalid_cvc", param="card[cvc]"
+            )
+        return self.store(NUMBERS[number], exp_month=card["exp_month"], exp_year=_full_year(card["exp_year"]), **more)
+
+    def store(self, card: TestCard, **more: Any) -> PaymentMethod:
+        """A new method with *card*, which is valid for some years."""
+        expiry = {"exp_month": 12, "exp_year": self.state.now().year + 4}
+        return self.table.add(PaymentMethod(**self.birth(), card=card, **{**expiry, **more}))
+
+    def keep(self, method: PaymentMethod, customer: str, *, off_session: bool) -> None:
+        """Attach *method* after a payment or set-up that the customer agreed to have it saved by."""
+        method.set_up = method.set_up or off_session
+        if method.customer is None:
+            self._give(method, customer)
+
+    def usable(self, method: PaymentMethod, customer: str | None) -> None:
+        """Check that a payment of *customer* may use *method*.
+
+        :raises ApiError: it belongs to somebody else, or has been used up without being attached (§4).
+        """
+        if method.customer is not None and method.customer != customer:
+            message = (
+                "The provided PaymentMethod cannot be used: it belongs to a customer, and the payment has to name "
+                "that customer as well."
+            )
+            raise ApiError.invalid("payment_method", message)
+        if method.spent and method.customer is None:
+            message = (
+                "The provided PaymentMethod was previously used without being attached to a customer, or was "
+                "detached from one, and may not be used again."
+            )
+            raise ApiError.invalid("payment_method", message)
+
+    def _listed(self, url: str, call: Call, customer: str | None) -> Object:
+        rows = None if customer is None else self.table.by("customer", customer)
+        wanted = call.params.get("allow_redisplay")
+        return self.listing(url, call.params, rows, lambda one: wanted is None or one.allow_redisplay == wanted)
+
+    def _attach(self, method: PaymentMethod, customer: Customer) -> PaymentMethod:
+        if method.customer is not None and method.customer != customer.id:
+            raise ApiError.state("The payment method you provided has already been attached to a customer.")
+        if method.spent and method.customer is None:
+            self.usable(method, None)
+        if method.card.refusal is not None and not method.card.attaches:  # the issuer is asked (§4)
+            raise refused(method.card.refusal.decline_code or method.card.refusal.code)
+        if method.customer is None:
+            self._give(method, customer.id)
+        return method
+
+    def _give(self, method: PaymentMethod, customer: str) -> None:
+        self.table.move(method, "customer", customer)
+        self.state.emit("payment_method.attached", self.show(method))
+
+    def _detach(self, method: PaymentMethod) -> None:
+        before = self.show(method)
+        self.table.move(method, "customer", None)
+        method.spent = True
+        customer = self._customers.table.get(before["customer"])
+        if customer is not None and customer.default_method == method.id:
+            customer.default_method = None
+        shown = self.show(method)
+        self.state.emit("payment_method.detached", shown, changes(before, shown))
+
+    def _detach_all(self, customer: Customer) -> None:
+        for method in list(self.table.by("customer", customer.id)):
+            self._detach(method)
+
+
+def refused(code: str, param: str | None = None) -> ApiError:
+    """402: the card is refused outside of any payment."""
+    reason = decline(code)
+    more = {} if reason.decline_code is None else {"decline_code": reason.decline_code}
+    return ApiError(402, reason.message, kind=CARD_ERROR, code=reason.code, param=param, executed=True, **more)
+
+
+def _check_expiry(month: int, year: int, now: dt.datetime) -> None:
+    if not 1 <= month <= 12:
+        message = "Your card's expiration month is invalid."
+        raise ApiError(402, message, kind=CARD_ERROR, code="invalid_expiry_month", param="card[exp_month]")
+    full = _full_year(year)
+    if not now.year <= full <= now.year + 50 or dt.date(full, month, calendar.monthrange(full, month)[1]) < now.date():
+        message = "Your card's expiration year is invalid."
+        raise ApiError(402, message, kind=CARD_ERROR, code="invalid_expiry_year", param="card[exp_year]")
+
+
+def _full_year(year: int) -> int:
+    return year + 2000 if 0 <= year < 100 else year
+
+
+def _address(given: Mapping[str, Any] | None) -> Object:
+    return {name: (given or {}).get(name) for name in ADDRESS}

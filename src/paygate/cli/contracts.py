@@ -13,6 +13,7 @@ from .operations import OPERATIONS
 from .output import facts, table
 from .params import DAY, INSTANT
 from .records import ENTRY_COLUMNS, entry_row
+from .reports import closing
 from .session import Session, json_option, limit_option, pass_session
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def contracts() -> None:
     """List, show and change contracts."""
 
 
-for operation in (*OPERATIONS, delete):
+for operation in (*OPERATIONS, delete, closing):
     contracts.add_command(operation)
 
 

@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 import attrs
 
+from .errors import CARD_ERROR
+
 __all__ = [
     "CARDS",
     "NUMBERS",
@@ -46,6 +48,7 @@ class Decline:
     :param code: ``error.code``; :param decline_code: ``error.decline_code``, absent for some codes.
     :param advice: ``error.advice_code``, or None.
     :param network: whether the issuer was asked at all.
+    :param kind: the wire type of the error; a customer who fails 3-D Secure is not the card's fault.
     """
 
     code: str
@@ -53,6 +56,7 @@ class Decline:
     message: str
     advice: str | None = None
     network: bool = True
+    kind: str = CARD_ERROR
 
 
 # What comes as the code itself instead of as card_declined, and whether the decline code repeats it.

@@ -29,6 +29,7 @@ from .params import read
 from .payment_intents import PaymentIntents
 from .payment_methods import PaymentMethods
 from .resource import Object, Route
+from .setup_intents import SetupIntents
 from .state import Call, State
 from .wire import API_VERSION, authenticate, read_request, reply
 
@@ -100,6 +101,7 @@ class StripeEmulator(Emulator):
         self._methods = PaymentMethods(self._state, self._customers)
         self._charges = Charges(self._state, self._methods)
         self._intents = PaymentIntents(self._state, self._customers, self._methods, self._charges)
+        self._setups = SetupIntents(self._state, self._customers, self._methods)
         self._target: Endpoint | None = None  # what set_webhook_target registered
         self._returned: dict[str, str | None] = {}
         self._router: Router[Route] = Router()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .assumptions import Behaviour
 
-__all__ = ["API_ERROR", "CARD_ERROR", "IDEMPOTENCY_ERROR", "INVALID_REQUEST", "ApiError"]
+__all__ = ["API_ERROR", "CARD_ERROR", "IDEMPOTENCY_ERROR", "INVALID_REQUEST", "ApiError", "doc_url"]
 
 # The four wire types that exist (provider fact sheet §3).
 API_ERROR = "api_error"
@@ -31,7 +32,7 @@ class ApiError(Exception):
         code: str | None = None,
         param: str | None = None,
         executed: bool = False,
-        **details: Any,
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(f"{status} {code or kind}")
         self.status = status
@@ -40,7 +41,7 @@ class ApiError(Exception):
         self.code = code
         self.param = param
         self.executed = executed
-        self.details = details
+        self.details = details or {}
 
     @classmethod
     def invalid(cls, param: str, message: str, code: str | None = None) -> ApiError:
@@ -56,7 +57,7 @@ class ApiError(Exception):
     @classmethod
     def state(cls, message: str, code: str | None = None, *, param: str | None = None, **details: Any) -> ApiError:
         """400 because of the state that an object is in."""
-        return cls(400, message, code=code, param=param, executed=True, **details)
+        return cls(400, message, code=code, param=param, executed=True, details=details)
 
     def stored(self, behaviour: Behaviour) -> bool:
         """Whether the answer is kept under its idempotency key: refusals by the card and failures of Stripe's own are,
@@ -69,10 +70,15 @@ class ApiError(Exception):
         fields: dict[str, Any] = dict(self.details)
         if self.code is not None:
             fields["code"] = self.code
-            fields["doc_url"] = f"https://stripe.com/docs/error-codes/{self.code.replace('_', '-')}"
+            fields["doc_url"] = doc_url(self.code)
         fields["message"] = self.message
         if self.param is not None:
             fields["param"] = self.param
         fields["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{request_id}?t=0"
         fields["type"] = self.kind
         return {"error": fields}
+
+
+def doc_url(code: str) -> str:
+    """Where the provider explains an error *code*."""
+    return f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}"

@@ -11,9 +11,8 @@ import attrs
 from ..wishes import Wish, WishKind
 from .cards import Decline, decline
 from .charges import Charge, Charges
-from .errors import API_ERROR, CARD_ERROR, INVALID_REQUEST, ApiError
+from .errors import API_ERROR, INVALID_REQUEST, ApiError
 from .payment_methods import PaymentMethod, PaymentMethods
-from .resource import Object
 from .state import State, Waiting
 
 if TYPE_CHECKING:
@@ -21,11 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Failure", "Payments"]
 
-_CARD_FAILED_AUTHENTICATION = (
-    "The provided PaymentMethod has failed authentication. Provide another one to try this payment again."
-)
 #: What the last error of an intent says once its customer failed 3-D Secure; not a refusal by the issuer.
-AUTHENTICATION_FAILED = Decline("payment_intent_authentication_failure", None, _CARD_FAILED_AUTHENTICATION)
+_NOT_AUTHENTICATED = Decline(
+    "payment_intent_authentication_failure",
+    None,
+    "The provided PaymentMethod has failed authentication. Provide another one to try this payment again.",
+    kind=INVALID_REQUEST,
+)
 
 
 class _Course(enum.Enum):
@@ -101,24 +102,6 @@ class Payments:
         """Nobody waits for the customer of *intent* any longer."""
         self._state.waiting.pop(intent.id, None)
         intent.asking = False
-
-    def error(self, failure: Failure) -> Object:
-        """``last_payment_error``, which is also what a refusal answers."""
-        reason = failure.reason
-        shown: Object = {
-            "code": reason.code,
-            "message": reason.message,
-            "payment_method": self._methods.show(failure.method),
-        }
-        shown["type"] = INVALID_REQUEST if reason is AUTHENTICATION_FAILED else CARD_ERROR
-        shown["doc_url"] = f"https://stripe.com/docs/error-codes/{reason.code.replace('_', '-')}"
-        if failure.charge is not None:
-            shown["charge"] = failure.charge
-        if reason.decline_code is not None:
-            shown["decline_code"] = reason.decline_code
-        if reason.advice is not None and self._state.behaviour.advice_codes:
-            shown["advice_code"] = reason.advice
-        return shown
 
     # --- the ways ----------------------------------------------------------------------------------------------------
 
@@ -201,7 +184,7 @@ class Payments:
         def finish(passed: bool) -> str | None:
             self.leave(intent)
             if not passed:
-                self._fail(intent, Failure(AUTHENTICATION_FAILED, method))
+                self._fail(intent, Failure(_NOT_AUTHENTICATED, method))
             elif method.card.after is not None:
                 self._decline(intent, method, method.card.after)
             else:

@@ -10,34 +10,23 @@ import attrs
 from .amounts import AMOUNT, CURRENCY, check_amount, check_currency
 from .charges import Charges
 from .customers import SHIPPING, Customers
-from .errors import CARD_ERROR, ApiError
-from .params import METADATA, PAGE, Table, array, boolean, choice, either, mapping, merged, span, text
+from .errors import ApiError
+from .params import METADATA, PAGE, Table, boolean, choice, either, mapping, merged, span, text
 from .paying import Failure, Payments
-from .payment_methods import METHOD_DATA, PaymentMethod, PaymentMethods
+from .payment_methods import CHOICE, PaymentMethod, PaymentMethods, refusal
 from .resource import Object, Resource, route
 from .search import SEARCH, Fields, search
 from .state import Call, State
 from .tables import Record
 from .waiting import came_back, next_action
 
-__all__ = ["OPTIONS", "PaymentIntent", "PaymentIntents"]
+__all__ = ["PaymentIntent", "PaymentIntents"]
 
 _OFF_SESSION = either(boolean(), choice("one_off", "recurring"))
 _USAGE = ("off_session", "on_session")
 
-#: ``payment_method_options``, of which the emulated Stripe needs none: taken, checked, and without effect.
-OPTIONS: Table = {"card": mapping({"request_three_d_secure": choice("any", "automatic", "challenge")})}
-
-#: What names the method of an intent, of payments and of set-ups.
-_METHOD: Table = {
-    "allowed_payment_method_types": array(text()),
-    "payment_method": text(unset=True),
-    "payment_method_data": mapping(METHOD_DATA),
-    "payment_method_options": mapping(OPTIONS),
-    "payment_method_types": array(text()),
-}
 _FIELDS: Table = {
-    **_METHOD,
+    **CHOICE,
     "capture_method": choice("automatic", "automatic_async", "manual"),
     "customer": text(),
     "description": text(unset=True),
@@ -68,7 +57,7 @@ _CREATE: Table = {
 }
 _UPDATE: Table = {**_FIELDS, "amount": AMOUNT, "currency": CURRENCY}
 _CONFIRM: Table = {
-    **_METHOD,
+    **CHOICE,
     **_CONFIRMATION,
     "capture_method": choice("automatic", "automatic_async", "manual"),
     "receipt_email": text(unset=True),
@@ -164,8 +153,7 @@ class PaymentIntents(Resource[PaymentIntent]):
         check_amount(self.state, params["amount"], currency)
         if "customer" in params:
             self._customers.table.find(params["customer"], "customer")
-        self._check(params)
-        method = self._chosen(params, params.get("customer"))
+        method = self._methods.chosen(params, params.get("customer"))
         automatic = params.get("automatic_payment_methods", {})
         intent = PaymentIntent(
             **self.birth(),
@@ -204,8 +192,7 @@ class PaymentIntents(Resource[PaymentIntent]):
     @route("GET", "/payment_intents/{id}", {"client_secret": text()})
     def retrieve(self, call: Call) -> Object:
         intent = self.table.find(call.id)
-        if call.params.get("client_secret", self.state.ids.secret(intent.id)) != self.state.ids.secret(intent.id):
-            raise ApiError.invalid("client_secret", "The client_secret does not belong to this PaymentIntent.")
+        self.check_secret(intent, call.params)
         return self.show(intent)
 
     @route("POST", "/payment_intents/{id}", _UPDATE)
@@ -213,14 +200,13 @@ class PaymentIntents(Resource[PaymentIntent]):
         intent, params = self.table.find(call.id), call.params
         if not set(params) <= {"metadata", "description"}:
             self._require(intent, _OPEN, "updated")
-        self._check(params)
         amount, currency = params.get("amount", intent.amount), check_currency(params.get("currency", intent.currency))
         check_amount(self.state, amount, currency)
         customer = params.get("customer", intent.customer)
         if customer is not None and customer != intent.customer:
             self._customers.table.find(customer, "customer")
         metadata = merged(intent.metadata, params)
-        method = self._chosen(params, customer)
+        method = self._methods.chosen(params, customer)
         intent.amount, intent.currency, intent.metadata = amount, currency, metadata
         self.table.move(intent, "customer", customer)
         self._set(intent, params)
@@ -233,8 +219,7 @@ class PaymentIntents(Resource[PaymentIntent]):
     def confirm(self, call: Call) -> Object:
         intent, params = self.table.find(call.id), call.params
         self._require(intent, _OPEN, "confirmed")
-        self._check(params)
-        method = self._chosen(params, intent.customer) or intent.method
+        method = self._methods.chosen(params, intent.customer) or intent.method
         self._set(intent, params)
         self._confirm(intent, self._confirmable(intent, method, params), params)
         return self.show(intent)
@@ -282,7 +267,7 @@ class PaymentIntents(Resource[PaymentIntent]):
             "currency": record.currency,
             "customer": record.customer,
             "description": record.description,
-            "last_payment_error": self.payments.error(record.failure) if record.failure else None,
+            "last_payment_error": self._error(record.failure) if record.failure else None,
             "latest_charge": record.latest_charge,
             "livemode": False,
             "metadata": dict(record.metadata),
@@ -340,18 +325,7 @@ class PaymentIntents(Resource[PaymentIntent]):
 
     def refusal(self, intent: PaymentIntent, failure: Failure) -> ApiError:
         """The 402 that a refused attempt answers, with the whole intent in it (§3)."""
-        error = self.payments.error(failure)
-        details = {name: error[name] for name in ("advice_code", "charge", "decline_code") if name in error}
-        return ApiError(
-            402,
-            error["message"],
-            kind=CARD_ERROR,
-            code=error["code"],
-            executed=True,
-            **details,
-            payment_intent=self.show(intent),
-            payment_method=error["payment_method"],
-        )
+        return refusal(self._error(failure), payment_intent=self.show(intent))
 
     def _confirm(self, intent: PaymentIntent, method: PaymentMethod, params: Mapping[str, Any]) -> None:
         off_session = bool(params.get("off_session", False))
@@ -359,15 +333,6 @@ class PaymentIntents(Resource[PaymentIntent]):
         self.payments.attempt(intent, method, off_session=off_session, refuse_action=refuse_action)
         if intent.status == "requires_payment_method" and intent.failure is not None:
             raise self.refusal(intent, intent.failure)
-
-    def _check(self, params: Mapping[str, Any]) -> None:
-        """Refuse types of payment methods that leave out cards, which are all that the emulator has."""
-        if "payment_method_types" in params and self.state.behaviour.refuses_payment_method_types:
-            message = "Received unknown parameter: payment_method_types"
-            raise ApiError.invalid("payment_method_types", message, "parameter_unknown")
-        for name in _TYPES:
-            if "card" not in params.get(name, ["card"]):
-                raise ApiError.invalid(name, "The emulated Stripe has cards only, and these types leave them out.")
 
     def _set(self, intent: PaymentIntent, params: Mapping[str, Any]) -> None:
         """Take over what creating, updating and confirming have in common."""
@@ -377,17 +342,6 @@ class PaymentIntents(Resource[PaymentIntent]):
         for name, attribute in _KEPT.items():
             if name in params:
                 setattr(intent, attribute, params[name])
-
-    def _chosen(self, params: Mapping[str, Any], customer: str | None) -> PaymentMethod | None:
-        """The payment method that *params* names or describes, if any, which *customer* may use."""
-        if "payment_method_data" in params:
-            method = self._methods.make(params["payment_method_data"])
-        elif params.get("payment_method") is not None:
-            method = self._methods.named(params["payment_method"])
-        else:
-            return None
-        self._methods.usable(method, customer)
-        return method
 
     def _confirmable(
         self, intent: PaymentIntent, method: PaymentMethod | None, params: Mapping[str, Any]
@@ -411,6 +365,9 @@ class PaymentIntents(Resource[PaymentIntent]):
 
     def _unexpected(self, intent: PaymentIntent, message: str) -> ApiError:
         return ApiError.state(message, "payment_intent_unexpected_state", payment_intent=self.show(intent))
+
+    def _error(self, failure: Failure) -> Object:
+        return self._methods.error(failure.reason, failure.method, failure.charge)
 
     def _next_action(self, intent: PaymentIntent) -> Object:
         return next_action(self.state.customer_url(intent.id), intent.return_url)

@@ -9,15 +9,15 @@ from typing import Any
 
 import attrs
 
-from .cards import CARDS, NUMBERS, TestCard, decline, luhn
+from .cards import CARDS, NUMBERS, Decline, TestCard, decline, luhn
 from .customers import ADDRESS, Customer, Customers
-from .errors import CARD_ERROR, ApiError
-from .params import METADATA, PAGE, Table, choice, integer, mapping, merged, text
+from .errors import CARD_ERROR, ApiError, doc_url
+from .params import METADATA, PAGE, Table, array, choice, integer, mapping, merged, text
 from .resource import Object, Resource, changes, route
 from .state import Call, State
 from .tables import Record
 
-__all__ = ["METHOD_DATA", "PaymentMethod", "PaymentMethods", "refused"]
+__all__ = ["CHOICE", "METHOD_DATA", "PaymentMethod", "PaymentMethods", "refusal"]
 
 _BILLING: Table = {
     "address": mapping(ADDRESS, unset=True),
@@ -41,6 +41,17 @@ METHOD_DATA: Table = {
     "billing_details": mapping(_BILLING),
     "metadata": METADATA,
     "allow_redisplay": choice(*_RECALLED),
+}
+
+#: What names or describes the method of an intent, be it a payment or a set-up; see :meth:`PaymentMethods.chosen`.
+CHOICE: Table = {
+    "allowed_payment_method_types": array(text()),
+    "payment_method": text(unset=True),
+    "payment_method_data": mapping(METHOD_DATA),
+    "payment_method_options": mapping(
+        {"card": mapping({"request_three_d_secure": choice("any", "automatic", "challenge")})}
+    ),
+    "payment_method_types": array(text()),
 }
 _UPDATE: Table = {
     "allow_redisplay": choice(*_RECALLED),
@@ -212,9 +223,9 @@ class PaymentMethods(Resource[PaymentMethod]):
         if not self.state.behaviour.raw_cards:
             raise ApiError(402, "Sending card numbers directly is not enabled: use a test token.", kind=CARD_ERROR)
         if not luhn(number):
-            raise refused("incorrect_number", "card[number]")
+            raise _refused(decline("incorrect_number"), "card[number]")
         if number not in NUMBERS:
-            raise refused("testmode_decline", "card[number]")
+            raise _refused(decline("testmode_decline"), "card[number]")
         _check_expiry(card["exp_month"], card["exp_year"], now)
         cvc = card.get("cvc", "000")
         if not (cvc.isdecimal() and 3 <= len(cvc) <= 4):
@@ -227,6 +238,43 @@ class PaymentMethods(Resource[PaymentMethod]):
         """A new method with *card*, which is valid for some years."""
         expiry = {"exp_month": 12, "exp_year": self.state.now().year + 4}
         return self.table.add(PaymentMethod(**self.birth(), card=card, **{**expiry, **more}))
+
+    def chosen(self, params: Mapping[str, Any], customer: str | None) -> PaymentMethod | None:
+        """The method that :data:`CHOICE` names or describes, if any, which *customer* may use.
+
+        :raises ApiError: it cannot be used, or the types of methods that are allowed leave out cards.
+        """
+        if "payment_method_types" in params and self.state.behaviour.refuses_payment_method_types:
+            message = "Received unknown parameter: payment_method_types"
+            raise ApiError.invalid("payment_method_types", message, "parameter_unknown")
+        for name in ("allowed_payment_method_types", "payment_method_types"):
+            if "card" not in params.get(name, ["card"]):
+                raise ApiError.invalid(name, "The emulated Stripe has cards only, and these types leave them out.")
+        if "payment_method_data" in params:
+            method = self.make(params["payment_method_data"])
+        elif params.get("payment_method") is not None:
+            method = self.named(params["payment_method"])
+        else:
+            return None
+        self.usable(method, customer)
+        return method
+
+    def error(self, reason: Decline, method: PaymentMethod, charge: str | None = None) -> Object:
+        """The last error of an intent: *reason*, the whole *method*, and the failed charge if there was one."""
+        shown: Object = {
+            "code": reason.code,
+            "doc_url": doc_url(reason.code),
+            "message": reason.message,
+            "payment_method": self.show(method),
+            "type": reason.kind,
+        }
+        if charge is not None:
+            shown["charge"] = charge
+        if reason.decline_code is not None:
+            shown["decline_code"] = reason.decline_code
+        if reason.advice is not None and self.state.behaviour.advice_codes:
+            shown["advice_code"] = reason.advice
+        return shown
 
     def keep(self, method: PaymentMethod, customer: str, *, off_session: bool) -> None:
         """Attach *method* after a payment or set-up that the customer agreed to have it saved by."""
@@ -263,7 +311,7 @@ class PaymentMethods(Resource[PaymentMethod]):
         if method.spent and method.customer is None:
             self.usable(method, None)
         if method.card.refusal is not None and not method.card.attaches:  # the issuer is asked (§4)
-            raise refused(method.card.refusal.decline_code or method.card.refusal.code)
+            raise _refused(method.card.refusal)
         if method.customer is None:
             self._give(method, customer.id)
         return method
@@ -287,11 +335,18 @@ class PaymentMethods(Resource[PaymentMethod]):
             self._detach(method)
 
 
-def refused(code: str, param: str | None = None) -> ApiError:
+def refusal(error: Mapping[str, Any], **objects: Object) -> ApiError:
+    """The 402 that answers with the last *error* of an intent and the whole *objects* that it concerns (§3)."""
+    details = {
+        name: error[name] for name in ("advice_code", "charge", "decline_code", "payment_method") if name in error
+    }
+    return ApiError(402, error["message"], kind=error["type"], code=error["code"], details={**details, **objects})
+
+
+def _refused(reason: Decline, param: str | None = None) -> ApiError:
     """402: the card is refused outside of any payment."""
-    reason = decline(code)
     more = {} if reason.decline_code is None else {"decline_code": reason.decline_code}
-    return ApiError(402, reason.message, kind=CARD_ERROR, code=reason.code, param=param, executed=True, **more)
+    return ApiError(402, reason.message, kind=CARD_ERROR, code=reason.code, param=param, details=more)
 
 
 def _check_expiry(month: int, year: int, now: dt.datetime) -> None:

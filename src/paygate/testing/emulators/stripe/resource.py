@@ -78,6 +78,15 @@ class Resource(abc.ABC, Generic[R]):
         """The value of a *field* of *shown* that only an expansion shows; None if it is no such field."""
         return None
 
+    def check_secret(self, record: Record, params: Mapping[str, Any]) -> None:
+        """Refuse a ``client_secret`` that is not the one of *record*.
+
+        :raises ApiError: it is another one.
+        """
+        secret = self.state.ids.secret(record.id)
+        if params.get("client_secret", secret) != secret:
+            raise ApiError.invalid("client_secret", f"The client_secret does not belong to this {self.kind}.")
+
     def refer(self, kind: str, prefix: str, identifier: str, param: str) -> Object:
         """The shown object of another resource that the parameter *param* names.
 

@@ -75,8 +75,8 @@ class Recording(_door.Watcher):
         self.path = path
         self.recording = mode is Mode.ALL or (mode is Mode.ONCE and not path.exists())
         self.origin = origin
+        self._allow = allow
         self._sanitiser = Sanitiser(allow)
-        self._provider = allow.provider
         self._aliases = dict(aliases or {})
         self._names = Pseudonyms()
         self._emulator: Emulator | None = None
@@ -149,7 +149,7 @@ class Recording(_door.Watcher):
                 "where the provider is played by a server on this machine"
             )
         self._tape.write(self.origin)
-        if findings := scan_cassettes(self.path):
+        if findings := scan_cassettes(self.path, [self._allow]):
             self.path.unlink()
             _fail("the cassette was not kept:\n" + "\n".join(map(str, findings)))
 
@@ -178,7 +178,7 @@ class Recording(_door.Watcher):
 
     def _state_origin(self, request: Request) -> None:
         if self.origin is None and not is_this_machine(urlsplit(request.url).hostname or ""):
-            self.origin = Origin.sandbox(self._provider, SystemClock().now().astimezone(dt.UTC).date())
+            self.origin = Origin.sandbox(self._allow.provider, SystemClock().now().astimezone(dt.UTC).date())
 
     def _named(self, request: Request) -> Request:
         return self._sanitiser.request(self._aliased(request), self._names.replace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -15,7 +15,7 @@ import attrs
 from ...drivers.redact import mask_text
 from ...errors import PluginError
 from ...flow import Request, Response
-from .allowlist import allow_list
+from .allowlist import AllowList, allow_list
 from .origin import Origin
 from .sanitise import EMAIL, Sanitiser
 from .tape import read
@@ -42,20 +42,22 @@ class Finding:
         return f"{self.path}: {self.where}: {self.problem}"
 
 
-def scan_cassettes(path: str | os.PathLike[str]) -> list[Finding]:
+def scan_cassettes(path: str | os.PathLike[str], allow: Iterable[AllowList] = ()) -> list[Finding]:
     """Look through the cassette *path*, or all below the folder *path*, for card numbers (full-width digits too),
     credentials, e-mail addresses, anything that the provider's allow-list does not let through, and a missing origin.
 
+    :param allow: lists for providers beside those that :func:`~paygate.testing.recording.allow_list` finds.
     :raises FileNotFoundError: there is no such file or folder; a scan of nothing proves nothing.
     """
     root = Path(path)
     if not root.exists():
         raise FileNotFoundError(f"{root}: no such cassette or folder")
     files = sorted(one for one in root.rglob("*") if one.suffix in _SUFFIXES) if root.is_dir() else [root]
-    return [finding for file in files for finding in _scan(file)]
+    lists = {one.provider: one for one in allow}
+    return [finding for file in files for finding in _scan(file, lists)]
 
 
-def _scan(path: Path) -> Iterator[Finding]:
+def _scan(path: Path, lists: Mapping[str, AllowList]) -> Iterator[Finding]:
     try:
         content = read(path)
     except ValueError as exc:
@@ -64,7 +66,7 @@ def _scan(path: Path) -> Iterator[Finding]:
     sanitiser = None
     try:
         origin = Origin.from_dict(content.origin)
-        sanitiser = Sanitiser(allow_list(origin.provider))
+        sanitiser = Sanitiser(lists.get(origin.provider) or allow_list(origin.provider))
     except (ValueError, PluginError) as exc:
         yield Finding(path, "origin", f"{exc}")
     for number, (request, response) in enumerate(content.exchanges, start=1):

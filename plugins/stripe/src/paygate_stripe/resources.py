@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -139,21 +139,21 @@ def clean(text: str) -> str:
 
 
 def shown(resource: Mapping[str, Any], error: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-    """What of a resource and the error beside it may be kept, by allow-list."""
-    kept: dict[str, Any] = {name: _plain(resource[name]) for name in _HARMLESS if name in resource}
+    """What of a resource and the error beside it may be kept, by allow-list; texts without what :func:`clean` cuts out.
+
+    A field that is not as simple as documented is left out.
+    """
+    kept: dict[str, Any] = _kept(resource, _HARMLESS)
     if charge := id_in(resource, "latest_charge"):
         kept["latest_charge"] = charge
     if error:
-        said = {name: _plain(error[name]) for name in _HARMLESS_IN_ERROR if error.get(name) is not None}
-        kept["error"] = {**said, "message": clean(text_in(error, "message") or "")}
+        kept["error"] = {**_kept(error, _HARMLESS_IN_ERROR), "message": clean(text_in(error, "message") or "")}
     own = object_in(resource, "metadata") or {}
     if ours := {key: value for key, value in own.items() if key.startswith("paygate_") and isinstance(value, str)}:
         kept["metadata"] = ours
     return kept
 
 
-def _plain(value: object) -> object:
-    """A field as it is if it is as simple as documented, else what kind of thing it is."""
-    if isinstance(value, str):
-        return clean(value)
-    return value if value is None or isinstance(value, bool | int) else f"<{type(value).__name__}>"
+def _kept(resource: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    simple = {name: resource[name] for name in names if isinstance(resource.get(name), str | int)}
+    return {name: clean(value) if isinstance(value, str) else value for name, value in simple.items()}

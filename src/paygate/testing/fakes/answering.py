@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypeVar
 import attrs
 
 from ...clock import Clock, SystemClock
-from ...errors import InvalidValue, OutcomeUnknown, ProviderNotCapable, ProviderUnavailable
+from ...errors import InvalidValue, OutcomeUnknown, ProviderNotCapable, ProviderUnavailable, WebhookRejected
 from ...provider import (
     Capabilities,
     ChargeRequest,
@@ -39,7 +39,7 @@ from ...settings import secret
 from ..book import MovementKind
 from .course import charge_steps, refund_steps
 from .memory import Memory, Payment, Step, fingerprint
-from .notices import charge_result, read_notice, refund_result
+from .notices import charge_result, is_so, read_notice, refund_result
 from .outcomes import (
     AnswerTwice,
     ChargeCourse,
@@ -164,7 +164,11 @@ class AnsweringProvider(Provider):
         if not self._capabilities.webhooks:
             raise self._not_capable("notify")
         self.calls.append(HookCall("parse_webhook", webhook))
-        return [read_notice(webhook, self._settings.webhook_secret)]
+        event = read_notice(webhook, self._settings.webhook_secret)
+        with self._at_work() as (memory, _now):
+            if not is_so(event, memory.payments):
+                raise WebhookRejected("the delivery tells of something that never happened", status=400)
+        return [event]
 
     async def stop_recurring(self, request: SubscriptionRequest) -> None:
         self._owns_renewals()

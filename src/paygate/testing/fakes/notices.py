@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hmac
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ...clock import require_aware
@@ -18,7 +19,7 @@ from ...provider import ChargeResult, DeclineClass, EventKind, Outcome, Provider
 from ..book import MovementKind
 from .memory import Payment, Step
 
-__all__ = ["charge_result", "notice", "read_notice", "refund_result", "subscription_notice"]
+__all__ = ["charge_result", "is_so", "notice", "read_notice", "refund_result", "subscription_notice"]
 
 _STATES = {Outcome.SUCCEEDED: "succeeded", Outcome.DECLINED: "failed"}
 _KINDS = {MovementKind.CAPTURE: "charge", MovementKind.REFUND: "refund"}
@@ -113,8 +114,22 @@ def read_notice(webhook: Webhook, secret: str) -> ProviderEvent:
         raise WebhookRejected("the delivery does not carry the shared secret", status=401)
     try:
         return _event(json.loads(webhook.body))
-    except (ValueError, KeyError, TypeError, AttributeError, PaygateError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, PaygateError) as exc:
         raise WebhookRejected("the body is not a notification of a fake provider", status=400) from exc
+
+
+def is_so(event: ProviderEvent, payments: Mapping[str, Payment]) -> bool:
+    """Whether what *event* says of a charge or refund is so. The shared secret proves nothing about the body (R-269)."""
+    result = event.charge or event.refund
+    if result is None:
+        return True
+    payment = payments.get(event.reference or "")
+    if payment is None or (event.attempt_id or "") != payment.attempt:
+        return False
+    amount = event.charge.amount if event.charge else None
+    return amount in {None, payment.amount} and any(
+        (step.state, step.code) == (result.outcome, result.code) for step in payment.steps
+    )
 
 
 def _event(body: dict[str, Any]) -> ProviderEvent:

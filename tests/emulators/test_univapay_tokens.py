@@ -40,6 +40,7 @@ def test_a_browser_of_a_listed_domain_may_store_a_card_but_not_charge_it(client,
     body = {
         "payment_type": "card",
         "type": "recurring",
+        "email": "taro@example.com",
         "data": {"card_number": "4000020000000000", "exp_month": 12, "exp_year": 31},
     }
 
@@ -83,7 +84,7 @@ def test_a_card_is_stored_and_neither_number_nor_security_code_ever_comes_back(c
     for response in (created, seen):
         assert b"4000020000000000" not in response.body
         assert b"9876" not in response.body
-    assert "4000020000000000" not in repr(client.emulator._state.tokens)
+    assert "4000020000000000" not in repr(list(client.emulator._state.tokens))
 
 
 def test_a_country_code_goes_in_as_text_and_comes_out_as_a_number(client):
@@ -180,11 +181,15 @@ def test_a_card_with_a_charge_under_way_cannot_be_deleted(client, card):
     assert code(client.send("DELETE", f"{client.store}/tokens/{card}")) == (400, "UNFINISHED_CHARGES_EXIST_FOR_TOKEN")
 
 
-def test_a_security_code_check_makes_a_charge_that_is_no_payment(client):
+def test_a_security_code_check_makes_a_charge_that_is_no_payment(client, clock):
     token = client.token(data={"cvv_authorize": {"enabled": True}}).json()
+    early = code(client.charge(token["id"]))
+    clock.advance(days=30)
 
-    [check] = client.emulator.charges
-    assert token["data"]["cvv_authorize"]["charge_id"] == check.id
-    assert check.status == "authorized"
-    assert code(client.send("POST", f"{client.store}/charges/{check.id}/capture")) == (400, "ALREADY_CAPTURED")
+    [check] = client.get("/charges")["items"]
+    asked, known = token["data"]["cvv_authorize"], client.get(f"/tokens/{token['id']}")["data"]["cvv_authorize"]
+    assert (asked["status"], known["status"], known["charge_id"]) == ("pending", "current", check["id"])
+    assert early == (400, "CVV_AUTHORIZATION_NOT_COMPLETED")
+    assert check["status"] == "authorized"
+    assert code(client.send("POST", f"{client.store}/charges/{check['id']}/capture")) == (400, "ALREADY_CAPTURED")
     assert not client.emulator.book.movements

@@ -1,4 +1,4 @@
-"""The emulated UnivaPay: cards, charges, refunds, cancels and webhooks of its HTTP interface.
+"""The emulated UnivaPay: cards, charges, refunds, cancels, subscriptions and webhooks of its HTTP interface.
 
 Behaves as the provider fact sheet says; what that leaves open is in :mod:`.assumptions`.
 """
@@ -6,6 +6,6 @@ Behaves as the provider fact sheet says; what that leaves open is in :mod:`.assu
 from .assumptions import Behaviour
 from .auth import Credentials
 from .emulator import GOOD_CARD, UnivaPayEmulator
-from .state import ChargePlan
+from .records import ChargePlan
 
 __all__ = ["GOOD_CARD", "Behaviour", "ChargePlan", "Credentials", "UnivaPayEmulator"]

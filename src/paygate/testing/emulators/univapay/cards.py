@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["brand_of", "cancel_fails", "charge_fails", "forced_code", "luhn", "refund_fails"]
+__all__ = ["TEST_CARDS", "brand_of", "cancel_fails", "charge_fails", "forced_code", "luhn", "made_up", "refund_fails"]
+
+#: The published test cards, which live mode refuses: all well, charges fail, refunds fail, cancels fail.
+TEST_CARDS = ("4000020000000000", "4111111111111111", "4242424242424242", "4012888888881881")
+
+_ENDINGS = ("1111", "4242", "1881")
 
 _FORCED = re.compile(r"\+charge-failure-([0-9]{3})@")
 
@@ -50,3 +55,18 @@ def refund_fails(number: str) -> bool:
 def cancel_fails(number: str) -> bool:
     """Cancels on the test card ending 1881 fail."""
     return number.endswith("1881")
+
+
+def made_up(serial: int, ending: str = "") -> str:
+    """A number for the *serial*-th card, valid by Luhn and ending in *ending*; the first is the published one.
+
+    >>> made_up(0), made_up(1), made_up(1, "1111")
+    ('4000020000000000', '4000020000100008', '4000020001401111')
+    """
+    digits = f"400002{serial:05d}"
+    room = 16 - len(digits) - len(ending)
+    for filling in range(10**room):
+        number = f"{digits}{filling:0{room}d}{ending}"
+        if luhn(number) and (ending or not number.endswith(_ENDINGS)):
+            return number
+    raise ValueError(f"no card number ends in {ending!r}")

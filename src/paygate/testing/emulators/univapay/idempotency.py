@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 from collections.abc import Callable
 
 import attrs
@@ -17,8 +18,11 @@ __all__ = ["KeyStore"]
 
 @attrs.frozen
 class _Entry:
+    """What is kept under a key: a reply without its headers, which are the same for all."""
+
     fingerprint: bytes
-    response: Response
+    status: int
+    body: bytes
     stored: dt.datetime
 
 
@@ -41,17 +45,30 @@ class KeyStore:
             return _marked(action(), "error")
         fingerprint = hashlib.sha256(f"{request.method} {request.url}\n".encode() + request.body).digest()
         entry = self._entries.get((scope, key))
-        if entry is not None and (self._state.now() - entry.stored).total_seconds() < behaviour.key_life:
+        if entry is not None and (self._state.now() - entry.stored).total_seconds() < self._life:
             if entry.fingerprint != fingerprint:
                 return _marked(ApiError(409, "IDEMPOTENCY_KEY_CONFLICT").response(), "conflicting_key")
             if behaviour.key_result_lost:
                 return _marked(ApiError(500, "UNABLE_TO_GET_IDEMPOTENT_RESULT").response(), "error")
-            return _marked(entry.response, "retrieved_idempotent_response")
+            stored = Response(entry.status, {"Content-Type": "application/json"} if entry.body else {}, entry.body)
+            return _marked(stored, "retrieved_idempotent_response")
         response = action()
         if response.status >= 400 and not behaviour.key_stores_errors:
             return _marked(response, "not_stored")
-        self._entries[scope, key] = _Entry(fingerprint, response, self._state.now())
+        self._keep(scope, key, _Entry(fingerprint, response.status, response.body, self._state.now()))
         return _marked(response, "successfully_stored")
+
+    def _keep(self, scope: str, key: str, entry: _Entry) -> None:
+        """Store *entry*, the newest, and forget the oldest that nobody can ask for any more."""
+        self._entries.pop((scope, key), None)
+        self._entries[scope, key] = entry
+        for oldest, old in list(itertools.islice(self._entries.items(), 2)):  # faster than they come in
+            if old is not entry and (entry.stored - old.stored).total_seconds() >= self._life:
+                del self._entries[oldest]
+
+    @property
+    def _life(self) -> float:
+        return self._state.behaviour.key_life
 
 
 def _marked(response: Response, status: str) -> Response:

@@ -11,8 +11,11 @@ from ...book import Movement, MovementKind
 from .auth import Caller
 from .cards import cancel_fails, refund_fails
 from .charges import Charges
-from .state import Cancel, Charge, Failure, Refund, State, merge_metadata
-from .wire import ApiError, formatted, instant, page, reply
+from .course import Course
+from .records import Cancel, Charge, Failure, Refund
+from .state import State
+from .views import Views
+from .wire import ApiError, page, read_amount, read_metadata, reply
 
 __all__ = ["Cancels", "Refunds"]
 
@@ -22,47 +25,54 @@ _REASONS = frozenset({"duplicate", "fraud", "customer_request"})
 class Refunds:
     """``/stores/{store}/charges/{charge}/refunds``."""
 
-    def __init__(self, state: State, charges: Charges) -> None:
+    def __init__(self, state: State, views: Views, charges: Charges) -> None:
         self._state = state
+        self._views = views
         self._charges = charges
 
     def create(self, caller: Caller, charge_id: str, body: Mapping[str, Any]) -> Response:
+        caller.need_secret()
         charge = self._charges.find(caller.store_id, charge_id)
-        amount = self._check(charge, body)
+        amount, metadata = self._check(charge, body), read_metadata(body)
         now = self._state.now()
         refund = Refund(
             id=self._state.new_id(),
             charge=charge,
             amount=amount,
-            currency=charge.currency,
+            currency=str(body["currency"]),
             reason=body.get("reason"),
             message=body.get("message"),
-            metadata=dict(body.get("metadata") or {}),
+            metadata=metadata,
             created=now,
             updated=now,
         )
-        self._of(charge)[refund.id] = refund
+        self._state.refunds.add(refund, charge.id, charge.store_id)
         self._state.later(self._state.behaviour.pending, lambda: self.settle(refund))
-        return reply(201, self.show(refund))
+        return reply(201, self._views.refund(refund))
 
     def get(self, caller: Caller, charge_id: str, refund_id: str) -> Response:
-        return reply(200, self.show(self.find(caller.store_id, charge_id, refund_id)))
+        return reply(200, self._views.refund(self.find(caller.store_id, charge_id, refund_id)))
 
     def list(self, caller: Caller, charge_id: str, query: Mapping[str, str]) -> Response:
-        charge = self._charges.find(caller.store_id, charge_id)
-        found = [refund for refund in self._of(charge).values() if self._state.visible(refund.created)]
-        return page(found, query, lambda refund: refund.id, self.show, total=True)
+        row = self._state.refunds.row(self._charges.find(caller.store_id, charge_id).id)
+        key, _, value = query.get("metadata", "").partition(":")
+
+        def wanted(refund: Refund) -> bool:
+            fits = not key or str(refund.metadata.get(key.strip(), "")) == value.strip()
+            return fits and self._state.visible(refund.created)
+
+        return page(row, query, self._views.refund, total=True, wanted=wanted)
 
     def patch(self, caller: Caller, charge_id: str, refund_id: str, body: Mapping[str, Any]) -> Response:
         refund = self.find(caller.store_id, charge_id, refund_id)
-        refund.reason = body.get("reason", refund.reason)
-        refund.message = body.get("message", refund.message)
-        merge_metadata(refund.metadata, body.get("metadata"))
+        metadata, reason = read_metadata(body), _reason(body.get("reason", refund.reason))
+        refund.reason, refund.message = reason, body.get("message", refund.message)
+        refund.metadata.update(metadata)
         refund.updated = self._state.now()
-        return reply(200, self.show(refund))
+        return reply(200, self._views.refund(refund))
 
     def settle(self, refund: Refund) -> None:
-        """End a pending refund as its card says, or as its plan was set by hand."""
+        """End a pending refund as its card says."""
         self.finish(refund, "failed" if refund_fails(refund.charge.token.number) else "successful")
 
     def finish(self, refund: Refund, status: str, code: int | None = None) -> None:
@@ -86,32 +96,27 @@ class Refunds:
                     charge=refund.charge.id,
                 )
             )
-        self._state.emit("refund_finished", refund.charge.store_id, self.show(refund))
+        self._state.emit("refund_finished", refund.charge.store_id, lambda: self._views.refund(refund))
 
     def find(self, store_id: str, charge_id: str, refund_id: str) -> Refund:
         """That refund of that charge; 404 otherwise."""
-        refund = self._of(self._charges.find(store_id, charge_id)).get(refund_id)
-        if refund is None:
+        charge, refund = self._charges.find(store_id, charge_id), self._state.refunds.get(refund_id)
+        if refund is None or refund.charge is not charge:
             raise ApiError.missing()
         return refund
 
-    def _of(self, charge: Charge) -> dict[str, Refund]:
-        return self._state.refunds.setdefault(charge.id, {})
-
     def _check(self, charge: Charge, body: Mapping[str, Any]) -> int:
-        amount, currency = body.get("amount"), body.get("currency")
-        if type(amount) is not int or amount < 1:
-            raise ApiError.invalid("amount", "INVALID_AMOUNT")
-        if body.get("reason") not in _REASONS | {None}:
-            raise ApiError.invalid("reason", "INVALID_FORMAT")
+        amount = read_amount(body)
+        _reason(body.get("reason"))
         if charge.status != "successful" or charge.charged is None:
             raise ApiError(400, "CANNOT_REFUND_UNSUCCESSFUL_CHARGE")
-        if currency != charge.charged.currency:
+        if body.get("currency") != charge.charged.currency:
             raise ApiError(400, "CURRENCY_MUST_MATCH_CHARGE")
         if amount > charge.charged.minor:
             raise ApiError(400, "REFUND_EXCEEDS_CHARGE_AMOUNT")
         # ASSUMED: a pending refund counts against the limit
-        given = sum(one.amount for one in self._of(charge).values() if one.status in {"pending", "successful"})
+        refunds = self._state.refunds.row(charge.id)
+        given = sum(one.amount for one in refunds if one.status in {"pending", "successful"})
         if given + amount > charge.charged.minor:
             raise ApiError(400, "REFUND_NOT_WITHIN_BOUNDS")
         balance = self._state.behaviour.refund_balance
@@ -119,66 +124,47 @@ class Refunds:
             raise ApiError(400, "REFUND_EXCEEDS_SALES")
         return amount
 
-    def show(self, refund: Refund) -> dict[str, Any]:
-        """The resource as it goes out."""
-        return {
-            "id": refund.id,
-            "store_id": refund.charge.store_id,
-            "charge_id": refund.charge.id,
-            "ledger_id": None,
-            "status": refund.status,
-            "amount": refund.amount,
-            "currency": refund.currency,
-            "amount_formatted": formatted(refund.amount, refund.currency),
-            "reason": refund.reason,
-            "message": refund.message,
-            "error": refund.error.show() if refund.error else None,
-            "metadata": dict(refund.metadata),
-            "mode": refund.charge.mode,
-            "created_on": instant(refund.created),
-            "updated_on": instant(refund.updated),
-        }
-
 
 class Cancels:
     """``/stores/{store}/charges/{charge}/cancels``."""
 
-    def __init__(self, state: State, charges: Charges) -> None:
+    def __init__(self, state: State, views: Views, charges: Charges, course: Course) -> None:
         self._state = state
+        self._views = views
         self._charges = charges
+        self._course = course
 
     def create(self, caller: Caller, charge_id: str, body: Mapping[str, Any]) -> Response:
+        caller.need_secret()
         charge = self._charges.find(caller.store_id, charge_id)
+        metadata = read_metadata(body)
         if charge.status not in {"authorized", "awaiting"}:
             raise ApiError(400, "CANCEL_NOT_ALLOWED")
         now = self._state.now()
-        cancel = Cancel(self._state.new_id(), charge, dict(body.get("metadata") or {}), now, now)
-        self._of(charge)[cancel.id] = cancel
+        cancel = Cancel(id=self._state.new_id(), charge=charge, metadata=metadata, created=now, updated=now)
+        self._state.cancels.add(cancel, charge.id)
         self._state.later(self._state.behaviour.pending, lambda: self._settle(cancel))
-        return reply(201, self.show(cancel))
+        return reply(201, self._views.cancel(cancel))
 
     def get(self, caller: Caller, charge_id: str, cancel_id: str) -> Response:
-        return reply(200, self.show(self.find(caller.store_id, charge_id, cancel_id)))
+        return reply(200, self._views.cancel(self.find(caller.store_id, charge_id, cancel_id)))
 
     def list(self, caller: Caller, charge_id: str, query: Mapping[str, str]) -> Response:
-        charge = self._charges.find(caller.store_id, charge_id)
-        return page(list(self._of(charge).values()), query, lambda cancel: cancel.id, self.show, total=False)
+        row = self._state.cancels.row(self._charges.find(caller.store_id, charge_id).id)
+        return page(row, query, self._views.cancel, total=False)
 
     def patch(self, caller: Caller, charge_id: str, cancel_id: str, body: Mapping[str, Any]) -> Response:
         cancel = self.find(caller.store_id, charge_id, cancel_id)
-        merge_metadata(cancel.metadata, body.get("metadata"))
+        cancel.metadata.update(read_metadata(body))
         cancel.updated = self._state.now()
-        return reply(200, self.show(cancel))
+        return reply(200, self._views.cancel(cancel))
 
     def find(self, store_id: str, charge_id: str, cancel_id: str) -> Cancel:
         """That cancel of that charge; 404 otherwise."""
-        cancel = self._of(self._charges.find(store_id, charge_id)).get(cancel_id)
-        if cancel is None:
+        charge, cancel = self._charges.find(store_id, charge_id), self._state.cancels.get(cancel_id)
+        if cancel is None or cancel.charge is not charge:
             raise ApiError.missing()
         return cancel
-
-    def _of(self, charge: Charge) -> dict[str, Cancel]:
-        return self._state.cancels.setdefault(charge.id, {})
 
     def _settle(self, cancel: Cancel) -> None:
         failed = cancel.charge.settled or cancel_fails(cancel.charge.token.number)
@@ -186,19 +172,11 @@ class Cancels:
         if failed:
             cancel.error = Failure(312, "Cancel failed")
         else:
-            self._charges.cancelled(cancel.charge)
-        self._state.emit("cancel_finished", cancel.charge.store_id, self.show(cancel))
+            self._course.cancelled(cancel.charge)
+        self._state.emit("cancel_finished", cancel.charge.store_id, lambda: self._views.cancel(cancel))
 
-    def show(self, cancel: Cancel) -> dict[str, Any]:
-        """The resource as it goes out."""
-        return {
-            "id": cancel.id,
-            "charge_id": cancel.charge.id,
-            "store_id": cancel.charge.store_id,
-            "status": cancel.status,
-            "error": cancel.error.show() if cancel.error else None,
-            "metadata": dict(cancel.metadata),
-            "mode": cancel.charge.mode,
-            "created_on": instant(cancel.created),
-            "updated_on": instant(cancel.updated),
-        }
+
+def _reason(reason: object) -> str | None:
+    if reason is not None and reason not in _REASONS:
+        raise ApiError.invalid("reason", "INVALID_FORMAT")
+    return None if reason is None else str(reason)

@@ -50,6 +50,7 @@ class Charge(Record):
     amount_refunded: int = 0
     captured: bool = False
     disputed: bool = False
+    withdrawn: bool = False  #: a dispute holds the money, or has taken it for good
 
 
 class Charges(Resource[Charge]):
@@ -210,6 +211,8 @@ class Charges(Resource[Charge]):
         if not charge.captured:
             message = f"Charge {charge.id} has not been captured: cancel its PaymentIntent instead of refunding it."
             raise ApiError.state(message)
+        if charge.withdrawn:
+            raise ApiError.state(f"Charge {charge.id} is disputed.", "charge_disputed")
         return charge.amount_captured - charge.amount_refunded
 
 

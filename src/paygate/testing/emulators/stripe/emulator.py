@@ -18,6 +18,7 @@ from .assumptions import Behaviour
 from .cards import CARDS, PENDING_CARD, decline
 from .charges import Charges
 from .customers import Customers
+from .disputes import Disputes
 from .endpoints import Endpoint, Endpoints, sign
 from .errors import API_ERROR, ApiError
 from .events import Events
@@ -25,12 +26,15 @@ from .expand import expand
 from .forms import Form
 from .idempotency import Kept, KeyStore
 from .ids import Ids
+from .ledger import Account, BalanceTransactions
 from .params import read
 from .payment_intents import PaymentIntents
 from .payment_methods import PaymentMethods
+from .refunds import Refunds
 from .resource import Object, Route
 from .setup_intents import SetupIntents
 from .state import Call, State
+from .tokens import Tokens
 from .wire import API_VERSION, authenticate, read_request, reply
 
 __all__ = ["EVENTS", "StripeEmulator"]
@@ -98,10 +102,14 @@ class StripeEmulator(Emulator):
         self._endpoints = Endpoints(self._state, self.outbox)
         self._events = Events(self._state, self._endpoints)
         self._customers = Customers(self._state)
-        self._methods = PaymentMethods(self._state, self._customers)
+        self._methods = PaymentMethods(self._state, self._customers, Tokens(self._state))
         self._charges = Charges(self._state, self._methods)
         self._intents = PaymentIntents(self._state, self._customers, self._methods, self._charges)
         self._setups = SetupIntents(self._state, self._customers, self._methods)
+        self._refunds = Refunds(self._state, self._charges, self._intents)
+        Disputes(self._state, self._charges, self._intents.payments)
+        BalanceTransactions(self._state, self._charges, self._refunds)
+        Account(self._state)
         self._target: Endpoint | None = None  # what set_webhook_target registered
         self._returned: dict[str, str | None] = {}
         self._router: Router[Route] = Router()
@@ -152,7 +160,8 @@ class StripeEmulator(Emulator):
         return self._returned.get(identifier)
 
     def error_response(self, status: int) -> Response:
-        request_id = self._state.ids.new("req")
+        with self.changed:
+            request_id = self._state.ids.new("req")
         if status == 429:
             error = ApiError(429, "Too many requests hit the API too quickly.", code="rate_limit")
         else:
@@ -180,6 +189,23 @@ class StripeEmulator(Emulator):
             if intent is None:
                 raise KeyError(intent_id)
             self._intents.payments.settle(intent, None if code is None else decline(code))
+            self.changed.notify_all()
+
+    def settle_refund(self, refund_id: str, *, failure: str | None = None) -> None:
+        """Let a pending refund arrive, or any refund come back for the reason *failure*.
+
+        A refund that had arrived stays in the book when it comes back: the book is never edited.
+
+        :raises KeyError: there is no such refund.
+        """
+        with self.changed:
+            refund = self._refunds.table.get(refund_id)
+            if refund is None:
+                raise KeyError(refund_id)
+            if failure is None:
+                self._refunds.settle(refund)
+            else:
+                self._refunds.fail(refund, failure)
             self.changed.notify_all()
 
     def resend(self, event_id: str) -> None:

@@ -38,8 +38,8 @@ def _expand(state: State, node: dict[str, Any], steps: Sequence[str]) -> None:
             value = holder[step] = _referred(state, value)
             if not isinstance(value, dict):
                 return
-        elif step not in holder and owner is not None:
-            value = holder[step] = owner.enclosed(node, field)
+        elif step not in holder and owner is not None and (enclosure := owner.enclosures.get(field)) is not None:
+            value = holder[step] = enclosure(node["id"])
         if isinstance(value, list):
             for item in value if rest else ():
                 _expand(state, item, rest)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import calendar
-import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
-from .cards import CARDS, NUMBERS, Decline, TestCard, decline, luhn
+from .cards import CARDS, Decline, TestCard
 from .customers import ADDRESS, Customer, Customers
-from .errors import CARD_ERROR, ApiError, doc_url
+from .errors import ApiError, doc_url
 from .params import METADATA, PAGE, Table, array, choice, integer, mapping, merged, text
 from .resource import Object, Resource, changes, route
 from .state import Call, State
 from .tables import Record
+from .tokens import CARD, Tokens, check_expiry, refused
 
 __all__ = ["CHOICE", "METHOD_DATA", "PaymentMethod", "PaymentMethods", "refusal"]
 
@@ -25,19 +24,12 @@ _BILLING: Table = {
     "name": text(unset=True),
     "phone": text(unset=True),
 }
-_CARD: Table = {
-    "token": text(),
-    "number": text(),
-    "exp_month": integer(),
-    "exp_year": integer(),
-    "cvc": text(),
-}
 _RECALLED = ("always", "limited", "unspecified")
 
 #: What describes a new card, in ``POST /payment_methods`` and as ``payment_method_data`` of an intent.
 METHOD_DATA: Table = {
     "type": choice("card", required=True),
-    "card": mapping(_CARD),
+    "card": mapping(CARD),
     "billing_details": mapping(_BILLING),
     "metadata": METADATA,
     "allow_redisplay": choice(*_RECALLED),
@@ -85,8 +77,9 @@ class PaymentMethods(Resource[PaymentMethod]):
     expandable = frozenset({"customer"})
     indexes = ("customer",)
 
-    def __init__(self, state: State, customers: Customers) -> None:
+    def __init__(self, state: State, customers: Customers, tokens: Tokens) -> None:
         super().__init__(state)
+        self._tokens = tokens
         self._customers = customers
         self.table.kind = "PaymentMethod"
         customers.attach.append(lambda identifier, customer: self._attach(self.named(identifier), customer))
@@ -113,7 +106,7 @@ class PaymentMethods(Resource[PaymentMethod]):
             raise ApiError.state("A payment method has to be attached to a customer before it can be updated.")
         before, card = self.show(method), params.get("card", {})
         month, year = card.get("exp_month", method.exp_month), card.get("exp_year", method.exp_year)
-        _check_expiry(month, year, self.state.now())
+        check_expiry(month, year, self.state.now())
         method.metadata = merged(method.metadata, params)
         method.exp_month, method.exp_year = month, year
         method.billing = {**method.billing, **params.get("billing_details", {})}
@@ -203,36 +196,17 @@ class PaymentMethods(Resource[PaymentMethod]):
 
         :raises ApiError: the card cannot be read, or is none of the test cards.
         """
-        card, now = data.get("card"), self.state.now()
-        if card is None:
+        if "card" not in data:
             raise ApiError.invalid("card", "Missing required param: card.", "parameter_missing")
-        more = {
-            "billing": data.get("billing_details", {}),
-            "metadata": merged({}, data),
-            "allow_redisplay": data.get("allow_redisplay", "unspecified"),
-        }
-        if (token := card.get("token")) is not None:
-            known = CARDS.get(token.removeprefix("tok_")) if token.startswith("tok_") else None
-            if known is None:
-                raise ApiError.missing("token", token, "card[token]")
-            return self.store(known, **more)
-        for name in ("number", "exp_month", "exp_year"):
-            if name not in card:
-                raise ApiError.invalid(f"card[{name}]", f"Missing required param: card[{name}].", "parameter_missing")
-        number = "".join(card["number"].split()).replace("-", "")
-        if not self.state.behaviour.raw_cards:
-            raise ApiError(402, "Sending card numbers directly is not enabled: use a test token.", kind=CARD_ERROR)
-        if not luhn(number):
-            raise _refused(decline("incorrect_number"), "card[number]")
-        if number not in NUMBERS:
-            raise _refused(decline("testmode_decline"), "card[number]")
-        _check_expiry(card["exp_month"], card["exp_year"], now)
-        cvc = card.get("cvc", "000")
-        if not (cvc.isdecimal() and 3 <= len(cvc) <= 4):
-            raise ApiError(
-                402, "Your card's security code is invalid.", kind=CARD_ERROR, code="invalid_cvc", param="card[cvc]"
-            )
-        return self.store(NUMBERS[number], exp_month=card["exp_month"], exp_year=_full_year(card["exp_year"]), **more)
+        read = self._tokens.read(data["card"])
+        return self.store(
+            read.card,
+            exp_month=read.exp_month,
+            exp_year=read.exp_year,
+            billing=data.get("billing_details", {}),
+            metadata=merged({}, data),
+            allow_redisplay=data.get("allow_redisplay", "unspecified"),
+        )
 
     def store(self, card: TestCard, **more: Any) -> PaymentMethod:
         """A new method with *card*, which is valid for some years."""
@@ -311,7 +285,7 @@ class PaymentMethods(Resource[PaymentMethod]):
         if method.spent and method.customer is None:
             self.usable(method, None)
         if method.card.refusal is not None and not method.card.attaches:  # the issuer is asked (§4)
-            raise _refused(method.card.refusal)
+            raise refused(method.card.refusal)
         if method.customer is None:
             self._give(method, customer.id)
         return method
@@ -341,26 +315,6 @@ def refusal(error: Mapping[str, Any], **objects: Object) -> ApiError:
         name: error[name] for name in ("advice_code", "charge", "decline_code", "payment_method") if name in error
     }
     return ApiError(402, error["message"], kind=error["type"], code=error["code"], details={**details, **objects})
-
-
-def _refused(reason: Decline, param: str | None = None) -> ApiError:
-    """402: the card is refused outside of any payment."""
-    more = {} if reason.decline_code is None else {"decline_code": reason.decline_code}
-    return ApiError(402, reason.message, kind=CARD_ERROR, code=reason.code, param=param, details=more)
-
-
-def _check_expiry(month: int, year: int, now: dt.datetime) -> None:
-    if not 1 <= month <= 12:
-        message = "Your card's expiration month is invalid."
-        raise ApiError(402, message, kind=CARD_ERROR, code="invalid_expiry_month", param="card[exp_month]")
-    full = _full_year(year)
-    if not now.year <= full <= now.year + 50 or dt.date(full, month, calendar.monthrange(full, month)[1]) < now.date():
-        message = "Your card's expiration year is invalid."
-        raise ApiError(402, message, kind=CARD_ERROR, code="invalid_expiry_year", param="card[exp_year]")
-
-
-def _full_year(year: int) -> int:
-    return year + 2000 if 0 <= year < 100 else year
 
 
 def _address(given: Mapping[str, Any] | None) -> Object:

@@ -53,6 +53,9 @@ class Resource(abc.ABC, Generic[R]):
     :cvar prefix: what comes before the last underscore of an id; references of that form can be expanded.
     :cvar expandable: the fields that hold an id and may be expanded, nested ones with dots.
     :cvar indexes: attributes of the record that :meth:`.tables.Table.by` shall find without a scan.
+
+    :attr:`enclosures` are the fields that only an expansion shows, such as ``charge.refunds``: functions of the
+    object's id, added by whoever knows the value.
     """
 
     kind: ClassVar[str]
@@ -63,6 +66,7 @@ class Resource(abc.ABC, Generic[R]):
     def __init__(self, state: State) -> None:
         self.state = state
         self.table: Table[R] = Table(self.kind, *self.indexes)
+        self.enclosures: dict[str, Callable[[str], Object]] = {}
         state.resources[self.prefix] = self
 
     @abc.abstractmethod
@@ -73,10 +77,6 @@ class Resource(abc.ABC, Generic[R]):
         """The shown object of that id, for an expansion."""
         record = self.table.get(identifier)
         return None if record is None else self.show(record)
-
-    def enclosed(self, shown: Object, field: str) -> Object | None:  # noqa: ARG002 - for those that have one
-        """The value of a *field* of *shown* that only an expansion shows; None if it is no such field."""
-        return None
 
     def check_secret(self, record: Record, params: Mapping[str, Any]) -> None:
         """Refuse a ``client_secret`` that is not the one of *record*.

@@ -87,7 +87,7 @@ class Table(Generic[R]):
         :param param: the parameter that named it; None for the path.
         :raises ApiError: there is none.
         """
-        if (record := self._rows.get(identifier)) is None:
+        if (record := self.get(identifier)) is None:
             raise ApiError.missing(self.kind, identifier, param)
         return record
 
@@ -111,7 +111,7 @@ class Table(Generic[R]):
         :param wanted: a filter beside ``created``.
         :raises ApiError: a cursor names nothing, or both cursors came.
         """
-        ordered = self._ordered if rows is None else rows
+        ordered = self.rows() if rows is None else rows
         limit = params.get("limit", 10)
         after, before = params.get("starting_after"), params.get("ending_before")
         if after is not None and before is not None:

@@ -24,7 +24,7 @@ import datetime as dt
 import ipaddress
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ...clock import JST
 from ...flow import Request, Response
@@ -157,11 +157,9 @@ class Control:
     # --- money -------------------------------------------------------------------------------------------------------
 
     def _book(self, request: Request, _names: Mapping[str, str]) -> Response:
-        after = parse_qs(urlsplit(request.url).query).get("after", ["0"])[-1]
-        if not (after.isascii() and after.isdigit()):
-            raise Refusal(400, "after is not a number", "write ?after=10 to leave the first ten movements out")
+        after = Fields.query(request, "after").digits("after") or 0
         movements = self._emulator.book.movements
-        shown = [_show_movement(row) for row in movements[int(after) :]]
+        shown = [_show_movement(row) for row in movements[after:]]
         return reply(200, {"movements": shown, "count": len(movements), "totals": _totals(self._emulator.book)})
 
     # --- cards and customers -----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import datetime as dt
 import enum
 import json
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
@@ -61,6 +62,24 @@ class Fields:
         if unknown := sorted(set(values) - set(known)):
             raise Refusal(400, f"unknown field {unknown[0]!r}", expected)
         return cls(values)
+
+    @classmethod
+    def query(cls, request: Request, *known: str) -> Fields:
+        """The parameters of *request*'s query, as texts.
+
+        :raises Refusal: there are others than the *known* ones.
+        """
+        values = dict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True))
+        if unknown := sorted(set(values) - set(known)):
+            raise Refusal(400, f"unknown parameter {unknown[0]!r}", f"use {' or '.join(known)}")
+        return cls(values)
+
+    def digits(self, name: str) -> int | None:
+        """A whole number that is written as a text, as in a query."""
+        text = self.text(name)
+        if text is not None and not (text.isascii() and text.isdigit()):
+            raise Refusal(400, f"{name} is not a whole number", f"write ?{name}=10")
+        return None if text is None else int(text)
 
     def has(self, *names: str) -> list[str]:
         """Which of *names* have a value."""

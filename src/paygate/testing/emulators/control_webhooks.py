@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from ...drivers.redact import redact_headers
 from ...flow import Request, Response
 from .control_input import Fields, Refusal, reply
-from .webhooks import Attempt
+from .webhooks import Attempt, AttemptState
 
 if TYPE_CHECKING:
     from .base import Emulator
@@ -25,9 +25,16 @@ class WebhookControl:
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
 
-    def show(self, _request: Request, _names: Mapping[str, str]) -> Response:
-        attempts = self._emulator.outbox.attempts
-        return reply(200, {**self._switches(), "deliveries": [_show(attempt) for attempt in attempts]})
+    def show(self, request: Request, _names: Mapping[str, str]) -> Response:
+        query = Fields.query(request, "state", "event", "limit")
+        state, event, limit = query.choice("state", AttemptState), query.text("event"), query.digits("limit")
+        found = [
+            attempt
+            for attempt in self._emulator.outbox.attempts
+            if state in {None, attempt.state} and event in {None, attempt.delivery.event}
+        ]
+        latest = found if limit is None else found[max(len(found) - limit, 0) :]
+        return reply(200, {**self._switches(), "deliveries": [_show(attempt) for attempt in latest]})
 
     def one(self, _request: Request, names: Mapping[str, str]) -> Response:
         return reply(200, _show(self._find(names["id"])))

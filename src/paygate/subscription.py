@@ -27,6 +27,8 @@ class SubscriptionStart:
     :param price: of one period.
     :param months: length of one period: 1 is monthly, 12 is yearly.
     :param starts_on: the JST date of the first charge, today or later.
+    :param anchor_day: the day of the month that the charges keep, 1 to 31; shorter months have it on their last day (R-032).
+        None: the day of *starts_on*. They differ where *starts_on* itself falls into a shorter month.
     :param metadata: flat strings, for example ``{"paygate_contract": contract_id}``.
     :param requested_at: when the intent was written down, UTC.
     """
@@ -37,6 +39,7 @@ class SubscriptionStart:
     price: Money
     months: int
     starts_on: dt.date
+    anchor_day: int | None = None
     description: str = ""
     email: str | None = None
     metadata: Mapping[str, str] = attrs.field(factory=dict)

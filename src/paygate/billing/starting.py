@@ -23,6 +23,7 @@ from ..errors import ChargeDeclined, OutcomeUnknown, PaygateError
 from ..flow import call
 from ..provider import StartedSubscription, SubscriptionStart
 from ..store import Draft, Session
+from .admission import remember
 from .outbox import deliver, operator
 from .services import Services
 from .settling import record
@@ -44,6 +45,7 @@ def _request(services: Services, contract: Contract, customer: Customer) -> Subs
         price=contract.plan.price,
         months=subscription_months(contract.plan, account.capabilities),
         starts_on=max(first, services.today()),
+        anchor_day=contract.anchor_day,
         description=contract.plan.name,
         email=customer.email or None,
         metadata={"paygate_contract": contract.id},
@@ -248,7 +250,7 @@ def make_contract(services: Services, session: Session, draft: Draft) -> Contrac
     """Turn *draft* into its contract, in the caller's transaction: its subscription stands."""
     now, contract = services.now(), attrs.evolve(draft.contract, version=1)
     session.customers.upsert(draft.customer)
-    session.products.remember(contract.plan)
+    remember(session, contract)
     settlement = activate(
         contract,
         now,

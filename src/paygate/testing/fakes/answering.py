@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import attrs
 
@@ -19,6 +19,7 @@ from ...provider import (
     Capabilities,
     ChargeRequest,
     ChargeResult,
+    CheckoutRequest,
     DeclineClass,
     Found,
     IdempotencyKind,
@@ -30,9 +31,10 @@ from ...provider import (
     RefundPolicy,
     RefundRequest,
     RefundResult,
-    Renewals,
     Results,
+    StartedSubscription,
     SubscriptionRequest,
+    SubscriptionStart,
     Webhook,
 )
 from ...settings import secret
@@ -55,7 +57,7 @@ from .script import Fault, Script
 
 __all__ = ["AnsweringProvider", "FakeSettings", "HookCall"]
 
-R = TypeVar("R", ChargeResult, RefundResult)
+R = TypeVar("R", ChargeResult, RefundResult, StartedSubscription)
 
 _SYSTEM = SystemClock()
 # how a best-effort provider says in its header what it did with a key (UnivaPay's words, provider fact sheet §13)
@@ -75,12 +77,25 @@ class FakeSettings:
     webhook_secret: str = secret(default="a-secret-between-fakes")
 
 
+#: What a hook can be asked; :class:`str` is the reference of a checkout.
+HookRequest: TypeAlias = (
+    ChargeRequest
+    | RefundRequest
+    | LookupRequest
+    | SubscriptionStart
+    | SubscriptionRequest
+    | CheckoutRequest
+    | Webhook
+    | str
+)
+
+
 @attrs.frozen
 class HookCall:
     """One call of a hook: its name and what was asked. ``ping`` asks nothing."""
 
     hook: str
-    request: ChargeRequest | RefundRequest | LookupRequest | SubscriptionRequest | Webhook | None = None
+    request: HookRequest | None = None
 
 
 class AnsweringProvider(Provider):
@@ -169,22 +184,6 @@ class AnsweringProvider(Provider):
             if not is_so(event, memory.payments):
                 raise WebhookRejected("the delivery tells of something that never happened", status=400)
         return [event]
-
-    async def stop_recurring(self, request: SubscriptionRequest) -> None:
-        self._owns_renewals()
-        self._reach(HookCall("stop_recurring", request))
-
-    async def end_recurring(self, request: SubscriptionRequest) -> None:
-        self._owns_renewals()
-        self._reach(HookCall("end_recurring", request))
-
-    async def resume_recurring(self, request: SubscriptionRequest) -> None:
-        self._owns_renewals()
-        self._reach(HookCall("resume_recurring", request))
-
-    def _owns_renewals(self) -> None:
-        if self._capabilities.renewals is not Renewals.PROVIDER:
-            raise self._not_capable("charge renewals by itself")
 
     async def ping(self) -> str:
         self._reach(HookCall("ping"))
@@ -346,6 +345,9 @@ class AnsweringProvider(Provider):
     def _not_capable(self, what: str, rule: str | None = None) -> ProviderNotCapable:
         return ProviderNotCapable(f"{self._capabilities.name} cannot {what}; nothing was sent", rule=rule)
 
+    def _come_true(self, memory: Memory, now: dt.datetime) -> None:
+        """What the provider does by itself up to *now*; nothing, where it only answers."""
+
     @contextmanager
     def _at_work(self) -> Generator[tuple[Memory, dt.datetime], None, None]:
         """One visit to the provider: everything up to now has come true, and what changes is kept."""
@@ -354,10 +356,12 @@ class AnsweringProvider(Provider):
             if file:
                 self._memory = Memory.load(file)
             now = (self.clock or _SYSTEM).now()
+            self._come_true(self._memory, now)
             self._memory.settle(now)
             try:
                 yield self._memory, now
             finally:
+                self._come_true(self._memory, now)
                 self._memory.settle(now)
                 if file:
                     self._memory.save(file)

@@ -1,6 +1,6 @@
 """The provider that all fakes share: in process, on an injected clock, true to the capabilities it declares.
 
-This half is what a test says and reads; :mod:`.answering` is what paygate sees. A fake of one more provider is a
+This half is what a test says and reads; :mod:`.answering` and :mod:`.recurring` are what paygate sees. A fake of one more provider is a
 :class:`~paygate.capabilities.Capabilities` value and a table of codes::
 
     class FakeAcme(FakeProvider):
@@ -15,16 +15,29 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+import attrs
+
 from ...clock import Clock
 from ...errors import InvalidValue
 from ...money import Money
-from ...provider import Capabilities, Outcome, Webhook
+from ...provider import Capabilities, CheckoutState, Outcome, Webhook
 from ..book import Book, MovementKind
-from .answering import AnsweringProvider, FakeSettings, HookCall
+from .agreements import FakeSubscription
+from .answering import FakeSettings, HookCall
 from .course import ending
-from .memory import Payment, fingerprint
-from .notices import notice, subscription_notice
-from .outcomes import ChargeOutcome, ClosePermission, Ending, RefundOutcome, RemoveCredential, Succeed
+from .memory import Memory, Payment, fingerprint
+from .notices import checkout_notice, notice, subscription_notice
+from .outcomes import (
+    ChargeOutcome,
+    ClosePermission,
+    Decline,
+    Ending,
+    RefundOutcome,
+    RemoveCredential,
+    StartOutcome,
+    Succeed,
+)
+from .recurring import RecurringProvider
 from .refusals import Codes
 
 if TYPE_CHECKING:
@@ -33,7 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["Codes", "FakeProvider", "FakeSettings", "HookCall"]
 
 
-class FakeProvider(AnsweringProvider):
+class FakeProvider(RecurringProvider):
     """An in-process provider that keeps a book of the money that really moved.
 
     :param capabilities: what it declares, and does.
@@ -99,6 +112,20 @@ class FakeProvider(AnsweringProvider):
         :raises InvalidValue: for anything that is not an outcome of a refund.
         """
         self._script.queue_refunds(outcomes)
+
+    def script_start(self, *outcomes: StartOutcome) -> None:
+        """Queue outcomes of starting a subscription, as :meth:`script` does for charges.
+
+        :raises InvalidValue: for anything but Succeed, Decline, Vanish and NeverThere.
+        """
+        self._script.queue_starts(outcomes)
+
+    def script_renewal(self, *outcomes: Ending) -> None:
+        """Queue outcomes of the charges that the provider makes by its own subscriptions; afterwards they succeed.
+
+        :raises InvalidValue: for anything but Succeed and Decline.
+        """
+        self._script.queue_renewals(outcomes)
 
     @property
     def faults(self) -> Faults | None:
@@ -186,6 +213,25 @@ class FakeProvider(AnsweringProvider):
         """
         return subscription_notice(f"evt_end_{contract_id}", contract_id, self._settings.webhook_secret)
 
+    def store_card(self, reference: str, *, credential: str = "", declined: Decline | None = None) -> str:
+        """The customer finishes a checkout on the provider's page.
+
+        :param credential: of the card that is stored; by default one made of *reference*.
+        :param declined: the card was refused instead.
+        :returns: the credential; empty where none was stored.
+        :raises InvalidValue: no checkout of that reference is open.
+        """
+        with self._at_work() as (memory, now):
+            case = memory.checkouts.get(reference)
+            if case is None or case.at(now).state is not CheckoutState.OPEN:
+                raise InvalidValue(f"no checkout {reference!r} is open at {self._capabilities.name}")
+            stored = "" if declined else credential or f"tok_{reference}"
+            state = CheckoutState.FAILED if declined else CheckoutState.COMPLETED
+            code = (declined.code or self.codes.declined) if declined else None
+            memory.checkouts[reference] = attrs.evolve(case, state=state, credential=stored or None, code=code)
+            memory.notices.append((reference, 0))
+        return stored
+
     # --- what has happened -------------------------------------------------------------------------------------------
 
     @property
@@ -194,8 +240,14 @@ class FakeProvider(AnsweringProvider):
         with self._at_work() as (memory, _now):
             return memory.book
 
+    @property
+    def subscriptions(self) -> list[FakeSubscription]:
+        """The subscriptions of its own that were ever started, oldest first."""
+        with self._at_work() as (memory, _now):
+            return list(memory.subscriptions.values())
+
     def notifications(self, *, again: bool = False) -> list[Webhook]:
-        """The deliveries about payments that have ended since the last call, in the order in which they ended.
+        """The deliveries about payments and checkouts that have ended since the last call, in the order in which they ended.
 
         Hand them to ``gateway.webhooks.receive``: once, twice, out of order (:mod:`paygate.testing.faults`), late or
         never.
@@ -208,7 +260,20 @@ class FakeProvider(AnsweringProvider):
             first = 0 if again else memory.announced
             memory.announced = len(memory.notices)
             return [
-                notice(memory.payments[reference], index, self._settings.webhook_secret)
+                delivery
                 for reference, index in memory.notices[first:]
-                for _ in range(memory.payments[reference].notices)
+                for delivery in self._deliveries(memory, reference, index)
             ]
+
+    def _deliveries(self, memory: Memory, reference: str, index: int) -> list[Webhook]:
+        secret = self._settings.webhook_secret
+        if reference in memory.checkouts:
+            return [checkout_notice(reference, secret)]
+        payment = memory.payments[reference]
+        if not payment.contract:
+            return [notice(payment, index, secret)] * payment.notices
+        period_on = dt.date.fromisoformat(payment.period)
+        event_id = f"evt_{reference}"
+        return [
+            subscription_notice(event_id, payment.contract, secret, payment=payment, period_on=period_on, attempt=1)
+        ]

@@ -21,6 +21,7 @@ from ...errors import ConfigurationError
 from ...money import Money
 from ...provider import DeclineClass, Outcome
 from ..book import Book, Movement, MovementKind
+from .agreements import FakeCheckout, FakeSubscription
 from .outcomes import Decline
 
 __all__ = ["Memory", "Payment", "Step", "fingerprint"]
@@ -59,6 +60,8 @@ class Payment:
     credential: str = ""  #: fingerprint
     charge: str = ""  #: of a refund: the reference of the refunded charge
     notices: int = 1  #: how many times each notification is delivered
+    contract: str = ""  #: of a charge by the provider's own subscription: the contract that it belongs to
+    period: str = ""  #: and the date on which the charged period begins, ISO 8601
 
     @property
     def created_at(self) -> dt.datetime:
@@ -71,16 +74,19 @@ class Payment:
 
 
 class Memory:
-    """All payments of one fake, in order of creation, with the book of what really moved."""
+    """All payments and agreements of one fake, in order of creation, with the book of what really moved."""
 
     def __init__(self) -> None:
         self.book = Book()
         self.payments: dict[str, Payment] = {}
-        #: ended steps in the order in which they came true: (reference, index of the step)
+        #: what there is to notify of, in the order in which it came true: (reference of a payment, index of the step that
+        #: ended it), or (reference of a checkout, 0)
         self.notices: list[tuple[str, int]] = []
         self.announced = 0  #: how many of them have been handed out
         #: why a credential can no longer be charged: fingerprint to the decline
         self.blocked: dict[str, Decline] = {}
+        self.subscriptions: dict[str, FakeSubscription] = {}  #: by contract
+        self.checkouts: dict[str, FakeCheckout] = {}
         self._keys: dict[tuple[MovementKind, str], str] = {}
         self._attempts: defaultdict[tuple[MovementKind, str], list[str]] = defaultdict(list)
         self._refunds: defaultdict[str, list[str]] = defaultdict(list)
@@ -166,6 +172,8 @@ class Memory:
             "payments": [_dump(payment) for payment in self.payments.values()],
             "notices": self.notices,
             "announced": self.announced,
+            "subscriptions": [each.dump() for each in self.subscriptions.values()],
+            "checkouts": [each.dump() for each in self.checkouts.values()],
             "blocked": {
                 credential: [why.code, why.decline.value if why.decline else None]
                 for credential, why in self.blocked.items()
@@ -186,6 +194,9 @@ class Memory:
             state = json.loads(path.read_text(encoding="utf-8"))
             for item in state["payments"]:
                 memory.add(_payment(item))
+            subscriptions = map(FakeSubscription.load, state["subscriptions"])
+            memory.subscriptions = {each.contract_id: each for each in subscriptions}
+            memory.checkouts = {each.reference: each for each in map(FakeCheckout.load, state["checkouts"])}
             memory._replay([(reference, index) for reference, index in state["notices"]])
             memory.announced = state["announced"]
             memory.blocked = {
@@ -202,6 +213,9 @@ class Memory:
     def _replay(self, notices: Iterable[tuple[str, int]]) -> None:
         """Let the recorded *notices* happen again, so that book and queue are as they were."""
         for reference, index in notices:
+            if reference in self.checkouts:
+                self.notices.append((reference, index))
+                continue
             self._happen(reference, index)
             self._waiting[reference] = index + 1
         for reference in [each for each, first in self._waiting.items() if first == len(self.payments[each].steps)]:
@@ -230,7 +244,7 @@ def _step(item: Mapping[str, Any]) -> Step:
     )
 
 
-_PLAIN = ("reference", "attempt", "key", "digest", "credential", "charge", "notices")
+_PLAIN = ("reference", "attempt", "key", "digest", "credential", "charge", "notices", "contract", "period")
 
 
 def _dump(payment: Payment) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ...provider import ChargeResult, DeclineClass, EventKind, Outcome, Provider
 from ..book import MovementKind
 from .memory import Payment, Step
 
-__all__ = ["charge_result", "is_so", "notice", "read_notice", "refund_result", "subscription_notice"]
+__all__ = ["charge_result", "checkout_notice", "is_so", "notice", "read_notice", "refund_result", "subscription_notice"]
 
 _STATES = {Outcome.SUCCEEDED: "succeeded", Outcome.DECLINED: "failed"}
 _KINDS = {MovementKind.CAPTURE: "charge", MovementKind.REFUND: "refund"}
@@ -104,6 +104,13 @@ def subscription_notice(
     return Webhook(headers, json.dumps(body, ensure_ascii=False).encode())
 
 
+def checkout_notice(reference: str, secret: str) -> Webhook:
+    """The delivery that a checkout has ended; how, is to be asked."""
+    body = {"id": f"evt_{reference}", "type": "checkout.ended", "reference": reference}
+    headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
+    return Webhook(headers, json.dumps(body).encode())
+
+
 def read_notice(webhook: Webhook, secret: str) -> ProviderEvent:
     """Authenticate and read a delivery.
 
@@ -139,6 +146,8 @@ def _event(body: dict[str, Any]) -> ProviderEvent:
     what, _, how = name.partition(".")
     if name == "subscription.ended":
         return ProviderEvent(event_id, EventKind.SUBSCRIPTION_ENDED, name, contract_id=str(body["contract"]), raw=body)
+    if name == "checkout.ended":
+        return ProviderEvent(event_id, EventKind.CHECKOUT, name, reference=str(body["reference"]), raw=body)
     states = {text: state for state, text in _STATES.items()}
     kinds = {text: kind for kind, text in _KINDS.items()}
     if what == "renewal" and how in states:

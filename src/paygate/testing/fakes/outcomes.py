@@ -38,6 +38,7 @@ __all__ = [
     "RefuseRefund",
     "RemoveCredential",
     "RequireAction",
+    "StartOutcome",
     "StayPending",
     "Succeed",
     "Vanish",
@@ -145,3 +146,5 @@ class NeverThere:
 
 ChargeOutcome: TypeAlias = ChargeCourse | Vanish | NeverThere
 RefundOutcome: TypeAlias = RefundCourse | Vanish | NeverThere
+#: What can become of starting a subscription.
+StartOutcome: TypeAlias = Ending | Vanish | NeverThere

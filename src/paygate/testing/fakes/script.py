@@ -11,11 +11,13 @@ from .outcomes import (
     ChargeCourse,
     ChargeOutcome,
     Decline,
+    Ending,
     NeverThere,
     RefundCourse,
     RefundOutcome,
     RemoveCredential,
     RequireAction,
+    StartOutcome,
     StayPending,
     Succeed,
     Vanish,
@@ -47,6 +49,8 @@ class Script:
         self.faults: Faults | None = None
         self._charges: deque[ChargeOutcome] = deque()
         self._refunds: deque[RefundOutcome] = deque()
+        self._starts: deque[StartOutcome] = deque()
+        self._renewals: deque[Ending] = deque()
         self._by_credential = dict(WELL_KNOWN)
 
     def queue_charges(self, outcomes: tuple[ChargeOutcome, ...]) -> None:
@@ -79,6 +83,29 @@ class Script:
         if isinstance(outcome, Vanish):
             return outcome, cast("RefundCourse", outcome.then)
         return self._strike(), outcome or Succeed()
+
+    def queue_starts(self, outcomes: tuple[StartOutcome, ...]) -> None:
+        self._starts.extend(_checked(outcomes, Ending, "a start of a subscription"))
+
+    def queue_renewals(self, outcomes: tuple[Ending, ...]) -> None:
+        for outcome in outcomes:
+            if not isinstance(outcome, Ending):
+                msg = f"{outcome!r} is not an outcome of a renewal; use Succeed() or Decline()"
+                raise InvalidValue(msg)
+        self._renewals.extend(outcomes)
+
+    def next_start(self, *, acts: bool) -> tuple[Fault | None, Ending]:
+        """The fault that the next start of a subscription meets, and what the provider says to it."""
+        outcome = _take(self._starts, acts=acts)
+        if isinstance(outcome, NeverThere):
+            return outcome, Succeed()
+        if isinstance(outcome, Vanish):
+            return outcome, cast("Ending", outcome.then)
+        return self._strike(), outcome or Succeed()
+
+    def next_renewal(self) -> Ending | None:
+        """What the provider's next charge by its own subscription comes to."""
+        return self._renewals.popleft() if self._renewals else None
 
     def next_lookup(self) -> Fault | None:
         """The fault that the next look-up meets."""

@@ -20,6 +20,7 @@ from ...provider import (
 )
 from ..book import MovementKind
 from .base import Codes, FakeProvider, FakeSettings
+from .recurring import with_renewals
 
 __all__ = ["STRIPE_CAPABILITIES", "FakeStripe"]
 
@@ -45,6 +46,7 @@ STRIPE_CAPABILITIES = Capabilities(
     refund_lookup=Lookup.AUTHORITATIVE,  # §5, §8: listed under the payment
     webhooks=True,  # §9
     renewals=Renewals.MERCHANT,  # §4: off-session charges of a saved card
+    checkout=True,  # §4: Checkout, or a SetupIntent
     ends_after_retries=True,  # R-150, in the usual configuration
 )
 
@@ -52,7 +54,10 @@ _SOFT, _HARD, _ACTION, _CONFIG = DeclineClass.SOFT, DeclineClass.HARD, DeclineCl
 
 
 class FakeStripe(FakeProvider):
-    """Answers with the result; ``StayPending`` is Stripe's ``processing``, ``RequireAction`` its 3-D Secure."""
+    """Answers with the result; ``StayPending`` is Stripe's ``processing``, ``RequireAction`` its 3-D Secure.
+
+    :param renewals: as the plugin's setting: ``"provider"`` has Stripe charge them by subscriptions of its own.
+    """
 
     codes: ClassVar[Codes] = Codes(
         declined="card_declined",  # §6
@@ -78,5 +83,7 @@ class FakeStripe(FakeProvider):
     )  # fmt: skip
     prefixes: ClassVar = {MovementKind.CAPTURE: "pi_", MovementKind.REFUND: "re_"}
 
-    def __init__(self, settings: FakeSettings | None = None, *, clock: Clock | None = None) -> None:
-        super().__init__(STRIPE_CAPABILITIES, settings, clock=clock)
+    def __init__(
+        self, settings: FakeSettings | None = None, *, clock: Clock | None = None, renewals: str = "merchant"
+    ) -> None:
+        super().__init__(with_renewals(STRIPE_CAPABILITIES, renewals), settings, clock=clock)

@@ -20,6 +20,7 @@ from ...provider import (
 )
 from ..book import MovementKind
 from .base import Codes, FakeProvider, FakeSettings
+from .recurring import with_renewals
 
 __all__ = ["UNIVAPAY_CAPABILITIES", "FakeUnivaPay"]
 
@@ -51,7 +52,10 @@ _SOFT, _HARD, _ACTION, _CONFIG = DeclineClass.SOFT, DeclineClass.HARD, DeclineCl
 
 
 class FakeUnivaPay(FakeProvider):
-    """Every charge is PENDING first and ends after ``latency`` seconds; so does every refund (``refund_latency``)."""
+    """Every charge is PENDING first and ends after ``latency`` seconds; so does every refund (``refund_latency``).
+
+    :param renewals: as the plugin's setting: ``"provider"`` has UnivaPay charge them by subscriptions of its own.
+    """
 
     codes: ClassVar[Codes] = Codes(
         declined="306",  # §15.3
@@ -73,5 +77,7 @@ class FakeUnivaPay(FakeProvider):
     )  # fmt: skip
     prefixes: ClassVar = {MovementKind.CAPTURE: "uc_", MovementKind.REFUND: "ur_"}
 
-    def __init__(self, settings: FakeSettings | None = None, *, clock: Clock | None = None) -> None:
-        super().__init__(UNIVAPAY_CAPABILITIES, settings, clock=clock)
+    def __init__(
+        self, settings: FakeSettings | None = None, *, clock: Clock | None = None, renewals: str = "merchant"
+    ) -> None:
+        super().__init__(with_renewals(UNIVAPAY_CAPABILITIES, renewals), settings, clock=clock)

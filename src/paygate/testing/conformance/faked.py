@@ -99,7 +99,7 @@ class Faked(World):
     def deliveries(self) -> list[Webhook]:
         return self.provider.notifications()
 
-    def break_line(self, strike: Strike | None) -> None:
+    def break_line(self, strike: Strike | None, hook: str = "charge") -> None:
         if strike is None:
             return
         if strike.trouble is Trouble.REFUSED:
@@ -108,5 +108,10 @@ class Faked(World):
             fault = Vanish(after=strike.when is When.AFTER)
         else:
             raise NotApplicable(f"a fake has no line on which to show {strike.trouble.value}")
-        self.provider.next(fault)
-        self.provider.next_refund(fault)
+        match hook:
+            case "charge":
+                self.provider.next(fault)
+            case "refund":
+                self.provider.next_refund(fault)
+            case _:
+                raise NotApplicable(f"a fake does not lose the answer of {hook}")

@@ -34,7 +34,7 @@ from ...provider import (
 from .case import CaseFailed
 from .world import World
 
-__all__ = ["Answer", "Shop"]
+__all__ = ["Answer", "Heard", "Shop"]
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -61,7 +61,16 @@ class Answer(Generic[R]):
         return f"{self.outcome.name}{said}"
 
 
-class _Heard(logging.Handler):
+@attrs.frozen
+class Heard:
+    """One delivery, and what the plugin read in it: events, or the error that it raised."""
+
+    webhook: Webhook
+    events: tuple[ProviderEvent, ...] = ()
+    error: Exception | None = None
+
+
+class _Log(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.lines: list[str] = []
@@ -73,12 +82,13 @@ class _Heard(logging.Handler):
 class Shop:
     """One seller with one account at the provider of *world*. Numbers its attempts, so that every run is the same.
 
-    ``seen`` holds every result and error that came back.
+    ``seen`` holds every result and error that came back, ``heard`` every delivery, read when it was due.
     """
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.seen: list[object] = []
+        self.heard: list[Heard] = []
         self._numbers = 0
         self._capabilities: Capabilities | None = None
 
@@ -225,9 +235,27 @@ class Shop:
             raise CaseFailed(f"parse_webhook answered {events!r}, not a list of ProviderEvent")
         return events
 
-    def events(self) -> list[ProviderEvent]:
-        """The events of all deliveries that are due."""
-        return [event for webhook in self.world.deliveries() for event in self.receive(webhook)]
+    def hear(self) -> None:
+        """Let the deliveries that are due arrive. What reading them raises is kept for :meth:`events`."""
+        if not self.capabilities.webhooks:
+            return
+        for webhook in self.world.deliveries():
+            try:
+                self.heard.append(Heard(webhook, tuple(self.receive(webhook))))
+            except Exception as exc:  # noqa: BLE001 - raised where somebody asks for the events
+                self.heard.append(Heard(webhook, error=exc))
+
+    def events(self, since: int = 0) -> list[ProviderEvent]:
+        """The events of all deliveries so far.
+
+        :param since: how many deliveries to leave out, oldest first.
+        :raises CaseFailed: the plugin could not read one of them.
+        """
+        self.hear()
+        for one in self.heard[since:]:
+            if one.error is not None:
+                raise CaseFailed(f"an authentic delivery raised {type(one.error).__name__}: {one.error}") from one.error
+        return [event for one in self.heard[since:] for event in one.events]
 
     def own_subscription(self, start: SubscriptionStart, reference: str | None) -> SubscriptionRequest:
         """The request that ends, stops or resumes the subscription *start*."""
@@ -236,9 +264,8 @@ class Shop:
 
     # --- money -------------------------------------------------------------------------------------------------------
 
-    def captured(self, credential: str | None = None) -> tuple[Money, ...]:
+    def captured(self) -> tuple[Money, ...]:
         """The charges that really moved money, oldest first."""
-        del credential
         book = self.world.book
         return tuple(row.amount for row in book.captures) if book is not None else ()
 
@@ -249,12 +276,14 @@ class Shop:
 
     def settle(self, seconds: float = A_WHILE) -> None:
         """Let so much time pass that everything a provider does by itself has happened."""
+        self.hear()
         self.world.pass_time(seconds)
+        self.hear()
 
     @contextmanager
     def listening(self) -> Generator[list[str], None, None]:
         """Every log line of every library while it lasts, down to DEBUG."""
-        heard, root, ours = _Heard(), logging.getLogger(), logging.getLogger("paygate")
+        heard, root, ours = _Log(), logging.getLogger(), logging.getLogger("paygate")
         levels = root.level, ours.level
         root.addHandler(heard)
         root.setLevel(logging.DEBUG)

@@ -5,15 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from .case import CaseFailed, cases_of
+from .cases.charges import Charges
 from .cases.core import Declarations
 from .cases.core_wire import OnTheWire
+from .cases.declines import Declines
+from .cases.faults import BrokenCharges
+from .cases.faults_refunds import BrokenRefunds
+from .cases.lookups import Lookups
+from .cases.refunds import Refunds
+from .cases.webhooks import Webhooks
 
 __all__ = ["ProviderConformance"]
 
 _GUARD = "test_every_case_of_the_kit_is_there"
 
 
-class ProviderConformance(Declarations, OnTheWire):
+class ProviderConformance(
+    Declarations, OnTheWire, Charges, Declines, Refunds, Lookups, Webhooks, BrokenCharges, BrokenRefunds
+):
     """A plugin's whole suite::
 
         class TestAcme(ProviderConformance):

@@ -96,6 +96,7 @@ class Wire:
     def __init__(self, handler: Callable[[Request], Response], status_fields: Sequence[str] = STATUS_FIELDS) -> None:
         self.handler = handler
         self.requests: list[Request] = []
+        self.exchanges: list[tuple[Request, Response]] = []  #: those that were answered
         self.struck = 0  #: how many requests a strike has hit
         self._fields = frozenset(status_fields)
         self._strike: Strike | None = None
@@ -103,16 +104,21 @@ class Wire:
 
     def __call__(self, request: Request) -> Response:
         self.requests.append(request)
+        response = self._answer(request)
+        self.exchanges.append((request, response))
+        return response
+
+    def break_by(self, strike: Strike | None) -> None:
+        """Let *strike* hit from now on; None makes the line whole."""
+        self._strike, self._spent = strike, False
+
+    def _answer(self, request: Request) -> Response:
         strike = self._strike
         if strike is None or self._spent or not strike.on.takes(request):
             return self.handler(request)
         self._spent = strike.once
         answer = self.handler(request) if strike.when is When.AFTER else None
         return self._spoiled(strike.trouble, answer)
-
-    def break_by(self, strike: Strike | None) -> None:
-        """Let *strike* hit from now on; None makes the line whole."""
-        self._strike, self._spent = strike, False
 
     def _spoiled(self, trouble: Trouble, answer: Response | None) -> Response:
         if trouble is Trouble.UNKNOWN_STATUS:

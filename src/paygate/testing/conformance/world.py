@@ -7,6 +7,7 @@ Three worlds can be had: an emulator behind the real driver (:class:`Emulated`),
 from __future__ import annotations
 
 import abc
+import base64
 import inspect
 import random
 import re
@@ -95,9 +96,28 @@ class World(abc.ABC):
         """Let *seconds* pass and everything happen that is due by then."""
         self.clock.advance(seconds=seconds)
 
-    def break_line(self, strike: Strike | None) -> None:
+    def spoil_credentials(self) -> None:
+        """From now on the provider's secrets arrive wrong, so that the other side refuses them."""
+        honest = self.wire.handler
+
+        def spoiled(request: Request) -> Response:
+            headers = {name: self._without_secrets(value) for name, value in request.headers.items()}
+            body = self._without_secrets(request.body.decode("latin-1")).encode("latin-1")
+            return honest(attrs.evolve(request, headers=headers, body=body, url=self._without_secrets(request.url)))
+
+        self.wire.handler = spoiled
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self.secrets:
+            encoded = base64.b64encode(f"{secret}:".encode()).decode()  # as the user name of HTTP Basic
+            for form in (secret, encoded):
+                text = text.replace(form, form[::-1])
+        return text
+
+    def break_line(self, strike: Strike | None, hook: str = "charge") -> None:  # noqa: ARG002 - for worlds without a line
         """Break the line by *strike*, or make it whole.
 
+        :param hook: what is going to be called.
         :raises NotApplicable: this world cannot show that.
         """
         self.wire.break_by(strike)
@@ -128,6 +148,11 @@ class World(abc.ABC):
     def fresh(self) -> Any:
         """Another instance of the provider with the same settings, as after a restart."""
 
+    def _on_our_clock(self, provider: Any) -> Any:
+        if getattr(provider, "clock", False) is None:  # what asks for a clock gets the gateway's
+            provider.clock = self.clock
+        return provider
+
     def _mounts(self) -> dict[str, Callable[[Request], Response]]:
         # a prefix that ends with a slash takes every URL that no longer prefix takes
         return {"https://": _stray, "http://": _stray}
@@ -155,7 +180,7 @@ class Emulated(World):
         self._driver = super()._sync()
 
     def fresh(self) -> Any:
-        return make_provider(self._setup, self._known)
+        return self._on_our_clock(make_provider(self._setup, self._known))
 
     def pass_time(self, seconds: float) -> None:
         super().pass_time(seconds)
@@ -199,7 +224,7 @@ class Bare(World):
         self.provider = self.fresh()
 
     def fresh(self) -> Any:
-        return make_provider(self._setup, self._known)
+        return self._on_our_clock(make_provider(self._setup, self._known))
 
     def store_card(self, card: CardKind = CardKind.GOOD) -> str:
         if card is not CardKind.GOOD:

@@ -180,14 +180,13 @@ class Charges(Resource[Charge]):
     def capture(self, charge: Charge, amount: int) -> None:
         """Take *amount* minor units and write it into the book."""
         charge.captured, charge.amount_captured = True, amount
-        credential = charge.method.id if charge.customer is None else f"{charge.customer}/{charge.method.id}"
         movement = Movement(
             kind=MovementKind.CAPTURE,
             amount=Money(amount, charge.currency.upper()),
             reference=charge.intent,
             at=self.state.now(),
             attempt=charge.metadata.get("paygate_charge", ""),
-            credential=credential,
+            credential=charge.method.credential,
         )
         self.state.book.write(movement)
 

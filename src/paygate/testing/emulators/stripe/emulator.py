@@ -142,7 +142,7 @@ class StripeEmulator(Emulator):
             customer = self._customers.new("hanako@example.com")
             method = self._methods.store(_CARDS[card])
             self._methods.keep(method, customer.id, off_session=True)
-            return f"{customer.id}/{method.id}"
+            return method.credential
 
     def approve(self, identifier: str, *, passed: bool = True) -> None:
         with self.changed:

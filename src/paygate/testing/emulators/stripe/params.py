@@ -11,6 +11,7 @@ refused elsewhere. ``expand`` belongs to every table and need not be named.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -177,7 +178,7 @@ def _metadata(name: str, value: Value) -> dict[str, str] | None:
             raise ApiError.invalid(f"{name}[{key}]", "Metadata values are text.")
         if len(content) > 500:
             raise ApiError.invalid(f"{name}[{key}]", "Metadata values can have up to 500 characters.")
-    return {key: str(content) for key, content in value.items()}
+    return {sys.intern(key): str(content) for key, content in value.items()}  # the same keys in every record
 
 
 #: ``metadata[k]=v`` sets, ``metadata[k]=`` deletes, ``metadata=`` deletes all; apply it with :func:`merged`.

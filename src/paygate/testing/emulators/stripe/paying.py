@@ -107,8 +107,7 @@ class Payments:
 
     def _way(self, intent: PaymentIntent, method: PaymentMethod, *, off_session: bool) -> _Way:
         card = method.card
-        credential = method.id if intent.customer is None else f"{intent.customer}/{method.id}"
-        wish = self._state.wishes.take(credential=credential, amount=intent.amount, card=card.number)
+        wish = self._state.wishes.take(credential=method.credential, amount=intent.amount, card=card.number)
         if wish is not None:
             return _wished(wish)
         if card.refusal is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,6 +68,11 @@ class PaymentMethod(Record):
     allow_redisplay: str = "unspecified"
     set_up: bool = False
     spent: bool = False
+
+    @property
+    def credential(self) -> str:
+        """What a merchant keeps in order to charge it: ``cus_…/pm_…``, or the method alone while it has no customer."""
+        return self.id if self.customer is None else sys.intern(f"{self.customer}/{self.id}")
 
 
 class PaymentMethods(Resource[PaymentMethod]):

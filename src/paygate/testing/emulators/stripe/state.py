@@ -69,6 +69,7 @@ class State:
     waiting: dict[str, Waiting] = attrs.field(factory=dict)  #: by id, oldest first
     call: Call | None = None  #: the request being answered; None while the agenda is worked off
     _serial: int = 0
+    _second: int = 0
     _moment: dt.datetime | None = None
     _agenda: list[tuple[dt.datetime, int, Callable[[], None]]] = attrs.field(factory=list)
 
@@ -81,8 +82,11 @@ class State:
         return self._moment or self.clock.now()
 
     def timestamp(self) -> int:
-        """The present instant in whole seconds since 1970, UTC."""
-        return int(self.now().timestamp())
+        """The present instant in whole seconds since 1970, UTC; one number for all records of the same second."""
+        second = int(self.now().timestamp())
+        if second != self._second:
+            self._second = second
+        return self._second
 
     def serial(self) -> int:
         """The next number in the order of all objects."""

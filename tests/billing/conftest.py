@@ -28,6 +28,7 @@ from paygate import (
 )
 from paygate.domain.charge import Charge
 from paygate.errors import OutcomeUnknown
+from paygate.provider import StartedSubscription, SubscriptionRequest, SubscriptionStart
 from paygate.testing import FakeAmazonPay, FakeStripe, FakeTelecom, FakeUnivaPay, ManualClock
 
 PLAN = Plan.recurring("Gold", Money(3000, "JPY"), Cycle.MONTHLY)
@@ -75,6 +76,41 @@ class Observer:
 
     def of(self, kind: str) -> list[Any]:
         return [notice for name, notice in self.heard if name == kind]
+
+
+class Killed(BaseException):
+    """The process dies here: no handler in the way may see it."""
+
+
+class Renewing(FakeStripe):
+    """A Stripe that charges the renewals by subscriptions of its own, and breaks when it is told to."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock=clock, renewals="provider")
+        #: what happens to the next calls that start or stop a subscription, instead of an answer
+        self.trouble: list[Callable[[], Any]] = []
+        self.acts_first = False
+
+    async def start_recurring(self, request: SubscriptionStart) -> StartedSubscription:
+        if not self.trouble:
+            return await super().start_recurring(request)
+        if self.acts_first:
+            await super().start_recurring(request)
+        return self.trouble.pop()()  # type: ignore[no-any-return]
+
+    async def stop_recurring(self, request: SubscriptionRequest) -> None:
+        if self.trouble:
+            self.trouble.pop()()
+        await super().stop_recurring(request)
+
+
+def fails_with(error: BaseException) -> Callable[[], Any]:
+    """Trouble: the provider's code raises *error*."""
+
+    def fail() -> Any:
+        raise error
+
+    return fail
 
 
 @attrs.define
@@ -178,17 +214,29 @@ def world(database_url: str, clock: ManualClock) -> Iterator[World]:
     yield from _world(database_url, clock, "sync")
 
 
+@pytest.fixture
+def renewing(database_url: str, clock: ManualClock) -> Iterator[World]:
+    """The world, with a Stripe that charges the renewals by subscriptions of its own."""
+    yield from _world(database_url, clock, "sync", Renewing(clock))
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def renewing_faces(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[World]:
+    """The same behind each face, in memory."""
+    yield from _world("sqlite://", clock, request.param, Renewing(clock))
+
+
 @pytest.fixture(params=["sync", "asyncio", "trio"])
 def faces(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[World]:
     """The world behind each face, in memory."""
     yield from _world("sqlite://", clock, request.param)
 
 
-def _world(url: str, clock: ManualClock, face: str) -> Iterator[World]:
+def _world(url: str, clock: ManualClock, face: str, stripe: FakeStripe | None = None) -> Iterator[World]:
     fakes = {
         "univapay": FakeUnivaPay(clock=clock),
         "telecom": FakeTelecom(clock=clock),
-        "stripe": FakeStripe(clock=clock),
+        "stripe": stripe or FakeStripe(clock=clock),
         "amazonpay": FakeAmazonPay(clock=clock),
     }
     observer = Observer()

@@ -7,6 +7,7 @@ import decisions
 import dispatch
 import due_contracts
 import durable_charge
+import emulator_load
 import import_cost
 
 
@@ -17,6 +18,7 @@ def main() -> None:
     decisions.main()
     due_contracts.main()
     billing_run.main()
+    emulator_load.main()
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def emulated(*arguments: str, end: int = signal.SIGINT) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("name", "end"),
-    [("univapay", signal.SIGTERM)],
+    [(name, (signal.SIGINT, signal.SIGTERM)[at % 2]) for at, name in enumerate(sorted(EMULATORS))],
 )
 def test_an_emulator_says_where_it_is_in_one_line_and_serves_until_it_is_interrupted(name, end):
     with emulated(name, "--json", "--time", "2026-01-01T00:00:00+09:00", "--frozen", end=end) as line:

@@ -22,7 +22,7 @@ from ...flow import Request
 __all__ = ["SHOWN_FIELDS", "Journal", "Received"]
 
 #: How many requests are kept at most, and how many bytes of them.
-_KEPT_REQUESTS, _KEPT_BYTES = 10_000, 4 * 1024 * 1024
+_KEPT_REQUESTS, _KEPT_BYTES = 10_000, 2 * 1024 * 1024
 
 #: What a request takes beside its texts, roughly.
 _OVERHEAD = 1_000

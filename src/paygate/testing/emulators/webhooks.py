@@ -16,7 +16,7 @@ import attrs
 __all__ = ["Attempt", "AttemptState", "Delivery", "Outbox", "Receiver"]
 
 #: How many of the latest attempts are remembered, and how many bytes of their bodies.
-_KEPT_ATTEMPTS, _KEPT_BYTES = 1_000, 2 * 1024 * 1024
+_KEPT_ATTEMPTS, _KEPT_BYTES = 1_000, 1024 * 1024
 
 
 @attrs.frozen

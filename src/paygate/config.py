@@ -17,6 +17,7 @@
 
     [accounts.univapay]                   # the account's name is yours
     provider = "univapay"                 # the plugin; left out it is the account's name
+    mode = "live"                         # or "test", where the provider cannot tell by its credentials; they never mix
     webhook_auth_token = "…"              # a secret is better kept in PAYGATE_UNIVAPAY_WEBHOOK_AUTH_TOKEN
     [accounts.univapay.capabilities]
     charge_window_years = 1               # R-203
@@ -60,6 +61,7 @@ from .drivers.settings import HttpSettings
 from .errors import ConfigurationError, PaygateError
 from .messages import check_text
 from .plugins import discovery
+from .provider import Mode
 from .settings import is_secret
 
 __all__ = ["Config", "load"]
@@ -90,6 +92,7 @@ class Config:
     step_mails: tuple[StepMailPlan, ...]
     providers: Mapping[str, object]
     overrides: Mapping[str, Mapping[str, Any]]
+    modes: Mapping[str, Mode]
     schedules: Mapping[str, RetrySchedule]
     network_rules: str
     refund_cut_off: dt.date | None
@@ -144,11 +147,14 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
     accounts = source.table("accounts", data.get("accounts", {}))
     providers: dict[str, object] = {}
     overrides: dict[str, Mapping[str, Any]] = {}
+    modes: dict[str, Mode] = {}
     schedules: dict[str, RetrySchedule] = {}
     for name, table in accounts.items():
         rest = dict(source.table(f"accounts.{name}", table))
         if "retries" in rest:
             schedules[name] = _schedule(source, f"accounts.{name}.retries", rest.pop("retries"))
+        if "mode" in rest:
+            modes[name] = _mode(source, f"accounts.{name}.mode", rest.pop("mode"))
         overrides[name] = source.table(f"accounts.{name}.capabilities", rest.pop("capabilities", {}))
         providers[name] = _made(source, f"accounts.{name}", "provider", name, rest, environ)
     database = environ.get("PAYGATE_DATABASE") or source.text("database", data.get("database", "sqlite:///paygate.db"))
@@ -161,11 +167,19 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
         step_mails=_step_mails(source, data.get("step_mails", [])),
         providers=providers,
         overrides=overrides,
+        modes=modes,
         schedules=schedules,
         network_rules=_reading(source, data.get("network_rules", "strict")),
         refund_cut_off=_cut_off(source, data.get("refund_cut_off", REFUND_CUT_OFF)),
         plugins=_plugins(source, data.get("plugins", []), environ),
     )
+
+
+def _mode(source: _Source, where: str, value: object) -> Mode:
+    try:
+        return Mode(value)
+    except ValueError as exc:
+        raise source.wrong(where, f'no mode {value!r}; write "test" or "live"') from exc
 
 
 def _schedule(source: _Source, where: str, value: object) -> RetrySchedule:

@@ -11,6 +11,7 @@
     │   ├── InvalidAmount, InvalidValue, NaiveDatetime
     │   ├── NotFound
     │   ├── PermissionDenied, ConsentRequired, Vetoed
+    │   ├── WrongMode                     test and live do not mix
     │   ├── OperationNotAllowed
     │   │   ├── RenewalDayError, NotRevocable, EffectiveDayReached, ProductEnded
     │   │   └── NotCardCustomer, ChargeWindowExpired, RetryPending, SystemMaxPassed
@@ -81,6 +82,7 @@ __all__ = [
     "Undeliverable",
     "Vetoed",
     "WebhookRejected",
+    "WrongMode",
 ]
 
 
@@ -148,6 +150,10 @@ class ConsentRequired(Refused):
 
 class Vetoed(Refused):
     """A ``before_charge`` or ``before_operation`` observer refused, giving a reason."""
+
+
+class WrongMode(Refused):
+    """The account is in test mode and the contract is live, or the other way round (X-24)."""
 
 
 class OperationNotAllowed(Refused):

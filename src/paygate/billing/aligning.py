@@ -61,12 +61,16 @@ async def run(services: Services) -> tuple[list[str], list[str]]:
     after: str | None = None
     while drafts := await call(partial(_drafts, services, after)):
         for draft in drafts:
-            (settled if await _make(services, draft) else waiting).append(draft.contract.id)
+            (settled if services.in_mode(draft.contract) and await _make(services, draft) else waiting).append(
+                draft.contract.id
+            )
         after = drafts[-1].contract.id
     after = None
     while contracts := await call(partial(_open, services, after)):
         for contract in contracts:
-            (settled if await _align(services, contract) else waiting).append(contract.id)
+            (settled if services.in_mode(contract) and await _align(services, contract) else waiting).append(
+                contract.id
+            )
         after = contracts[-1].id
     return settled, waiting
 

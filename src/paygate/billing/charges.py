@@ -22,7 +22,7 @@ from ..store import Session
 from . import permission, reconcile
 from .outbox import deliver
 from .services import Services, checked_key, fingerprint, secret_hash
-from .settling import apply_charge, charge_request, check_resolution
+from .settling import apply_charge, charge_request, check_resolution, contract_behind
 
 __all__ = ["ChargePreview", "create", "preview", "resolve", "wait"]
 
@@ -99,7 +99,7 @@ def _decide(
     if contract.account is None:
         decide_addon(contract, command, None, ChargeFacts(), services.rules, services.now())
         raise OperationNotAllowed(f"contract {contract.id} is not paid through a provider", rule="R-167")
-    account = services.plugins.account(contract.account)
+    account = services.account_of(contract)
     # an amount that is not even money is refused by the decision; the facts do not need it
     amount = command.amount if isinstance(command.amount, Money) else Money(0, contract.plan.price.currency)
     facts = ChargeFacts(*session.charges.facts(contract, amount, secret_hash(contract.account, contract.credential)))
@@ -301,9 +301,7 @@ async def resolve(
 
     def proposal(session: Session) -> OperationProposal:
         charge = session.charges.get(charge_id)
-        draft = session.charges.draft(charge_id)
-        contract = draft.contract if draft else session.contracts.get(charge.contract_id)
-        return OperationProposal("resolve_charge", actor, contract, charge.amount)
+        return OperationProposal("resolve_charge", actor, contract_behind(session, charge), charge.amount)
 
     def write() -> Charge:
         with services.store.write() as session:

@@ -27,6 +27,7 @@ from ..notices import OperationProposal
 from ..provider import Capabilities
 from ..store import Draft, Session
 from . import reconcile, starting
+from .admission import admit, remember
 from .charges import settle
 from .charges import wait as wait_for
 from .outbox import deliver
@@ -85,7 +86,7 @@ async def create(
     )
     creation = decide_creation(
         customer, plan, payment, start_on, _capabilities(services, account), services.rules, services.now(), actor,
-        contract_id=made_id, paid=paid,
+        contract_id=made_id, paid=paid, mode=services.plugins.account(account).mode if account is not None else None,
     )  # fmt: skip
     proposal = OperationProposal("create", actor, creation.contract, creation.due)
     await ask(services, lambda _: proposal)
@@ -105,8 +106,8 @@ def _insert(services: Services, customer: Customer, creation: Creation, *, repea
     with services.store.write() as session:
         if repeatable and session.contracts.exists(draft.id):
             return _repeated(session.contracts.get(draft.id), draft)
-        session.products.check(draft.plan)
-        session.products.remember(draft.plan)
+        admit(session, draft)
+        remember(session, draft)
         session.customers.upsert(customer)
         if creation.activate_now:
             capabilities = _capabilities(services, draft.account)
@@ -147,7 +148,7 @@ async def _subscribe_first(services: Services, customer: Customer, contract: Con
             if earlier is not None:
                 _repeated(earlier.contract, contract)
                 return starting.claim(services, session, earlier)
-            session.products.check(contract.plan)
+            admit(session, contract)
             asked = contract.subscription and attrs.evolve(contract.subscription, asked_at=services.now())
             draft = Draft(customer, attrs.evolve(contract, subscription=asked))
             session.drafts.insert(draft)
@@ -180,7 +181,7 @@ async def _charge_first(
                         rule="R-190",
                     )
                 return earlier, False
-            session.products.check(draft.plan)
+            admit(session, draft)
             if session.contracts.exists(draft.id):
                 raise InvalidValue(f"contract {draft.id} exists already; choose another id")
             charge = Charge(

@@ -33,6 +33,7 @@ from ..money import Money
 from ..notices import OperationProposal
 from ..provider import ExpiryPolicy
 from ..store import Session
+from .admission import admit, remember
 from .permission import ask
 from .services import Services
 
@@ -90,7 +91,9 @@ def _import(
         for index, row in enumerate(rows):
             try:
                 _check_new(session, row, seen, types)
-                good.append((row, *_build(services, row, actor)))
+                contract, entry = _build(services, row, actor)
+                admit(session, contract)
+                good.append((row, contract, entry))
                 seen.add(row.contract_id)
             except PaygateError as exc:
                 refused.append((index, exc))
@@ -99,8 +102,8 @@ def _import(
     now = services.now()
     with services.store.write() as session:
         for row, contract, entry in good:
-            session.products.check(row.plan)
-            session.products.remember(row.plan)
+            admit(session, contract)
+            remember(session, contract)
             session.customers.upsert(row.customer)
             session.contracts.insert(contract)
             if entry is not None:
@@ -131,7 +134,7 @@ def _build(services: Services, row: NewContract, actor: Actor) -> tuple[Contract
     capabilities = services.plugins.account(account).capabilities if account else None
     draft = decide_creation(
         row.customer, row.plan, row.payment, row.start_on, capabilities, rules, now, actor,
-        contract_id=row.contract_id, paid=True, imported=True,
+        contract_id=row.contract_id, paid=True, imported=True, mode=services.plugins.account(account).mode if account else None,
     ).contract  # fmt: skip
     paid_at = require_aware(row.last_paid_at, "last_paid_at") if row.last_paid_at else None
     if paid_at is not None and paid_at > now:

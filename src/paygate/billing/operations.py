@@ -82,8 +82,7 @@ Decide: TypeAlias = Callable[[Case], Settlement]
 
 def read_case(services: Services, session: Session, contract: Contract) -> Case:
     """The facts about *contract*, as the transaction sees them."""
-    account = contract.account
-    capabilities = services.plugins.account(account).capabilities if account is not None else None
+    capabilities = services.account_of(contract).capabilities if contract.account is not None else None
     return Case(
         contract,
         services.now(),

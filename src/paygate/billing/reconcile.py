@@ -8,7 +8,7 @@ from functools import partial
 import attrs
 
 from ..domain.charge import Charge, ChargeState, Refund
-from ..domain.contract import Actor
+from ..domain.contract import Actor, Contract
 from ..errors import OutcomeUnknown, ProviderUnavailable
 from ..flow import call
 from ..provider import ChargeResult, Found, Lookup, LookupRequest, Outcome
@@ -16,7 +16,7 @@ from . import aligning
 from . import refunds as refund_cases
 from .outbox import deliver, operator
 from .services import Services
-from .settling import apply_charge, charge_request, credential_of
+from .settling import apply_charge, charge_request, contract_behind
 
 __all__ = ["Reconciliation", "look", "run"]
 
@@ -38,13 +38,15 @@ class Reconciliation:
 
 async def look(services: Services, charge_id: str) -> Charge:
     """Look one attempt up and record what was found; an attempt that has ended is returned as it is."""
-    charge, credential = await call(partial(_load, services, charge_id))
-    if not charge.open or _in_flight(services, charge):
-        return charge
+    charge, contract = await call(partial(_load, services, charge_id))
+    if contract is None or _in_flight(services, charge) or not services.in_mode(contract):
+        return (
+            charge  # an account of the other mode would say that there is no such charge, which proves nothing (X-24)
+        )
     capabilities = services.plugins.account(charge.account).capabilities
     if capabilities.lookup is Lookup.NONE:
         return await call(partial(_overdue, services, charge))
-    found = await _ask(services, charge, credential)
+    found = await _ask(services, charge, contract.credential or "")
     if found is None:
         return await call(partial(_overdue, services, charge))
     result = found.result
@@ -69,10 +71,11 @@ async def _ask(services: Services, charge: Charge, credential: str) -> Found | N
         return None
 
 
-def _load(services: Services, charge_id: str) -> tuple[Charge, str]:
+def _load(services: Services, charge_id: str) -> tuple[Charge, Contract | None]:
+    """The attempt and, while it is open, the contract that it is for."""
     with services.store.read() as session:
         charge = session.charges.get(charge_id)
-        return charge, credential_of(session, charge) if charge.open else ""
+        return charge, contract_behind(session, charge) if charge.open else None
 
 
 def _in_flight(services: Services, charge: Charge) -> bool:

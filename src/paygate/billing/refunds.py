@@ -104,8 +104,11 @@ def _decide(
     together = (
         [other for other in session.ledger.for_charge(row.charge_id) if other.kind.sale] if row.charge_id else [row]
     )
+    contract = session.contracts.get(row.contract_id)
+    if row.account is not None:
+        services.account_of(contract)  # refuses what was paid in another mode
     return decide_refund(
-        session.contracts.get(row.contract_id),
+        contract,
         row,
         session.ledger.refunds_of(row.id),
         amount,
@@ -326,6 +329,8 @@ async def look(services: Services, refund: Refund) -> Refund:
     """Look one refund up and record what was found."""
     if refund.by_hand or not refund.state.open:
         return refund
+    if not await call(partial(_in_mode, services, refund)):
+        return refund
     account = services.plugins.account(refund.account)
     lookup = account.capabilities.refund_lookup
     young = services.now() - refund.created_at < dt.timedelta(seconds=services.waiting.in_flight)
@@ -343,6 +348,12 @@ async def look(services: Services, refund: Refund) -> Refund:
     if not isinstance(result, RefundResult) or result.outcome is Outcome.UNKNOWN:
         return await _overdue(services, refund)
     return await settle(services, refund, result, Actor.provider(account.name))
+
+
+def _in_mode(services: Services, refund: Refund) -> bool:
+    """Whether the account can know the refund: one of the other mode would say that there is none (X-24)."""
+    with services.store.read() as session:
+        return services.in_mode(session.contracts.get(refund.contract_id))
 
 
 async def _overdue(services: Services, refund: Refund) -> Refund:

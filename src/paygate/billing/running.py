@@ -18,7 +18,7 @@ import attrs
 from ..clock import business_date
 from ..domain.charge import Charge, ChargeKind, ChargeState, Purpose
 from ..domain.contract import Actor, Contract, Status
-from ..domain.due import DueStep, StepKind, due_steps
+from ..domain.due import DueStep, StepKind, due_steps, next_due_on
 from ..domain.dunning import RetryPlan
 from ..domain.forecast import why_due
 from ..domain.renewal import end, renew, schedule_product_end, start
@@ -48,7 +48,7 @@ class Work(enum.Enum):
     RETRY = "retry"
     CANCELLATION = "cancellation"
     PRODUCT_END = "product end"
-    NOTHING = "nothing"  #: a card that is not retried; ``why`` says which rule forbids it
+    NOTHING = "nothing"  #: a card that is not retried, or a contract left alone; ``why`` says which rule forbids it
 
 
 @attrs.frozen
@@ -76,7 +76,8 @@ class BillingReport:
 
     ``failed`` counts declined charges, first attempts and retries alike; ``suspended`` those of them that made a contract
     past due, ``terminated`` those that ended one; ``unsent`` charges that certainly never reached the provider;
-    ``unknown`` charges without a result yet.
+    ``unknown`` charges without a result yet; ``blocked`` contracts that were left alone because they were made in test
+    mode and their account is live, or the other way round (X-24).
     """
 
     started: int = 0
@@ -88,6 +89,7 @@ class BillingReport:
     cancelled: int = 0
     unsent: int = 0
     unknown: int = 0
+    blocked: int = 0
     mails: int = 0
     charged: dict[str, int] = attrs.field(factory=dict)
 
@@ -106,7 +108,10 @@ async def run(services: Services, *, progress: Callable[[BillingReport], None] |
     while page := await call(partial(_due, services, after)):
         after = page[-1]
         for contract in page:
-            report = await _bring_up_to_date(services, contract.id, report)
+            if services.in_mode(contract):
+                report = await _bring_up_to_date(services, contract.id, report)
+            else:
+                report = report.plus(blocked=1)
             if progress is not None:
                 progress(report)
     key: str | None = None
@@ -263,7 +268,7 @@ async def _retry(services: Services, contract: Contract, report: BillingReport) 
 def _intend_retry(services: Services, contract_id: str) -> Charge | None:
     with services.store.write() as session:
         contract = session.contracts.lock(contract_id)
-        retry = _retry_plan(services, session, contract)
+        retry = _retry_plan(services, session, contract) if services.in_mode(contract) else None
         if retry is None or retry.next_at is None or retry.next_at > services.now() or contract.past_due is None:
             return None
         price = session.charges.of_period(contract.id, contract.past_due.period_start)[0].amount
@@ -307,6 +312,10 @@ def _would_do(services: Services, contract: Contract) -> list[Planned]:
         StepKind.CANCELLATION: Work.CANCELLATION,
         StepKind.PRODUCT_END: Work.PRODUCT_END,
     }
+    if not services.in_mode(contract):
+        why = "made in the other of test and live mode than its account is in (X-24)"
+        on = next_due_on(contract) or contract.start_on
+        return [Planned(contract.id, contract.customer_id, Work.NOTHING, on, None, why, contract.account)]
     capabilities = services.plugins.account(contract.account).capabilities if contract.is_card else None
     items = []
     for step in due_steps(contract, services.now(), services.rules):
@@ -326,7 +335,7 @@ def _retry_page(services: Services, after: str | None, size: int) -> tuple[list[
     with services.store.read() as session:
         contracts = session.contracts.page(status=Status.PAST_DUE, after=after, limit=size)
         for contract in contracts:
-            retry = _retry_plan(services, session, contract)
+            retry = _retry_plan(services, session, contract) if services.in_mode(contract) else None
             if retry is None or contract.past_due is None:
                 continue
             due = retry.next_at is not None and retry.next_at <= services.now()

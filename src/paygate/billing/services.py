@@ -11,14 +11,16 @@ import attrs
 
 from ..clock import Clock, business_date
 from ..domain.charging import Rules
-from ..domain.contract import Cycle
+from ..domain.contract import Contract, Cycle
 from ..domain.deleting import REFUND_CUT_OFF
 from ..domain.network_rules import NetworkRules
 from ..domain.retry_schedule import RetrySchedule, default_schedule
-from ..errors import InvalidValue
+from ..errors import InvalidValue, WrongMode
 from ..ids import new_id
 from ..networks import load
+from ..plugins.account import Account
 from ..plugins.manager import Plugins
+from ..provider import Mode
 from ..store import Store
 
 __all__ = ["Services", "Waiting", "checked_key", "fingerprint", "secret_hash"]
@@ -59,6 +61,25 @@ class Services:
     network_reading: str = "strict"
     refund_cut_off: dt.date | None = REFUND_CUT_OFF
 
+    def account_of(self, contract: Contract) -> Account:
+        """The account that *contract* is paid through, to be used for it.
+
+        :raises NotFound: no such account is configured, or the contract has none.
+        :raises WrongMode: the account is in another mode than the contract was made in (X-24).
+        """
+        account = self.plugins.account(contract.account)
+        if not self.in_mode(contract):
+            raise WrongMode(
+                f"contract {contract.id} was made in {_said(contract.mode)} mode and account {account.name!r} is in "
+                f"{_said(account.mode)} mode; open paygate with the credentials that the contract was made with"
+            )
+        return account
+
+    def in_mode(self, contract: Contract) -> bool:
+        """Whether the account of *contract* may be used for it: both test, both live, or one of them not known (X-24)."""
+        mode = self.plugins.account(contract.account).mode if contract.account is not None else None
+        return None in {mode, contract.mode} or mode is contract.mode
+
     def schedule(self, account: str, cycle: Cycle) -> RetrySchedule:
         """When an account retries a failed renewal: as configured, else as is usual for its provider (R-150, R-156)."""
         configured = self.schedules.get(account)
@@ -79,6 +100,10 @@ class Services:
 
     def new_id(self) -> str:
         return new_id(self.clock.now())
+
+
+def _said(mode: Mode | None) -> str:
+    return mode.value if mode else "no"
 
 
 def fingerprint(*contents: object) -> str:

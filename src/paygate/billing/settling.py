@@ -25,6 +25,7 @@ from ..drivers.redact import mask_text
 from ..errors import InvalidValue, NotFound, PermissionDenied
 from ..provider import ChargeRequest, ChargeResult, Lookup, Outcome, RefundResult
 from ..store import Session
+from .admission import remember
 from .outbox import operator, put
 from .packing import pack
 from .services import Services
@@ -35,7 +36,7 @@ __all__ = [
     "card_history",
     "charge_request",
     "check_resolution",
-    "credential_of",
+    "contract_behind",
     "failure",
     "record",
     "write_by_hand",
@@ -59,11 +60,10 @@ def charge_request(charge: Charge, credential: str, key: str) -> ChargeRequest:
     )
 
 
-def credential_of(session: Session, charge: Charge) -> str:
-    """The stored credential that *charge* was made with: its contract's, or its draft's before there is a contract."""
+def contract_behind(session: Session, charge: Charge) -> Contract:
+    """The contract that *charge* is for: before its first payment has come, the draft of it (R-013)."""
     draft = session.charges.draft(charge.id) if charge.kind is ChargeKind.INITIAL else None
-    contract = draft.contract if draft else session.contracts.get(charge.contract_id)
-    return contract.credential or ""
+    return draft.contract if draft else session.contracts.get(charge.contract_id)
 
 
 def apply_charge(
@@ -156,7 +156,7 @@ def _succeed(
     session.charges.update(settled)
     if draft is not None:
         session.customers.upsert(draft.customer)
-        session.products.remember(before.plan)
+        remember(session, before)
         session.contracts.insert(settlement.contract)
         session.charges.drop_draft(charge.id)
         record(services, session, settlement, now=now)

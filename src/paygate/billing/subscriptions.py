@@ -40,10 +40,15 @@ def contract_of(services: Services, session: Session, account: Account, event: P
         contract = session.contracts.lock(event.contract_id)
     except NotFound:
         draft = session.drafts.get(event.contract_id)
-        if draft is None or draft.contract.account != account.name or event.kind is not EventKind.RENEWAL:
+        if (
+            draft is None
+            or draft.contract.account != account.name
+            or not services.in_mode(draft.contract)
+            or event.kind is not EventKind.RENEWAL
+        ):
             return None
         return make_contract(services, session, draft)
-    return contract if contract.account == account.name else None
+    return contract if contract.account == account.name and services.in_mode(contract) else None
 
 
 def apply_renewal(

@@ -17,7 +17,7 @@ from ..store import Session
 from .outbox import deliver, operator
 from .refunds import apply_refund
 from .services import Services
-from .settling import apply_charge
+from .settling import apply_charge, contract_behind
 from .subscriptions import apply_end, apply_renewal, contract_of
 
 __all__ = ["MAX_BODY", "EventOutcome", "Receipt", "receive"]
@@ -78,12 +78,12 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
     now, actor = services.now(), Actor.provider(account.name)
     if event.kind is EventKind.CHARGE and event.charge is not None:
         charge = _charge(session, account.name, event)
-        if charge is not None:
+        if charge is not None and services.in_mode(contract_behind(session, charge)):
             apply_charge(services, session, charge, event.charge, actor=actor, now=now)
             return EventOutcome(event.event_id, "applied", charge_id=charge.id)
     elif event.kind is EventKind.REFUND and event.refund is not None:
         refund = _refund(session, account.name, event)
-        if refund is not None:
+        if refund is not None and services.in_mode(session.contracts.get(refund.contract_id)):
             apply_refund(services, session, refund.id, event.refund, actor=actor, now=now)
             return EventOutcome(event.event_id, "applied", refund_id=refund.id)
     elif event.kind in {EventKind.RENEWAL, EventKind.SUBSCRIPTION_ENDED}:

@@ -214,6 +214,7 @@ def _print_report(report: BillingReport) -> None:
             ("Ended as scheduled", report.cancelled),
             ("Not sent", report.unsent),
             ("Without a result yet", report.unknown),
+            ("Left alone: test and live do not mix", report.blocked),
             ("Step mails released", report.mails),
             ("Charged", " and ".join(map(str, charged)) or "nothing"),
         ],

@@ -23,14 +23,20 @@ def providers(ctx: click.Context) -> None:
 
     session = ctx.ensure_object(Session)
     config = load(session.config)
-    accounts = tuple(Plugins(config.providers, config.plugins, config.overrides))  # no database is needed for this
+    accounts = tuple(
+        Plugins(config.providers, config.plugins, config.overrides, config.modes)
+    )  # no database is needed for this
     session.show(
-        [{"account": it.name, "provider": it.type_name, "capabilities": it.capabilities} for it in accounts],
+        [
+            {"account": it.name, "provider": it.type_name, "mode": it.mode, "capabilities": it.capabilities}
+            for it in accounts
+        ],
         lambda: table(
             "Accounts",
             ("", *(it.name for it in accounts)),
             [
                 ("Provider", *(it.capabilities.name for it in accounts)),
+                ("Mode", *(it.mode for it in accounts)),
                 *(
                     (row.title.replace("`", ""), *(row.cell(it.capabilities).replace("`", "") for it in accounts))
                     for row in rows(config.system_max)

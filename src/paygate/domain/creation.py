@@ -18,7 +18,7 @@ from ..errors import (
     ProductEnded,
 )
 from ..money import Money
-from ..provider import Capabilities, ExpiryPolicy
+from ..provider import Capabilities, ExpiryPolicy, Mode
 from . import licences as entitlements
 from .charge import Charge
 from .charging import check_amount
@@ -95,6 +95,7 @@ def decide_creation(
     paid: bool = False,
     imported: bool = False,
     subscription: str | None = None,
+    mode: Mode | None = None,
 ) -> Creation:
     """Whether this contract may be made at *now*, and what is due.
 
@@ -102,6 +103,7 @@ def decide_creation(
     :param paid: the first payment has been received outside paygate (R-012).
     :param imported: taken over from another system: any start date in the past, and cards already paid there.
     :param subscription: of an imported contract: the provider's id of the subscription that charges it.
+    :param mode: of the card's account, which the contract keeps (X-24); None: not known.
     :raises PermissionDenied: a customer acts for somebody else (R-267); or anybody but an administrator makes a manual,
         paid or imported contract (R-009, R-012).
     :raises InvalidValue: *start_on* is not a date, or none that is offered (R-016).
@@ -149,6 +151,7 @@ def decide_creation(
         created_by=actor,
         account=card.account if card else None,
         credential=card.token if card else None,
+        mode=mode if card else None,
         subscription=provided,
     )
     owed = due.minor > 0

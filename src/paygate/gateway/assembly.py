@@ -18,6 +18,7 @@ from ..domain.rules import SYSTEM_MAX_EXPIRY, Rules
 from ..drivers.settings import HttpSettings
 from ..errors import ConfigurationError
 from ..plugins.manager import Plugins
+from ..provider import Mode
 from ..store import Store
 
 __all__ = ["assemble", "from_file"]
@@ -34,6 +35,7 @@ def assemble(
     system_max_expiry: dt.date = SYSTEM_MAX_EXPIRY,
     waiting: Waiting | None = None,
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    modes: Mapping[str, Mode] | None = None,
     schedules: Mapping[str, RetrySchedule] | None = None,
     network_rules: str = "strict",
     refund_cut_off: dt.date | None = REFUND_CUT_OFF,
@@ -49,7 +51,7 @@ def assemble(
         # what asks for a clock lives on the gateway's, so that a frozen test freezes it as well
         if getattr(plugin, "clock", False) is None:
             plugin.clock = clock  # type: ignore[attr-defined]
-    ready = Plugins(providers, observers, overrides)
+    ready = Plugins(providers, observers, overrides, modes)
     rules = Rules(zone=zone, system_max=system_max_expiry, step_mails=tuple(step_mails))
     store = Store.open(database, clock=clock)
     return Services(
@@ -77,6 +79,7 @@ def from_file(path: str | os.PathLike[str], clock: Clock | None) -> tuple[Servic
         system_max_expiry=config.system_max,
         waiting=config.waiting,
         overrides=config.overrides,
+        modes=config.modes,
         schedules=config.schedules,
         network_rules=config.network_rules,
         refund_cut_off=config.refund_cut_off,

@@ -16,6 +16,7 @@ from ..domain.rules import SYSTEM_MAX_EXPIRY
 from ..drivers.settings import HttpSettings
 from ..drivers.sync import SyncDriver
 from ..flow import Flow
+from ..provider import Mode
 from .assembly import assemble, from_file
 from .sync_contracts import Contracts
 from .sync_reports import Reports
@@ -45,6 +46,8 @@ class Gateway:
     :param clock: where the time comes from; by default the system, so that ``freezegun.freeze_time`` works.
     :param step_mails: the prepared mails (R-224).
     :param overrides: capability settings by account, for example ``{"univapay": {"charge_window_years": 0}}`` (R-203).
+    :param modes: account name → ``Mode.TEST`` or ``Mode.LIVE``, where the provider cannot tell by its credentials. Contracts
+        keep the mode that they were made in, and are never used in the other one (X-24).
     :param schedules: account name → when a failed renewal is tried again; by default as is usual for its provider (R-148,
         R-155).
     :param network_rules: how to read the card networks' rules on retries where sources disagree: ``"strict"``,
@@ -67,6 +70,7 @@ class Gateway:
         waiting: Waiting | None = None,
         http: HttpSettings | None = None,
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
+        modes: Mapping[str, Mode] | None = None,
         schedules: Mapping[str, RetrySchedule] | None = None,
         network_rules: str = "strict",
         refund_cut_off: dt.date | None = REFUND_CUT_OFF,
@@ -82,6 +86,7 @@ class Gateway:
             system_max_expiry=system_max_expiry,
             waiting=waiting,
             overrides=overrides,
+            modes=modes,
             schedules=schedules,
             network_rules=network_rules,
             refund_cut_off=refund_cut_off,

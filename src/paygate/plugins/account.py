@@ -30,6 +30,7 @@ from ..provider import (
     Found,
     Lookup,
     LookupRequest,
+    Mode,
     ProviderEvent,
     RefundPolicy,
     RefundRequest,
@@ -68,14 +69,22 @@ class Account:
 
     The methods are flows. ``charge`` and ``refund`` answer one of the five outcomes whatever the plugin does: an
     exception that does not say that nothing happened is an unknown outcome, because money may have moved.
+
+    ``mode`` says whether it moves real money, as far as the provider or the seller told (X-24).
     """
 
     def __init__(
-        self, name: str, type_name: str, capabilities: Capabilities, hooks: Mapping[str, Callable[..., Any]]
+        self,
+        name: str,
+        type_name: str,
+        capabilities: Capabilities,
+        hooks: Mapping[str, Callable[..., Any]],
+        mode: Mode | None = None,
     ) -> None:
         self.name = name
         self.type_name = type_name
         self.capabilities = capabilities
+        self.mode = mode
         self._hooks = hooks
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ from .. import _door, hookspecs
 from ..errors import ConfigurationError, NotFound, PluginError, Undeliverable, Vetoed
 from ..hookspecs import PROVIDER_HOOKS
 from ..notices import ChargeProposal, OperationProposal
-from ..provider import Capabilities, Provider
+from ..provider import Capabilities, Mode, Provider
 from .account import Account, check_hooks, overridden
 
 __all__ = ["Complaint", "Plugins"]
@@ -74,12 +74,28 @@ def _check_async(account: str, plugin: object, hooks: Mapping[str, Callable[...,
             raise PluginError(msg)
 
 
+def _mode(account: str, provider: object, declared: Mode | None) -> Mode | None:
+    """Whether *account* moves real money: as its provider tells by its credentials, else as the seller declares."""
+    told = getattr(provider, "mode", None)
+    if declared is not None and not isinstance(declared, Mode):
+        raise ConfigurationError(f"account {account!r}: a mode is Mode.TEST or Mode.LIVE, not {declared!r}")
+    if not isinstance(told, Mode):
+        return declared
+    if declared is not None and declared is not told:
+        raise ConfigurationError(
+            f"account {account!r} is declared as {declared.value}, but its credentials are those of {told.value} mode; "
+            "put one of the two right"
+        )
+    return told
+
+
 class Plugins:
     """All plugins of one gateway.
 
     :param providers: account name → provider: a :class:`Provider`, or a module or object with hook implementations.
     :param observers: plugins that implement observer hooks, or wrap provider hooks.
     :param overrides: account name → capability settings, see :func:`~paygate.plugins.account.overridden`.
+    :param modes: account name → whether it moves real money, where the provider cannot tell by its credentials (X-24).
     :raises PluginError: a misspelt hook, a declared capability without its hook, a hook that is not ``async``.
     """
 
@@ -88,6 +104,7 @@ class Plugins:
         providers: Mapping[str, object],
         observers: Sequence[object] = (),
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
+        modes: Mapping[str, Mode] | None = None,
     ) -> None:
         self._manager = _Manager("paygate")
         self._manager.add_hookspecs(hookspecs)
@@ -103,6 +120,10 @@ class Plugins:
         unknown = set(overrides or ()) - set(providers)
         if unknown:
             raise ConfigurationError(f"capability settings for unknown accounts: {', '.join(sorted(unknown))}")
+        unknown = set(modes or ()) - set(providers)
+        if unknown:
+            raise ConfigurationError(f"modes for unknown accounts: {', '.join(sorted(unknown))}")
+        self._modes = dict(modes or {})
         self._accounts = {
             name: self._account(name, provider, list(providers.values()), (overrides or {}).get(name, {}))
             for name, provider in providers.items()
@@ -137,7 +158,8 @@ class Plugins:
         if not isinstance(declared, Capabilities):
             raise PluginError(f"account {name!r}: capabilities() answered {type(declared).__name__}, not Capabilities")
         check_hooks(name, declared, hooks)
-        return Account(name, type(provider).__name__, overridden(name, declared, overrides), hooks)
+        mode = _mode(name, provider, self._modes.get(name))
+        return Account(name, type(provider).__name__, overridden(name, declared, overrides), hooks, mode)
 
     # --- accounts ---
 

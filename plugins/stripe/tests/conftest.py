@@ -20,13 +20,16 @@ from paygate.provider import (
     CheckoutRequest,
     Found,
     LookupRequest,
+    ProviderEvent,
     RefundRequest,
     RefundResult,
     SubscriptionRequest,
     SubscriptionStart,
+    Webhook,
 )
 from paygate.testing.clock import ManualClock
 from paygate_stripe import Stripe, StripeSettings
+from paygate_stripe.signatures import sign
 
 BASE_URL = "https://api.stripe.com"
 API_KEY = "sk_test_canary0key"
@@ -146,6 +149,25 @@ class HandMade:
             "return_url": "https://shop.example/done",
         }
         return CheckoutRequest(**{**values, **changes})
+
+    def hear(self, event: object) -> list[ProviderEvent]:
+        """Deliver *event*, signed now."""
+        body = json.dumps(event).encode()
+        time = str(int(self.clock.now().timestamp()))
+        headers = {"stripe-signature": f"t={time},v1={sign(body, self.settings.webhook_secrets[0], time)}"}
+        return self.run(self.provider.parse_webhook(Webhook(headers, body)))
+
+    def event(self, kind: str, told: object, **changes: Any) -> dict[str, Any]:
+        """An event as Stripe writes it."""
+        return {
+            "id": "evt_1",
+            "object": "event",
+            "type": kind,
+            "api_version": "2024-06-20",  # an endpoint keeps the version that it was made with
+            "livemode": False,
+            "data": {"object": told},
+            **changes,
+        }
 
     # --- what Stripe writes ---
 

@@ -5,13 +5,14 @@ A subscription carries paygate's contract in its metadata. By that it is found a
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from paygate.clock import JST, business_date
-from paygate.errors import ChargeDeclined, InvalidValue, ProviderError
+from paygate.clock import JST
+from paygate.errors import ChargeDeclined, ProviderError
 from paygate.provider import StartedSubscription, SubscriptionRequest, SubscriptionStart
 
 from .client import Asked, Client
@@ -30,11 +31,18 @@ __all__ = [
     "stop_recurring",
 ]
 
+
+class _TimeOfDay(TypedDict):
+    hour: int
+    minute: int
+    second: int
+
+
 #: Statuses from which a subscription never charges again. ``unpaid`` is none: it waits for somebody to act (R-156).
 ENDED = frozenset({"canceled", "incomplete_expired"})
 
-#: Stripe counts days in UTC. At this hour it is the same day there, so that periods begin on the contract's dates.
-_NOON = dt.time(12)
+#: Stripe counts days in UTC. At this hour in Japan it is the same day there, so that periods begin on the contract's dates.
+_NOON, _NOON_IN_UTC = dt.time(12), _TimeOfDay(hour=3, minute=0, second=0)
 
 #: A first charge that is nearer than this is made at once: Stripe takes only instants that lie ahead.
 _AT_ONCE = dt.timedelta(minutes=5)
@@ -46,10 +54,9 @@ async def start_recurring(client: Client, request: SubscriptionStart) -> Started
     Until its first charge it is a trial. A first payment that fails leaves it ``incomplete``, which events report.
 
     :raises ChargeDeclined: the subscription that this contract had has ended, or the card is refused.
-    :raises InvalidValue: the first charge would be on an earlier day than today; nothing was sent.
+    :raises InvalidValue: the credential has another form than ``cus_…/pm_…``; nothing was sent.
     """
     card = Credential.parse(request.credential)
-    begin = first_charge_at(request.starts_on, client.now())
     known = await _of_contract(client, card.customer, request.contract_id)
     if known is not None:
         status = text_in(known, "status") or "unknown"
@@ -79,8 +86,10 @@ async def start_recurring(client: Client, request: SubscriptionStart) -> Started
     }
     if request.description:
         params["description"] = request.description
-    if begin is not None:
+    if (begin := first_charge_at(request.starts_on, client.now())) is not None:
         params["trial_end"] = int(begin.timestamp())
+    if (day := _kept_day(request.starts_on, request.anchor_day)) is not None:
+        params["billing_cycle_anchor_config"] = {"day_of_month": day, **_NOON_IN_UTC}
     made = await client.change(client.stripe.v1.subscriptions.create_async(params, {"idempotency_key": request.key}))
     return StartedSubscription(str(made["id"]), raw=shown(made))
 
@@ -127,17 +136,18 @@ async def read_subscription(client: Client, reference: str) -> Mapping[str, Any]
 
 
 def first_charge_at(starts_on: dt.date, now: dt.datetime) -> dt.datetime | None:
-    """When Stripe is to charge for the first time: at noon of *starts_on* in Japan; None: at once.
-
-    :raises InvalidValue: the day has passed, so that every period would begin on another day than the contract's.
-    """
-    if business_date(now) > starts_on:
-        raise InvalidValue(
-            f"stripe: a subscription cannot begin on {starts_on}, which has passed: Stripe would charge on other days "
-            "than the contract says. Charge the period by itself, and take the contract over with a later start"
-        )
+    """When Stripe is to charge for the first time: at noon of *starts_on* in Japan; None: at once, it has passed."""
     noon = dt.datetime.combine(starts_on, _NOON, JST)
     return noon if now + _AT_ONCE < noon else None
+
+
+def _kept_day(starts_on: dt.date, anchor_day: int | None) -> int | None:
+    """The day of the month to name to Stripe, where the first charge is not on it because its month is too short (R-032).
+
+    Otherwise Stripe keeps the day of the first charge by itself.
+    """
+    last = calendar.monthrange(starts_on.year, starts_on.month)[1]
+    return anchor_day if anchor_day is not None and anchor_day > starts_on.day == last else None
 
 
 async def _asked_for(client: Client, request: SubscriptionRequest) -> Mapping[str, Any]:

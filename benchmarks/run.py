@@ -9,10 +9,12 @@ import due_contracts
 import durable_charge
 import emulator_load
 import import_cost
+import pytest_plugin
 
 
 def main() -> None:
     import_cost.main()
+    pytest_plugin.main()
     dispatch.main()
     durable_charge.main()
     decisions.main()

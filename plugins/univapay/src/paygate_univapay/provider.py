@@ -11,6 +11,7 @@ from paygate.provider import (
     ChargeResult,
     Found,
     LookupRequest,
+    Mode,
     Provider,
     ProviderEvent,
     RefundRequest,
@@ -33,6 +34,8 @@ class UnivaPay(Provider):
 
     def __init__(self, settings: UnivaPaySettings) -> None:
         self._client = Client.of(settings)
+        # live_test is for UnivaPay's own staff: whether it moves money is not documented (provider fact sheet §4)
+        self.mode = {"live": Mode.LIVE, "test": Mode.TEST}.get(settings.mode)
 
     def capabilities(self) -> Capabilities:
         """:data:`~paygate_univapay.CAPABILITIES`."""

@@ -25,6 +25,7 @@ from ...provider import (
     IdempotencyKind,
     Lookup,
     LookupRequest,
+    Mode,
     Outcome,
     Provider,
     ProviderEvent,
@@ -102,6 +103,8 @@ class AnsweringProvider(Provider):
     """The half of a fake that paygate sees; :class:`~paygate.testing.fakes.base.FakeProvider` is the whole."""
 
     Settings: ClassVar[type | None] = FakeSettings
+    #: nothing that a fake does moves real money
+    mode: Mode | None = Mode.TEST
     #: the provider's own codes
     codes: ClassVar[Codes] = Codes()
     #: prefixes of the references of charges and refunds

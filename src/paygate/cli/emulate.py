@@ -25,14 +25,19 @@ __all__ = ["emulate"]
 
 
 def _instant(_ctx: click.Context, _param: click.Parameter, value: str | None) -> dt.datetime | None:
+    from ..testing.clock import YEARS
+
     if value is None:
         return None
     try:
-        return require_aware(dt.datetime.fromisoformat(value))
+        start = require_aware(dt.datetime.fromisoformat(value))
     except NaiveDatetime as exc:
         raise click.BadParameter(f"{value} has no offset; write {value}+09:00 for Japanese time") from exc
     except (ValueError, OverflowError) as exc:
         raise click.BadParameter(f"{value!r} is not an instant; write it as 2026-01-01T00:00:00+09:00") from exc
+    if start.year not in YEARS:
+        raise click.BadParameter(f"the year {start.year} is out of reach; stay between {YEARS[0]} and {YEARS[-1]}")
+    return start
 
 
 def _url(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:

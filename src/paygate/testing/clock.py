@@ -7,7 +7,10 @@ import threading
 
 from ..clock import JST, Clock, SystemClock, require_aware
 
-__all__ = ["EmulatorClock", "ManualClock"]
+__all__ = ["YEARS", "EmulatorClock", "ManualClock"]
+
+#: The years in which an emulator can live: what it adds to the present has to stay within the calendar.
+YEARS = range(1970, 9000)
 
 
 class ManualClock:

@@ -210,6 +210,7 @@ class Emulator(abc.ABC):
         A path under ``/_paygate/`` belongs to the control interface: no fault strikes it and it is not recorded.
         """
         if urlsplit(request.url).path.startswith(PREFIX):
+            self._happen()
             return self.control.answer(request)
         row = self.journal.write(request, self.clock.now())
         fault = self.faults.take(request)
@@ -255,9 +256,7 @@ class Emulator(abc.ABC):
 
     def catch_up(self) -> None:
         """Let everything happen that is due after the clock was moved, webhooks included while somebody takes them."""
-        with self.changed:
-            self.tick()
-            self.changed.notify_all()
+        self._happen()
         if self.receiver is not None:
             self.deliver(self.receiver)
 
@@ -300,6 +299,11 @@ class Emulator(abc.ABC):
             self.changed.wait(max(seconds, _SHORTEST_WAIT))
             return True
         return self.clock.now() != before
+
+    def _happen(self) -> None:
+        with self.changed:
+            self.tick()
+            self.changed.notify_all()
 
     def _pass(self, seconds: float) -> None:
         if not self.clock.skip(seconds):

@@ -28,6 +28,7 @@ from urllib.parse import unquote, urlsplit
 
 from ...clock import JST
 from ...flow import Request, Response
+from ..clock import YEARS
 from .control_coming import ComingControl
 from .control_input import Fields, Refusal, reply
 from .control_page import CustomerPage
@@ -52,8 +53,6 @@ _STEPS = ("seconds", "minutes", "hours", "days")
 @runtime_checkable
 class _Movable(Protocol):
     """A clock that can be moved."""
-
-    def advance(self, *, days: float, hours: float, minutes: float, seconds: float) -> dt.datetime: ...
 
     def set(self, now: dt.datetime) -> None: ...
 
@@ -120,39 +119,39 @@ class Control:
         now, running = fields.instant("now"), fields.flag("running")
         if now is None and running is None:
             raise Refusal(400, "neither now nor running is given", 'send {"now": "2026-01-01T00:00:00+09:00"}')
+        clock: Any = self._emulator.clock
+        if running is not None and not hasattr(clock, "running"):
+            raise Refusal(400, "this clock cannot be told to run or stand still", "serve it on an EmulatorClock")
         if now is not None:
-            self._movable().set(now)
+            self._move(now)
         if running is not None:
-            clock: Any = self._emulator.clock
-            if not hasattr(clock, "running"):
-                raise Refusal(400, "this clock cannot be told to run or stand still", "serve it on an EmulatorClock")
             clock.running = running
         self._emulator.catch_up()
         return self._clock(request, names)
 
     def _advance(self, request: Request, names: Mapping[str, str]) -> Response:
         fields = Fields.read(request, *_STEPS, "to")
-        clock, to = self._movable(), fields.instant("to")
+        now, to = self._emulator.clock.now(), fields.instant("to")
         if (to is None) == (not fields.has(*_STEPS)):
             raise Refusal(400, "say how far, or until when", 'send {"days": 30} or {"to": "2026-01-01T00:00:00+09:00"}')
         if to is None:
-            days, hours, minutes, seconds = (fields.number(name) for name in ("days", "hours", "minutes", "seconds"))
             try:
-                clock.advance(days=days, hours=hours, minutes=minutes, seconds=seconds)
+                to = now + dt.timedelta(**{name: fields.number(name) for name in _STEPS})
             except OverflowError as exc:
                 raise Refusal(400, "no calendar goes that far", "advance by less") from exc
-        elif to < self._emulator.clock.now():
+        elif to < now:
             raise Refusal(400, "that instant has passed", "PUT clock sets it back")
-        else:
-            clock.set(to)
+        self._move(to)
         self._emulator.catch_up()
         return self._clock(request, names)
 
-    def _movable(self) -> _Movable:
+    def _move(self, to: dt.datetime) -> None:
         clock = self._emulator.clock
         if not isinstance(clock, _Movable):
             raise Refusal(400, "this emulator lives by a clock that cannot be moved", "serve it on an EmulatorClock")
-        return clock
+        if to.year not in YEARS:
+            raise Refusal(400, f"the year {to.year} is out of reach", f"stay between {YEARS[0]} and {YEARS[-1]}")
+        clock.set(to)
 
     # --- money -------------------------------------------------------------------------------------------------------
 

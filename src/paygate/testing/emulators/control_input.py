@@ -55,7 +55,7 @@ class Fields:
         expected = f"send a JSON object with {' or '.join(known)}" if known else "send no body"
         try:
             values = json.loads(request.body) if request.body.strip() else {}
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise Refusal(400, "the body is not JSON", expected) from exc
         if not isinstance(values, dict):
             raise Refusal(400, "the body is not a JSON object", expected)

@@ -105,10 +105,9 @@ def _show_body(request: Request, allow: frozenset[str]) -> Any:
     try:
         if kind == "application/x-www-form-urlencoded":
             return _show_form(request.body.decode(), allow)
-        shown = redact_json(json.loads(request.body), allow)
-    except ValueError:
+        return redact_json(json.loads(request.body), allow)
+    except (ValueError, RecursionError):
         return f"<{len(request.body)} bytes>"
-    return shown
 
 
 def _show_form(text: str, allow: frozenset[str]) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .notices import (
         ChargeNotice,
         ChargeProposal,
+        ContractChange,
         ContractNotice,
         OperationProposal,
         OperatorNotice,
@@ -55,6 +56,7 @@ __all__ = [
     "find_refund",
     "on_charge_failure",
     "on_charge_success",
+    "on_contract_change",
     "on_contract_notice",
     "on_operator_action_required",
     "on_refund",
@@ -362,6 +364,22 @@ def on_step_mail_due(notice: StepMailNotice) -> None:
     """A step mail is due (R-225). Called from the outbox, at least once; deliver it, by its id once.
 
     :param notice: the mail and the customer's address.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def on_contract_change(notice: ContractChange) -> None:
+    """A contract was made, changed or deleted. Called from the outbox, at least once, in the order of the changes.
+
+    Told of everything that changes a contract's status or another of its facts, whoever brought it about: operations,
+    charges, billing runs, providers' events, imports. Must be idempotent, by the notice's id. Deleting a contract removes
+    what was not delivered about it before; the deletion itself is told.
+
+    Must not call the provider: what it wants to do to the contract, it does through the gateway, later.
+
+    :param notice: operation or event, actor, instant, status and expiry before and after, and the names of what changed.
 
     .. versionadded:: 0.1
     """

@@ -7,7 +7,7 @@ import datetime as dt
 import attrs
 
 from .domain.charge import Charge, Refund
-from .domain.contract import Actor, Contract, Customer
+from .domain.contract import Actor, Contract, Customer, Status
 from .domain.followup import Notice
 from .domain.ledger import LedgerEntry
 from .domain.mails import StepMail
@@ -16,6 +16,7 @@ from .money import Money
 __all__ = [
     "ChargeNotice",
     "ChargeProposal",
+    "ContractChange",
     "ContractNotice",
     "OperationProposal",
     "OperatorNotice",
@@ -100,6 +101,30 @@ class ContractNotice:
     notice: Notice
     contract: Contract
     customer: Customer
+
+
+@attrs.frozen
+class ContractChange:
+    """A contract has come into being, has changed, or is gone; the values are those of the change, not of today.
+
+    :param action: the operation or event as the audit trail names it, for example ``"cancel"`` or ``"renew"``.
+    :param status_before: None: the contract is new. :param status_after: None: it is deleted.
+    :param fields: names of the contract's fields that have changed.
+    :param transition: the row of the table of transitions, for example ``"T-44"``; None for what is not in it.
+    """
+
+    id: str  #: of this notice: the same on every repeat, so that an observer can be idempotent
+    contract_id: str
+    action: str
+    actor: Actor
+    at: dt.datetime
+    status_before: Status | None
+    status_after: Status | None
+    expires_on_before: dt.date | None
+    expires_on_after: dt.date | None
+    fields: tuple[str, ...] = ()
+    transition: str | None = None
+    reason: str = ""
 
 
 @attrs.frozen

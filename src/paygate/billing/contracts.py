@@ -28,6 +28,7 @@ from ..provider import Capabilities
 from ..store import Draft, Session
 from . import reconcile, starting
 from .admission import admit, remember
+from .changes import changed
 from .charges import settle
 from .charges import wait as wait_for
 from .outbox import deliver
@@ -116,9 +117,12 @@ def _insert(services: Services, customer: Customer, creation: Creation, *, repea
             )
             session.contracts.insert(settlement.contract)
             record(services, session, settlement, now=now)
+            changed(services, session, None, settlement.contract, settlement.audit)
             return settlement.contract
         session.contracts.insert(draft)
-        session.audit.insert_many([change(None, draft, id=services.new_id(), at=now, actor=actor, action="create")])
+        made = change(None, draft, id=services.new_id(), at=now, actor=actor, action="create")
+        session.audit.insert_many([made])
+        changed(services, session, None, draft, [made])
     return draft
 
 
@@ -320,6 +324,7 @@ async def confirm_payment(
             )
             updated = session.contracts.update(settlement.contract)
             record(services, session, settlement, now=now)
+            changed(services, session, contract, updated, settlement.audit)
         return updated
 
     await ask(services, on_contract(Operation.CONFIRM_PAYMENT.value, actor, contract_id))
@@ -337,7 +342,11 @@ async def set_expiry(services: Services, contract_id: str, to: dt.date, *, reaso
             contract = session.contracts.lock(contract_id)
             settlement = decide_expiry(contract, to, actor=actor, now=now, new_id=services.new_id, reason=reason)
             session.audit.insert_many(settlement.audit)
-            return session.contracts.update(settlement.contract)
+            updated = session.contracts.update(settlement.contract)
+            changed(services, session, contract, updated, settlement.audit)
+        return updated
 
     await ask(services, on_contract(Operation.SET_EXPIRY.value, actor, contract_id))
-    return await call(work)
+    contract = await call(work)
+    await deliver(services)
+    return contract

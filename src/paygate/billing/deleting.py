@@ -15,7 +15,9 @@ from ..errors import PendingMoney
 from ..flow import call
 from ..money import Money
 from ..store import Session
+from .changes import changed
 from .operations import read_case, tell_provider
+from .outbox import deliver
 from .permission import ask, on_contract
 from .refunds import send, wait, write_intent
 from .services import Services
@@ -76,7 +78,9 @@ async def delete(services: Services, contract_id: str, *, confirm: str, reason: 
             "delete it again once reconciliation has settled it",
             rule="R-265",
         )
-    return await call(partial(_remove, services, contract_id, refunds, actor, reason))
+    report = await call(partial(_remove, services, contract_id, refunds, actor, reason))
+    await deliver(services)
+    return report
 
 
 def _plan(services: Services, session: Session, contract: Contract, actor: Actor) -> Deletion:
@@ -113,4 +117,5 @@ def _remove(services: Services, contract_id: str, refunds: list[Refund], actor: 
         stone = tombstone(plan, refunds, services.now(), services.new_id, actor=actor, reason=reason)
         session.remove_contract(contract_id, contract.customer_id)
         session.audit.insert_many([stone])
+        changed(services, session, contract, None, [stone])
     return DeletionReport(contract_id, tuple(refunds), plan.skipped, plan.by_hand, stone)

@@ -34,6 +34,8 @@ from ..notices import OperationProposal
 from ..provider import ExpiryPolicy
 from ..store import Session
 from .admission import admit, remember
+from .changes import changed
+from .outbox import deliver
 from .permission import ask
 from .services import Services
 
@@ -77,7 +79,9 @@ async def import_many(
     """Import *rows* in one transaction; with a wrong one among them nothing, unless *skip_invalid*."""
     if not check_only:
         await ask(services, lambda _: OperationProposal("import", actor))
-    return await call(lambda: _import(services, rows, skip_invalid=skip_invalid, check_only=check_only, actor=actor))
+    report = await call(lambda: _import(services, rows, skip_invalid=skip_invalid, check_only=check_only, actor=actor))
+    await deliver(services)
+    return report
 
 
 def _import(
@@ -108,9 +112,9 @@ def _import(
             session.contracts.insert(contract)
             if entry is not None:
                 session.ledger.insert_many([entry])
-            session.audit.insert_many(
-                [change(None, contract, id=services.new_id(), at=now, actor=actor, action="import")]
-            )
+            made = change(None, contract, id=services.new_id(), at=now, actor=actor, action="import")
+            session.audit.insert_many([made])
+            changed(services, session, None, contract, [made])
     return ImportReport(tuple(contract.id for _, contract, _ in good), tuple(refused))
 
 

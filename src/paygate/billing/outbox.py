@@ -16,6 +16,7 @@ from ..domain.mails import MailSet, StepMail
 from ..flow import call
 from ..notices import ChargeNotice, ContractNotice, OperatorNotice, RefundNotice, StepMailNotice
 from ..store import OutboxRow, Session
+from .changes import unpack_change
 from .packing import unpack
 from .services import Services
 
@@ -148,6 +149,8 @@ def _notice(session: Session, row: OutboxRow) -> object | None:
         payments = _payments(session, mail)
         receipt = payments[0] if payments and _may_carry_a_receipt(mail, contract) else None
         return StepMailNotice(row.id, mail, session.customers.get(mail.customer_id), receipt, contract, payments)
+    if row.kind == "on_contract_change":
+        return unpack_change(row.id, row.contract_id or "", payload)
     if row.kind == "on_contract_notice":
         if row.contract_id is None or not session.contracts.exists(row.contract_id):
             return None

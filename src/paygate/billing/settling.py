@@ -26,6 +26,7 @@ from ..errors import InvalidValue, NotFound, PermissionDenied
 from ..provider import ChargeRequest, ChargeResult, Lookup, Outcome, RefundResult
 from ..store import Session
 from .admission import remember
+from .changes import changed
 from .outbox import operator, put
 from .packing import pack
 from .services import Services
@@ -160,6 +161,7 @@ def _succeed(
         session.contracts.insert(settlement.contract)
         session.charges.drop_draft(charge.id)
         record(services, session, settlement, now=now)
+        changed(services, session, None, settlement.contract, settlement.audit)
     else:
         write_settlement(services, session, before, settlement)
     put(services, session, "on_charge_success", {"charge_id": charge.id}, contract_id=charge.contract_id, now=now)
@@ -213,6 +215,7 @@ def write_settlement(services: Services, session: Session, before: Contract, set
     now = services.now()
     contract = session.contracts.update(settlement.contract) if settlement.contract != before else before
     record(services, session, settlement, now=now)
+    changed(services, session, before, contract, settlement.audit)
     for row in settlement.changed:
         session.ledger.set_state(
             row.id,

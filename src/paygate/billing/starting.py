@@ -24,6 +24,7 @@ from ..flow import call
 from ..provider import StartedSubscription, SubscriptionStart
 from ..store import Draft, Session
 from .admission import remember
+from .changes import changed
 from .outbox import deliver, operator
 from .services import Services
 from .settling import record
@@ -160,6 +161,7 @@ def write_subscription(
         facts={"reference": to.reference} if to.reference else None,
     )
     session.audit.insert_many([record])
+    changed(services, session, contract, after, [record])
     return session.contracts.update(after)
 
 
@@ -262,5 +264,6 @@ def make_contract(services: Services, session: Session, draft: Draft) -> Contrac
     )
     session.contracts.insert(settlement.contract)
     record(services, session, settlement, now=now)
+    changed(services, session, None, settlement.contract, settlement.audit)
     session.drafts.drop(contract.id)
     return settlement.contract

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, ClassVar
 
-from ...provider import Webhook
+from ...provider import SubscriptionStart, Webhook
 from ..emulators import CardKind, Wish, WishKind
 from ..fakes import (
     Decline,
@@ -51,6 +51,7 @@ class Faked(World):
         self.secrets = (_SECRET,)
         self.provider: FakeProvider = self.fresh()
         self._stored = 0
+        self._told: list[Webhook] = []
 
     def fresh(self) -> Any:
         settings = FakeSettings(webhook_secret=_SECRET)
@@ -93,11 +94,24 @@ class Faked(World):
                 raise NotApplicable("a fake has no error state")
         self.provider.script_for(credential, outcome)
 
+    def decline_renewals(self, credential: str, times: int) -> None:  # noqa: ARG002 - a fake's next ones, of any card
+        self.provider.script_renewal(*[Decline()] * times)
+
+    def renew(self, start: SubscriptionStart, *, declined: bool) -> None:
+        outcome = Decline() if declined else Succeed()
+        told = self.provider.renew(start.contract_id, start.credential, start.price, outcome, period_on=start.starts_on)
+        self._told.append(told)
+
     def approve(self, reference: str, *, passed: bool = True) -> None:
-        self.provider.finish(reference, Succeed() if passed else Decline())
+        if reference.startswith("checkout_"):
+            self.provider.store_card(reference, declined=None if passed else Decline())
+        else:
+            self.provider.finish(reference, Succeed() if passed else Decline())
 
     def deliveries(self) -> list[Webhook]:
-        return self.provider.notifications()
+        told, self._told = self._told, []
+        # the notice of a renewal from elsewhere is handed out by itself; the fake queues a plain one beside it
+        return [*told, *self.provider.notifications()]
 
     def break_line(self, strike: Strike | None, hook: str = "charge") -> None:
         if strike is None:
@@ -113,5 +127,7 @@ class Faked(World):
                 self.provider.next(fault)
             case "refund":
                 self.provider.next_refund(fault)
+            case "start_recurring":
+                self.provider.script_start(fault)
             case _:
                 raise NotApplicable(f"a fake does not lose the answer of {hook}")

@@ -126,7 +126,7 @@ class Shop:
         return ChargeRequest(
             charge_id=charge_id,
             key=key or self.capabilities.idempotency.key_for(charge_id),
-            amount=amount or self.amount(),
+            amount=self.amount() if amount is None else amount,
             credential=card or self.world.store_card(),
             metadata={"paygate_charge": charge_id, "paygate_contract": self.new_id()},
             description="Gold, one month",

@@ -6,13 +6,19 @@ from typing import Any
 
 from .case import CaseFailed, cases_of
 from .cases.charges import Charges
+from .cases.checkouts import Checkouts
 from .cases.core import Declarations
+from .cases.core_secrets import Secrets
 from .cases.core_wire import OnTheWire
 from .cases.declines import Declines
 from .cases.faults import BrokenCharges
+from .cases.faults_others import BrokenReading
 from .cases.faults_refunds import BrokenRefunds
 from .cases.lookups import Lookups
+from .cases.probe import Probe
 from .cases.refunds import Refunds
+from .cases.renewals import MerchantRenewals
+from .cases.subscriptions import Subscriptions
 from .cases.webhooks import Webhooks
 
 __all__ = ["ProviderConformance"]
@@ -21,7 +27,21 @@ _GUARD = "test_every_case_of_the_kit_is_there"
 
 
 class ProviderConformance(
-    Declarations, OnTheWire, Charges, Declines, Refunds, Lookups, Webhooks, BrokenCharges, BrokenRefunds
+    Declarations,
+    OnTheWire,
+    Secrets,
+    Charges,
+    Declines,
+    Refunds,
+    Lookups,
+    Webhooks,
+    BrokenCharges,
+    BrokenRefunds,
+    BrokenReading,
+    Probe,
+    MerchantRenewals,
+    Subscriptions,
+    Checkouts,
 ):
     """A plugin's whole suite::
 

@@ -20,11 +20,11 @@ import attrs
 from ...drivers import AsyncDriver, SyncDriver
 from ...errors import ConfigurationError
 from ...flow import Flow, Request, Response
-from ...provider import Webhook
+from ...provider import SubscriptionStart, Webhook
 from ...settings import is_secret
 from ..book import Book
 from ..clock import ManualClock
-from ..emulators import CardKind, Delivery, Emulator, Wish
+from ..emulators import CardKind, Delivery, Emulator, Wish, WishKind
 from .case import NotApplicable
 from .wire import STATUS_FIELDS, Strike, Wire
 
@@ -136,6 +136,14 @@ class World(abc.ABC):
         :raises NotApplicable: this world cannot show that.
         """
 
+    def decline_renewals(self, credential: str, times: int) -> None:  # noqa: ARG002 - for worlds that can
+        """Let the next *times* charges that the provider makes by itself with *credential* be declined."""
+        raise NotApplicable("only an emulator or a fake renews by itself")
+
+    def renew(self, start: SubscriptionStart, *, declined: bool) -> None:  # noqa: ARG002 - for worlds that can
+        """Let the provider charge a period of a subscription that started elsewhere."""
+        raise NotApplicable("nothing here starts a subscription elsewhere")
+
     @abc.abstractmethod
     def approve(self, reference: str, *, passed: bool = True) -> None:
         """Let the customer finish what waits for them, or fail at it."""
@@ -191,6 +199,9 @@ class Emulated(World):
 
     def wish(self, wish: Wish, *, credential: str) -> None:
         self.emulator.wish(wish, credential=credential)
+
+    def decline_renewals(self, credential: str, times: int) -> None:
+        self.emulator.wish(Wish(WishKind.DECLINE), credential=credential, times=times)
 
     def approve(self, reference: str, *, passed: bool = True) -> None:
         self.emulator.approve(reference, passed=passed)

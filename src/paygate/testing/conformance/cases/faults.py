@@ -7,7 +7,7 @@ repeat under the same key moves it no second time.
 from __future__ import annotations
 
 from ....money import Money
-from ....provider import Lookup, Outcome
+from ....provider import ChargeResult, Lookup, Outcome
 from ...emulators import CardKind
 from ..acting import Acting, shown
 from ..case import case
@@ -143,7 +143,7 @@ class BrokenCharges(Acting):
         self.world.break_line(None)
         self.shop.settle()
         taken = self.shop.captured()[len(before) :]
-        self._is_honest(strike, attempt.amount, answer, taken)
+        self._is_an_honest_charge(strike, attempt.amount, answer, taken)
         if self.capabilities.lookup is not Lookup.NONE and (
             answer.outcome in {Outcome.UNKNOWN, Outcome.PENDING} or not self.native()
         ):
@@ -159,9 +159,11 @@ class BrokenCharges(Acting):
             self.shop.settle()
             last = self.shop.captured()[len(before) :]
             self.expect(len(last) <= 1, f"{strike}: repeated under the same key, the charge was made {len(last)} times")
-            self._is_honest(strike, attempt.amount, again, last)
+            self._is_an_honest_charge(strike, attempt.amount, again, last)
 
-    def _is_honest(self, strike: Strike, amount: Money, answer: Answer[object], taken: tuple[Money, ...]) -> None:
+    def _is_an_honest_charge(
+        self, strike: Strike, amount: Money, answer: Answer[ChargeResult], taken: tuple[Money, ...]
+    ) -> None:
         self.expect(taken in {(), (amount,)}, f"{strike}: {amount} was asked for; the book shows {shown(taken)}")
         self.expect(
             answer.outcome is not Outcome.SUCCEEDED or taken, f"{strike}: the charge counts as made; nothing was taken"

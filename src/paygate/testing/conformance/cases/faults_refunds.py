@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....money import Money
-from ....provider import Lookup, Outcome
+from ....provider import Lookup, Outcome, RefundResult
 from ...emulators import CardKind
 from ..acting import Acting, shown
 from ..case import case
@@ -121,7 +121,10 @@ class BrokenRefunds(Acting):
         needs=_WIRE,
     )
     def test_a_refund_with_an_undocumented_status(self) -> None:
-        for card in (CardKind.GOOD, CardKind.REFUND_FAILS):
+        cards = [CardKind.GOOD]
+        if self.capabilities.refunds_asynchronous:  # elsewhere a success is answered first and taken back later
+            cards.append(CardKind.REFUND_FAILS)
+        for card in cards:
             self._refunds_under(Trouble.UNKNOWN_STATUS, card)
         self.expect(
             self.world.wire.struck,
@@ -141,7 +144,7 @@ class BrokenRefunds(Acting):
         self.world.break_line(None)
         self.shop.settle()
         given = self.shop.refunded()[len(before) :]
-        self._is_honest(strike, amount, answer, given)
+        self._is_an_honest_refund(strike, amount, answer, given)
         if self.capabilities.refund_lookup is not Lookup.NONE and answer.outcome in {Outcome.UNKNOWN, Outcome.PENDING}:
             found = self.found_refund(attempt)
             self.shop.settle()
@@ -156,9 +159,11 @@ class BrokenRefunds(Acting):
             self.shop.settle()
             last = self.shop.refunded()[len(before) :]
             self.expect(len(last) <= 1, f"{strike}: repeated under the same key, the refund was made {len(last)} times")
-            self._is_honest(strike, amount, again, last)
+            self._is_an_honest_refund(strike, amount, again, last)
 
-    def _is_honest(self, strike: Strike, amount: Money, answer: Answer[object], given: tuple[Money, ...]) -> None:
+    def _is_an_honest_refund(
+        self, strike: Strike, amount: Money, answer: Answer[RefundResult], given: tuple[Money, ...]
+    ) -> None:
         self.expect(given in {(), (amount,)}, f"{strike}: {amount} was asked for; the book shows {shown(given)}")
         self.expect(
             answer.outcome is not Outcome.SUCCEEDED or given, f"{strike}: the refund counts as made; nothing went back"

@@ -14,7 +14,7 @@ PACKAGES  := -e . $(foreach plugin,$(PLUGINS),-e ./$(patsubst %/,%,$(dir $(plugi
 DECLARED  := pyproject.toml $(PLUGINS) constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs bench format rules pin clean
+.PHONY: help demo test lint types docs bench format rules scaffold pin clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -49,6 +49,9 @@ bench: $(VENV)/.installed-dev ## the benchmarks
 
 rules: $(VENV)/.installed-dev ## which domain rules have no test; options in ARGS="--all --list"
 	$(BIN)/python scripts/rules_without_tests.py $(ARGS)
+
+scaffold: $(VENV)/.installed-dev ## a new plugin project, tried in an environment of its own
+	$(BIN)/python scripts/try_scaffold.py
 
 pin: $(VENV)/.installed-dev ## write constraints.txt from the installed versions
 	$(BIN)/python scripts/pin_constraints.py

@@ -38,6 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "plugins": {"plugins"},
     "billing": {"billing"},
     "gateway": {"gateway", "config"},
+    "scaffold": {"scaffold"},
     "face": {"cli", "console", "web", "__main__"},
     "testing": {"testing"},
 }
@@ -58,12 +59,13 @@ BELOW: dict[str, set[str]] = {
     "billing": WORKING_ROOMS,
     "gateway": WORKING_ROOMS | {"billing"},
     "front door": PURE_ROOMS | {"billing", "gateway"},
-    "face": WORKING_ROOMS | {"billing", "gateway", "front door"},
+    "scaffold": {"base"},
+    "face": WORKING_ROOMS | {"billing", "gateway", "scaffold", "front door"},
     "testing": WORKING_ROOMS | {"billing", "gateway", "front door"},
 }
 
 #: Modules of a face that may use the test kit: they run fakes and emulators on purpose.
-MAY_USE_THE_TEST_KIT = ("paygate.cli.demo", "paygate.cli.emulate")
+MAY_USE_THE_TEST_KIT = ("paygate.cli.check", "paygate.cli.demo", "paygate.cli.emulate")
 
 #: What the pure domain may use of other people's modules: nothing here opens, sends, waits, reads a clock or is random.
 PURE = {

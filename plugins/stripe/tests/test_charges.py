@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 
 import attrs
 import pytest
@@ -381,3 +382,38 @@ def test_what_might_be_a_card_a_key_or_a_credential_is_cut_out_of_stripes_text(s
     result = shop.answers(shop.error("resource_missing", message=text), status=400).charge()
 
     assert result.message == "No such customer: '<id>'; card <number>, key <id>, <id>"
+
+
+# --- answers that are stored under a key -----------------------------------------------------------------------------
+
+
+def replayed(body, status=200):
+    return Response(status, {"Idempotent-Replayed": "true"}, json.dumps(body).encode())
+
+
+def test_an_answer_that_is_stored_under_the_key_may_be_old_so_the_payment_is_read_again(shop):
+    result = shop.answers(replayed(shop.intent("processing")), shop.intent()).charge()
+
+    assert shop.sent() == ["POST /v1/payment_intents", "GET /v1/payment_intents/pi_1"]
+    assert result.outcome is Outcome.SUCCEEDED
+
+
+def test_a_stored_decline_of_a_payment_that_the_customer_has_made_since_is_a_success(shop):
+    declined = json.loads(shop.decline().body)
+
+    assert shop.answers(replayed(declined, 402), shop.intent()).charge().outcome is Outcome.SUCCEEDED
+
+
+def test_a_stored_decline_without_an_intent_stands(shop):
+    declined = shop.error("card_declined", kind="card_error")
+
+    assert shop.answers(replayed(declined, 402)).charge().outcome is Outcome.DECLINED
+    assert len(shop.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "second",
+    [Response(500), Response(401, {}, b'{"error": {}}'), Response(404, {}, b'{"error": {"code": "resource_missing"}}')],
+)
+def test_a_stored_answer_counts_where_the_payment_cannot_be_read(shop, second):
+    assert shop.answers(replayed(shop.intent("processing")), second).charge().outcome is Outcome.PENDING

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 
+import attrs
 import pytest
 
+from paygate import Money
 from paygate.drivers import Lost, NotSent
-from paygate.errors import OutcomeUnknown, ProviderUnavailable
+from paygate.errors import InvalidValue, OutcomeUnknown, ProviderUnavailable
 from paygate.flow import Response
 from paygate.provider import Outcome
 
@@ -196,3 +198,22 @@ def test_a_refund_that_stripe_no_longer_knows_by_its_id_is_looked_for_by_paygate
     gone = Response(404, {}, b'{"error": {"type": "invalid_request_error", "code": "resource_missing"}}')
 
     assert shop.answers(gone, shop.page()).find_refund(shop.refund_attempt(), "re_9").result is None
+
+
+@pytest.mark.rule("R-247")
+def test_a_stored_answer_may_be_old_so_the_refund_is_read_again(shop):
+    stored = Response(200, {"Idempotent-Replayed": "true"}, json.dumps(refunded()).encode())
+
+    result = shop.answers(stored, refunded("failed")).refund(shop.refund_attempt())
+
+    assert shop.sent() == ["POST /v1/refunds", "GET /v1/refunds/re_1"]
+    assert result.outcome is Outcome.DECLINED
+
+
+def test_a_refund_in_another_currency_than_the_payment_is_refused_with_nothing_sent(shop):
+    attempt = attrs.evolve(shop.refund_attempt(), amount=Money(1000, "USD"))
+
+    with pytest.raises(InvalidValue):
+        shop.refund(attempt)
+
+    assert shop.requests == []

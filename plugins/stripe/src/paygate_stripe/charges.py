@@ -47,7 +47,8 @@ async def charge(client: Client, request: ChargeRequest) -> ChargeResult:
     if request.description:
         params["description"] = request.description
     reply = await client.ask(client.stripe.v1.payment_intents.create_async(params, {"idempotency_key": request.key}))
-    result = charge_refusal(reply) if reply.created is None else intent_result(reply.created, request.amount)
+    seen = await client.as_it_is_now(reply, read_intent)
+    result = charge_refusal(reply) if seen is None else intent_result(seen, request.amount)
     if is_authentication(result.code) and result.reference is not None and client.settings.return_url is not None:
         return await _ask_the_customer(client, request, card, result.reference, client.settings.return_url, result)
     return result
@@ -122,8 +123,8 @@ async def _ask_the_customer(
     except OutcomeUnknown as exc:
         # the bank may have been content without asking the customer
         return ChargeResult.unknown(str(exc), reference=reference)
-    if reply.created is not None:
-        return intent_result(reply.created, request.amount)
+    if (seen := await client.as_it_is_now(reply, read_intent)) is not None:
+        return intent_result(seen, request.amount)
     refusal = charge_refusal(reply)
     if refusal.outcome is Outcome.NOT_SENT:
         return declined

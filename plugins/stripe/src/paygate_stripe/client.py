@@ -9,7 +9,7 @@ import attrs
 
 from paygate.errors import ChargeDeclined, ConfigurationError, OutcomeUnknown, ProviderError, ProviderUnavailable
 
-from .resources import clean, text_in
+from .resources import clean, object_in, text_in
 from .settings import StripeSettings
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ __all__ = ["Asked", "Client", "Reply"]
 Asked: TypeAlias = "Coroutine[Any, Any, stripe.StripeObject]"
 
 
+#: Header of an answer that was stored under the request's idempotency key.
+_REPLAYED = "idempotent-replayed"
+
+
 @attrs.frozen
 class Reply:
     """The answer to one request.
@@ -30,6 +34,7 @@ class Reply:
     :param body: the resource, where the request succeeded.
     :param error: Stripe's error object, where it did not; empty where whoever answered was not Stripe's own code.
     :param repeated: the driver sent the request more than once, so an earlier sending may have had its effect.
+    :param replayed: Stripe knew the key and answered as it did the first time; things may have moved on since (§7).
     :param request_id: Stripe's name of the exchange, for its support.
     """
 
@@ -37,6 +42,7 @@ class Reply:
     body: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
     error: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     repeated: bool = False
+    replayed: bool = False
     request_id: str | None = None
 
     @property
@@ -113,13 +119,20 @@ class Client:
                     exc.http_status or 0,
                     error=error if isinstance(error, dict) else {},
                     repeated=REPEATED in (exc.headers or {}),
+                    replayed=_REPLAYED in (exc.headers or {}),
                     request_id=exc.request_id,
                 )
         response = answer.last_response
         data = response.data if response is not None else None
         if response is None or not isinstance(data, dict):
             return Reply(200)
-        return Reply(response.code, data, repeated=REPEATED in response.headers, request_id=response.request_id)
+        return Reply(
+            response.code,
+            data,
+            repeated=REPEATED in response.headers,
+            replayed=_REPLAYED in response.headers,
+            request_id=response.request_id,
+        )
 
     async def read(self, asked: Asked, reference: str | None = None) -> Mapping[str, Any] | None:
         """Perform a call that only reads; None where Stripe knows no such thing.
@@ -144,6 +157,22 @@ class Client:
         if reference is not None and reply.body.get("id") != reference:
             raise ProviderUnavailable("stripe: a look-up was answered with something else; look again later")
         return reply.body
+
+    async def as_it_is_now(
+        self, reply: Reply, read: Callable[[Client, str], Coroutine[Any, Any, Mapping[str, Any] | None]]
+    ) -> Mapping[str, Any] | None:
+        """The resource that *reply* tells of: as answered, or, where the answer is an old one, as it has become since.
+
+        :param read: reads the resource of an id.
+        :returns: None where *reply* brought none, or a refusal that still stands.
+        """
+        reference = text_in(reply.body, "id") or text_in(object_in(reply.error, "payment_intent"), "id")
+        if not reply.replayed or reference is None:
+            return reply.created
+        try:
+            return await read(self, reference) or reply.created
+        except (ProviderUnavailable, ConfigurationError):
+            return reply.created
 
     async def listed(
         self, page: Callable[[str | None], Asked], wanted: Callable[[Mapping[str, Any]], bool]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from paygate.errors import InvalidValue
 from paygate.money import Money
 from paygate.provider import Found, RefundRequest, RefundResult
 
@@ -18,7 +19,12 @@ __all__ = ["find_refund", "read_refund", "refund", "refund_result"]
 
 
 async def refund(client: Client, request: RefundRequest) -> RefundResult:
-    """Create the refund; see :func:`paygate.hookspecs.refund`."""
+    """Create the refund; see :func:`paygate.hookspecs.refund`.
+
+    :raises InvalidValue: it is in another currency than the payment; nothing was sent, for Stripe is told the amount alone.
+    """
+    if request.amount.currency != request.charged.currency:
+        raise InvalidValue(f"stripe: {request.amount} cannot be returned of a payment of {request.charged}")
     params: RefundCreateParams = {
         "amount": request.amount.minor,
         "metadata": {
@@ -29,7 +35,8 @@ async def refund(client: Client, request: RefundRequest) -> RefundResult:
     }
     _name_payment(params, request.charge_reference)
     reply = await client.ask(client.stripe.v1.refunds.create_async(params, {"idempotency_key": request.key}))
-    return _refusal(reply) if reply.created is None else refund_result(reply.created, request.amount)
+    seen = await client.as_it_is_now(reply, read_refund)
+    return _refusal(reply) if seen is None else refund_result(seen, request.amount)
 
 
 async def find_refund(client: Client, attempt: RefundRequest, reference: str | None) -> Found:

@@ -9,7 +9,7 @@ import calendar
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from paygate.clock import JST
 from paygate.errors import ChargeDeclined, ProviderError
@@ -32,17 +32,11 @@ __all__ = [
 ]
 
 
-class _TimeOfDay(TypedDict):
-    hour: int
-    minute: int
-    second: int
-
-
 #: Statuses from which a subscription never charges again. ``unpaid`` is none: it waits for somebody to act (R-156).
 ENDED = frozenset({"canceled", "incomplete_expired"})
 
 #: Stripe counts days in UTC. At this hour in Japan it is the same day there, so that periods begin on the contract's dates.
-_NOON, _NOON_IN_UTC = dt.time(12), _TimeOfDay(hour=3, minute=0, second=0)
+_NOON = dt.time(12)
 
 #: A first charge that is nearer than this is made at once: Stripe takes only instants that lie ahead.
 _AT_ONCE = dt.timedelta(minutes=5)
@@ -89,7 +83,8 @@ async def start_recurring(client: Client, request: SubscriptionStart) -> Started
     if (begin := first_charge_at(request.starts_on, client.now())) is not None:
         params["trial_end"] = int(begin.timestamp())
     if (day := _kept_day(request.starts_on, request.anchor_day)) is not None:
-        params["billing_cycle_anchor_config"] = {"day_of_month": day, **_NOON_IN_UTC}
+        # 03:00 in UTC is noon in Japan
+        params["billing_cycle_anchor_config"] = {"day_of_month": day, "hour": 3, "minute": 0, "second": 0}
     made = await client.change(client.stripe.v1.subscriptions.create_async(params, {"idempotency_key": request.key}))
     return StartedSubscription(str(made["id"]), raw=shown(made))
 

@@ -30,10 +30,13 @@ from paygate.testing.fakes import (
 ALL = [UNIVAPAY_CAPABILITIES, TELECOM_CAPABILITIES, STRIPE_CAPABILITIES, AMAZONPAY_CAPABILITIES]
 
 
-def test_the_fake_univapay_declares_exactly_what_the_plugin_declares() -> None:
-    plugin = import_module("paygate_univapay.capabilities").CAPABILITIES
+@pytest.mark.parametrize(
+    ("fake", "package"), [(UNIVAPAY_CAPABILITIES, "paygate_univapay"), (STRIPE_CAPABILITIES, "paygate_stripe")]
+)
+def test_a_fake_declares_exactly_what_the_plugin_declares(fake: Capabilities, package: str) -> None:
+    plugin = import_module(f"{package}.capabilities").CAPABILITIES
 
-    assert attrs.asdict(UNIVAPAY_CAPABILITIES) == attrs.asdict(plugin)
+    assert attrs.asdict(fake) == attrs.asdict(plugin)
 
 
 @pytest.mark.parametrize(

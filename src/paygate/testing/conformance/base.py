@@ -36,6 +36,9 @@ class Cases:
     #: Names of the JSON fields in which this provider puts a status.
     status_fields: ClassVar[Sequence[str]] = STATUS_FIELDS
 
+    #: The undeclared capability for which this case has turned round, see :meth:`unmet`.
+    turned: Need | None = None
+
     @functools.cached_property
     def world(self) -> World:
         """The world of this case."""
@@ -78,24 +81,25 @@ class Cases:
 
     # --- what a case needs -------------------------------------------------------------------------------------------
 
-    def applies(self, declared: Case) -> bool:
-        """Whether the body of the case is to run; where a capability is not declared, refusing is tried instead.
+    def unmet(self, declared: Case) -> Need | None:
+        """The undeclared capability that the case needs, after every hook of it has refused; None: the case is to run.
 
         :raises NotApplicable: there is nothing to try.
+        :raises CaseFailed: a hook did not refuse.
         """
         for need in declared.needs:
             if not need.declared(self.capabilities):
                 if not need.hooks:
                     raise NotApplicable(f"the provider does not declare {need.value}")
                 self.refuses(need)
-                return False
+                return need
             if (need is Need.BOOK and self.world.book is None) or (
                 need is Need.EMULATOR and not isinstance(self.world, Emulated)
             ):
                 raise NotApplicable(f"needs {need.value}; name one: emulator = …")
             if need is Need.WIRE and not self.world.has_wire:
                 raise NotApplicable(f"needs {need.value}")
-        return True
+        return None
 
     def refuses(self, need: Need) -> None:
         """Hold that every hook of the undeclared capability *need* refuses with nothing sent and no money moved."""

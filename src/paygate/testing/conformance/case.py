@@ -135,7 +135,8 @@ def case(id: str, *, claim: str, why: str, fix: str, needs: Need | tuple[Need, .
         @functools.wraps(method)
         def run(self: Cases) -> None:
             try:
-                if self.applies(declared):
+                self.turned = self.unmet(declared)
+                if self.turned is None:
                     method(self)
             except NotApplicable:
                 raise

@@ -12,6 +12,7 @@ from paygate import Gateway
 from paygate.config import load
 from paygate.domain.retry_schedule import RetrySchedule
 from paygate.errors import ConfigurationError
+from paygate.provider import Mode
 
 GOOD = """
 database = "sqlite://"
@@ -34,6 +35,7 @@ charge_window_years = 0
 
 [accounts.shop2]
 provider = "fake-stripe"
+mode = "test"
 
 [accounts.shop2.retries]
 gaps = [1, 2]
@@ -79,6 +81,8 @@ def test_a_good_file_opens_a_gateway(write, monkeypatch):
     assert (config.waiting.unknown_after, config.http.read_timeout) == (600, 12.5)
     assert (config.refund_cut_off, config.network_rules) == (None, "lenient")
     assert config.schedules == {"shop2": RetrySchedule((1, 2), ends_contract=True)}
+    assert config.modes == {"shop2": Mode.TEST}
+    assert {account.mode for account in accounts.values()} == {Mode.TEST}
     assert config.step_mails[0].subject == "ありがとうございます"
     assert sorted(accounts) == ["shop2", "univapay"]
     assert accounts["univapay"].capabilities.charge_window_years is None
@@ -110,6 +114,7 @@ def test_a_good_file_opens_a_gateway(write, monkeypatch):
         ('network_rules = "lenient"', 'network_rules = "lax"', "network_rules: .*lax"),
         ("refund_cut_off = false", 'refund_cut_off = "never"', "refund_cut_off: must be a date"),
         ("gaps = [1, 2]", "gaps = [0]", "accounts.shop2.retries.gaps: .*at least one"),
+        ('mode = "test"', 'mode = "sandbox"', "accounts.shop2.mode: no mode 'sandbox'; write \"test\" or \"live\""),
         ("gaps = [1, 2]", "gap = [1]", "accounts.shop2.retries.gap: unknown key; did you mean 'gaps'"),
         ("[waiting]", "waiting = 3\n[x]", "unknown key|waiting: must be a table"),
         (

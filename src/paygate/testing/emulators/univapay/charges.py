@@ -12,7 +12,7 @@ from .auth import Caller
 from .course import Course
 from .filters import conditions
 from .records import Charge, ChargePlan, Token
-from .shelf import ALL
+from .shelf import ALL, Row
 from .state import State
 from .three_ds import issuer_token, read_three_ds
 from .views import Views
@@ -77,17 +77,18 @@ class Charges:
     def get(self, caller: Caller, charge_id: str) -> Response:
         return reply(200, self._views.charge(self.find(caller.store_id, charge_id)))
 
-    def list(self, caller: Caller, query: Mapping[str, str], row: str | None = None) -> Response:
-        """A page of the charges of *row*; by default of the token that the query names, or of the caller's store."""
-        if row is None:
-            row = query.get("transaction_token_id", caller.store_id)
+    def list(self, caller: Caller, query: Mapping[str, str], row: Row[Charge] | None = None) -> Response:
+        """A page of *row*; by default of the charges of the caller's store, or of the token that the query names."""
         wanted = conditions(query)
-        if row != caller.store_id:
-            wanted.append(lambda charge: caller.store_id in {ALL, charge.store_id})
+        token_id = query.get("transaction_token_id")
+        if row is None:
+            row = self._row(caller, token_id)
+        elif token_id is not None:
+            wanted.append(lambda charge: charge.token.id == token_id)
         if self._state.behaviour.list_delay:
             wanted.append(lambda charge: self._state.visible(charge.created))
         return page(
-            self._state.charges.row(row),
+            row,
             query,
             self._views.charge_item,
             total=True,
@@ -141,6 +142,13 @@ class Charges:
         if charge is None or charge.store_id != store_id:
             raise ApiError.missing()
         return charge
+
+    def _row(self, caller: Caller, token_id: str | None) -> Row[Charge]:
+        if token_id is None:
+            return self._state.charges.row(caller.store_id)
+        token = self._state.tokens.get(token_id)
+        known = token is not None and caller.store_id in {ALL, token.store_id}
+        return self._state.charges.row(token_id) if known else Row({})
 
     # --- what a creation is checked for ------------------------------------------------------------------------------
 
@@ -224,13 +232,12 @@ class Charges:
         return self._course.plan(token, amount)
 
     def _asks_customer(self, token: Token, three_ds: Mapping[str, Any] | None) -> bool:
+        """Whether 3-D Secure is demanded of the charge; a token with one of its own has passed it or has failed."""
         mode = three_ds["mode"] if three_ds is not None else None
-        if mode in {"require", "force"}:
-            return True
-        passed = token.three_ds is not None and token.three_ds.status == "successful"
-        if mode in {None, "normal"}:
-            return self._state.behaviour.three_ds_required and not passed
-        return mode == "if_available" and self._state.behaviour.three_ds_required and not passed
+        if token.three_ds is not None:
+            return token.three_ds.status == "successful" and mode in {"require", "force"}
+        by_policy = self._state.behaviour.three_ds_required and mode in {None, "normal", "if_available"}
+        return by_policy or mode in {"require", "force"}
 
 
 def check_bounds(state: State, amount: int, currency: str) -> None:

@@ -52,6 +52,7 @@ class Course:
         if charge.subscription is not None and charge.payment is not None:
             rows += [charge.subscription.id, charge.payment.id]
         self._state.charges.add(charge, *rows)
+        self._state.history.add(charge, charge.store_id)
         charge.token.used = charge.created
         plan = charge.plan
         wait = self._state.behaviour.pending if isinstance(plan.pending, types.EllipsisType) else plan.pending

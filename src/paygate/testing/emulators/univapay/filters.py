@@ -72,7 +72,6 @@ _FILTERS: Mapping[str, Callable[[str], Condition]] = {
     "metadata": _metadata,
     "currency": _equals(lambda charge: charge.currency),
     "mode": _equals(lambda charge: charge.mode),
-    "transaction_token_id": _equals(lambda charge: charge.token.id),
     "email": _equals(lambda charge: charge.token.email),
     "phone": _equals(lambda charge: (charge.token.billing["phone_number"] or {}).get("local_number")),
 }

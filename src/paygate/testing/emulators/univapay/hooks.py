@@ -101,7 +101,9 @@ class Hooks:
         return reply(200, _show(self._find(caller, hook_id, store=store)))
 
     def list(self, caller: Caller, query: Mapping[str, str], *, store: bool = True) -> Response:
-        return page(self._hooks.row(self._scope(caller, store=store)), query, _show, total=False)
+        row, active = self._hooks.row(self._scope(caller, store=store)), query.get("active")
+        wanted = None if active is None else lambda hook: hook.active is (active == "true")
+        return page(row, query, _show, total=False, wanted=wanted)
 
     def patch(self, caller: Caller, hook_id: str, body: Mapping[str, Any], *, store: bool = True) -> Response:
         hook = self._find(caller, hook_id, store=store)

@@ -46,7 +46,8 @@ class Refunds:
             created=now,
             updated=now,
         )
-        self._state.refunds.add(refund, charge.id, charge.store_id)
+        self._state.refunds.add(refund, charge.id)
+        self._state.history.add(refund, charge.store_id)
         self._state.later(self._state.behaviour.pending, lambda: self.settle(refund))
         return reply(201, self._views.refund(refund))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
@@ -16,9 +17,12 @@ __all__ = ["ALL", "Record", "Row", "Shelf"]
 #: The row of everything on a shelf.
 ALL = ""
 
+#: Counts records of all shelves, so that one can stand on two of them.
+_SERIALS = itertools.count(1)
+
 
 class Record(Protocol):
-    """What can be kept on a shelf: ``serial`` is given there and counts upwards."""
+    """What can be kept on a shelf: ``serial`` is 0 until it is, and then counts upwards."""
 
     id: str
     serial: int
@@ -86,12 +90,10 @@ class Shelf(Generic[R]):
     def __init__(self) -> None:
         self._by_id: dict[str, R] = {}
         self._rows: dict[str, Row[R]] = {}
-        self._serial = 0
 
     def add(self, record: R, *rows: str) -> None:
         """Keep *record*, in :data:`ALL` and in each of *rows*."""
-        self._serial += 1
-        record.serial = self._serial
+        record.serial = record.serial or next(_SERIALS)
         self._by_id[record.id] = record
         for name in (ALL, *rows):
             self._rows.setdefault(name, Row(self._by_id)).append(record)

@@ -27,8 +27,8 @@ Emit: TypeAlias = Callable[[str, str, Callable[[], Mapping[str, Any]]], None]
 class State:
     """All records, and the agenda. Not thread-safe by itself: the emulator's lock guards it.
 
-    The shelves' rows: tokens by store; charges by store, token, subscription and scheduled payment; refunds by charge
-    and store; cancels by charge; subscriptions by store and by the token they began with; payments by subscription.
+    The shelves' rows: tokens by store; charges by store, token, subscription and scheduled payment; refunds and
+    cancels by charge; subscriptions by store and by the token they began with; payments by subscription.
     """
 
     clock: Clock
@@ -40,6 +40,7 @@ class State:
     charges: Shelf[Charge] = attrs.field(factory=Shelf)
     refunds: Shelf[Refund] = attrs.field(factory=Shelf)
     cancels: Shelf[Cancel] = attrs.field(factory=Shelf)
+    history: Shelf[Charge | Refund] = attrs.field(factory=Shelf)  #: both kinds of movements, by store
     subscriptions: Shelf[Subscription] = attrs.field(factory=Shelf)
     payments: Shelf[Payment] = attrs.field(factory=Shelf)
     plans: list[ChargePlan] = attrs.field(factory=list)

@@ -104,7 +104,8 @@ class Subscriptions:
         return page(row, query, self._views.subscription_item, total=True, wanted=wanted)
 
     def charges(self, caller: Caller, subscription_id: str, query: Mapping[str, str]) -> Response:
-        return self._charges.list(caller, query, self.find(caller.store_id, subscription_id).id)
+        one = self.find(caller.store_id, subscription_id)
+        return self._charges.list(caller, query, self._state.charges.row(one.id))
 
     def latest_charge(self, caller: Caller, subscription_id: str) -> Response:
         charges = self._state.charges.row(self.find(caller.store_id, subscription_id).id)
@@ -186,7 +187,8 @@ class Subscriptions:
         self, caller: Caller, subscription_id: str, payment_id: str, query: Mapping[str, str]
     ) -> Response:
         one = self.find(caller.store_id, subscription_id)
-        return self._charges.list(caller, query, self._payment(one, payment_id).id)
+        payment = self._payment(one, payment_id)
+        return self._charges.list(caller, query, self._state.charges.row(payment.id))
 
     def patch_payment(self, caller: Caller, subscription_id: str, payment_id: str, body: Mapping[str, Any]) -> Response:
         caller.need_secret()

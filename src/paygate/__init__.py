@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .domain.mails import MailSet, StepMailPlan
     from .gateway import AsyncGateway, Gateway
     from .money import Money
-    from .provider import Capabilities, Provider
+    from .provider import Capabilities, CheckoutState, Provider
     from .settings import secret
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "Card",
     "Charge",
     "ChargeState",
+    "CheckoutState",
     "Consent",
     "Contract",
     "Customer",
@@ -76,7 +77,7 @@ _HOMES = {
         "domain.contract",
     ),
     **dict.fromkeys(("MailSet", "StepMailPlan"), "domain.mails"),
-    **dict.fromkeys(("Capabilities", "Provider"), "provider"),
+    **dict.fromkeys(("Capabilities", "CheckoutState", "Provider"), "provider"),
     "Money": "money",
     "NewContract": "billing.importing",
     "hookimpl": "_markers",

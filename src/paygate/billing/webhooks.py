@@ -28,12 +28,16 @@ MAX_BODY = 1_048_576
 
 @attrs.frozen
 class EventOutcome:
-    """What became of one event: ``applied``, ``repeated``, ``ignored`` (nothing to act on) or ``unmatched``."""
+    """What became of one event: ``applied``, ``repeated``, ``ignored`` (nothing to act on) or ``unmatched``.
+
+    :param checkout: the reference of a checkout that has ended, for ``checkouts.complete``; repeated events have it, too.
+    """
 
     event_id: str
     outcome: str
     charge_id: str | None = None
     refund_id: str | None = None
+    checkout: str | None = None
 
 
 @attrs.frozen
@@ -68,7 +72,7 @@ def _take(services: Services, account: Account, event: ProviderEvent) -> EventOu
             account.name, event.event_id, type=event.type or event.kind.value, at=now, payload=dict(event.raw or {})
         )
         if not fresh:
-            return EventOutcome(event.event_id, "repeated")
+            return EventOutcome(event.event_id, "repeated", checkout=_checkout(event))
         outcome = _apply(services, session, account, event)
         session.events.set_outcome(account.name, event.event_id, outcome.outcome)
     return outcome
@@ -95,13 +99,17 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
             apply_end(services, session, account, contract, event.type)
             return EventOutcome(event.event_id, "applied")
     else:
-        return EventOutcome(event.event_id, "ignored")
+        return EventOutcome(event.event_id, "ignored", checkout=_checkout(event))
     message = (
         f"{account.name} reports {event.kind.value} {event.reference or event.attempt_id or event.contract_id}, which paygate did not make "
         "or no longer has; compare with the provider's console"
     )
     operator(services, session, "unmatched_event", message, now=now)
     return EventOutcome(event.event_id, "unmatched")
+
+
+def _checkout(event: ProviderEvent) -> str | None:
+    return event.reference if event.kind is EventKind.CHECKOUT else None
 
 
 def _charge(session: Session, account: str, event: ProviderEvent) -> Charge | None:

@@ -17,6 +17,7 @@ from ..drivers.aio import AsyncDriver
 from ..drivers.settings import HttpSettings
 from ..flow import Flow
 from ..provider import Mode
+from .aio_checkouts import AsyncCheckouts
 from .aio_contracts import AsyncContracts
 from .aio_reports import AsyncReports
 from .aio_resources import (
@@ -110,6 +111,7 @@ class AsyncGateway:
         self._services = services
         self._driver = AsyncDriver(services.clock, settings=http, mounts=mounts)
         self.contracts = AsyncContracts(self)
+        self.checkouts = AsyncCheckouts(self)
         self.charges = AsyncCharges(self)
         self.refunds = AsyncRefunds(self)
         self.ledger = AsyncLedger(self)

@@ -18,6 +18,7 @@ from ..drivers.sync import SyncDriver
 from ..flow import Flow
 from ..provider import Mode
 from .assembly import assemble, from_file
+from .sync_checkouts import Checkouts
 from .sync_contracts import Contracts
 from .sync_reports import Reports
 from .sync_resources import (
@@ -110,6 +111,7 @@ class Gateway:
         self._services = services
         self._driver = SyncDriver(services.clock, settings=http, mounts=mounts)
         self.contracts = Contracts(self)
+        self.checkouts = Checkouts(self)
         self.charges = Charges(self)
         self.refunds = Refunds(self)
         self.ledger = Ledger(self)

@@ -27,6 +27,7 @@ from ..provider import (
     Checkout,
     CheckoutRequest,
     CheckoutResult,
+    CheckoutState,
     Found,
     Lookup,
     LookupRequest,
@@ -129,21 +130,32 @@ class Account:
         """Prepare a page on which a customer stores a card.
 
         :raises CapabilityNotSupported: the provider has no such page.
+        :raises PluginError: the plugin answers something else than a checkout.
         """
         self._has_checkouts()
-        checkout: Checkout = await self._hooks["begin_checkout"](request=request)
+        checkout = await self._hooks["begin_checkout"](request=request)
+        if not isinstance(checkout, Checkout) or not checkout.reference or not (checkout.url or checkout.client_token):
+            raise PluginError(
+                f"{self.name}: begin_checkout answered {type(checkout).__name__}, not a Checkout with its reference and "
+                "an url or client_token"
+            )
         return checkout
 
     async def complete_checkout(self, reference: str) -> CheckoutResult:
         """Learn what became of a checkout; see :meth:`begin_checkout`."""
         self._has_checkouts()
-        result: CheckoutResult = await self._hooks["complete_checkout"](reference=reference)
+        result = await self._hooks["complete_checkout"](reference=reference)
+        if not isinstance(result, CheckoutResult):
+            raise PluginError(f"{self.name}: complete_checkout answered {type(result).__name__}, not a CheckoutResult")
+        if (result.state is CheckoutState.COMPLETED) != bool(result.credential):
+            raise PluginError(f"{self.name}: complete_checkout gives a credential exactly where it is COMPLETED")
         return result
 
     def _has_checkouts(self) -> None:
         if not self.capabilities.checkout:
             raise CapabilityNotSupported(
-                f"{self.name}: this provider stores no cards on a page of its own; nothing was sent"
+                f"{self.name}: this provider stores no cards on a page of its own; store them by its form and give the "
+                "token to Card(). Nothing was sent"
             )
 
     async def start_recurring(self, request: SubscriptionStart) -> StartedSubscription:

@@ -155,6 +155,7 @@ def test_serving_others_is_possible():
     [
         ("--time", "2026-01-01T00:00:00", "+09:00"),
         ("--time", "tomorrow", "2026-01-01T00:00:00+09:00"),
+        ("--time", "9999-12-31T00:00:00Z", "between 1970 and 8999"),
         ("--time", "0001-01-01T00:00:00+09:00", "2026-01-01T00:00:00+09:00"),
         ("--webhook-url", "shop.example/hooks", "http://"),
         ("--port", "70000", "65535"),

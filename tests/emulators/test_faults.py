@@ -9,11 +9,12 @@ import pytest
 from paygate.drivers.retry import Lost, NotSent
 from paygate.errors import OutcomeUnknown
 from paygate.flow import Request
-from paygate.testing.emulators import Fault, FaultKind, When
+from paygate.testing.clock import ManualClock
+from paygate.testing.emulators import EMULATORS, Fault, FaultKind, When, load
 
 
 @pytest.mark.parametrize(("when", "charges"), [(When.BEFORE, 0), (When.AFTER, 1)])
-@pytest.mark.parametrize("kind", [FaultKind.TIMEOUT, FaultKind.RESET])
+@pytest.mark.parametrize("kind", [FaultKind.TIMEOUT, FaultKind.RESET, FaultKind.CUT])
 def test_a_lost_answer_is_lost_before_or_after_the_effect(client, card, kind, when, charges):
     client.emulator.faults.add(Fault(kind, when))
 
@@ -72,6 +73,41 @@ def test_a_late_answer_takes_its_time_and_one_too_late_is_lost(client, clock):
     assert clock.now() - began == dt.timedelta(seconds=20)
     with pytest.raises(Lost, match="within 5 s"):
         client.emulator.handle(Request("GET", "https://api.univapay.com/heartbeat", timeout=5))
+
+
+def test_a_trickling_answer_takes_its_time_and_one_too_slow_is_lost(client, card, clock):
+    client.emulator.faults.add(Fault(FaultKind.TRICKLE, seconds=20), times=2)
+    began = clock.now()
+
+    assert client.charge(card).status == 201
+    assert clock.now() - began == dt.timedelta(seconds=20)
+    with pytest.raises(Lost, match="within 5 s"):
+        client.emulator.handle(Request("GET", "https://api.univapay.com/heartbeat", timeout=5))
+
+
+@pytest.mark.parametrize("name", sorted(EMULATORS))
+@pytest.mark.parametrize("status", [500, 503])
+def test_an_error_is_written_as_the_provider_writes_its_own(name, status):
+    emulator = load(name)(ManualClock.jst(2026, 11, 22))
+    emulator.faults.add(Fault(FaultKind.ERROR, status=status))
+
+    struck = emulator.handle(Request("GET", emulator.origin + "/"))
+
+    own = emulator.error_response(status)
+    assert struck.status == own.status == status
+    assert set(struck.json()) == set(own.json())
+
+
+def test_a_fault_is_taken_back_by_its_id(client):
+    faults = client.emulator.faults
+    gone = faults.add(Fault(FaultKind.RESET))
+    kept = faults.add(Fault(FaultKind.HTML), match="GET /elsewhere")
+    faults.remove(gone)
+
+    assert client.send("GET", "/me").status == 200
+    assert [(coming.id, coming.match) for coming in faults.coming] == [(kept, "GET /elsewhere")]
+    with pytest.raises(KeyError):
+        faults.remove(gone)
 
 
 def test_faults_strike_what_they_match_as_often_as_they_should(client, card):

@@ -539,7 +539,7 @@ def test_a_hold_expires_after_seven_days_unless_it_was_captured(
 def test_payments_and_charges_are_listed_by_customer(client: Client, emulator: StripeEmulator, card: str) -> None:
     mine = [client.charge(card)["id"] for _ in range(2)]
     client.charge(emulator.store_card())
-    customer = card.split("/")[0]
+    customer = card.split("/", maxsplit=1)[0]
 
     assert [one["id"] for one in client.get("/payment_intents", customer=customer)["data"]] == mine[::-1]
     assert [one["payment_intent"] for one in client.get("/charges", customer=customer)["data"]] == mine[::-1]

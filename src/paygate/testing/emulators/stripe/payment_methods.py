@@ -112,7 +112,7 @@ class PaymentMethods(Resource[PaymentMethod]):
             raise ApiError.state("A payment method has to be attached to a customer before it can be updated.")
         before, card = self.show(method), params.get("card", {})
         month, year = card.get("exp_month", method.exp_month), card.get("exp_year", method.exp_year)
-        check_expiry(month, year, self.state.now())
+        year = check_expiry(month, year, self.state.now())
         method.metadata = merged(method.metadata, params)
         method.exp_month, method.exp_year = month, year
         method.billing = {**method.billing, **params.get("billing_details", {})}

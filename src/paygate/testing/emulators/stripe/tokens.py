@@ -113,12 +113,12 @@ class Tokens(Resource[Token]):
             raise refused(decline("incorrect_number"), "card[number]")
         if number not in NUMBERS:
             raise refused(decline("testmode_decline"), "card[number]")
-        check_expiry(given["exp_month"], given["exp_year"], self.state.now())
+        year = check_expiry(given["exp_month"], given["exp_year"], self.state.now())
         cvc = given.get("cvc", "000")
         if not (cvc.isascii() and cvc.isdecimal() and 3 <= len(cvc) <= 4):
             message = "Your card's security code is invalid."
             raise ApiError(402, message, kind=CARD_ERROR, code="invalid_cvc", param="card[cvc]")
-        return CardData(NUMBERS[number], given["exp_month"], _full(given["exp_year"]))
+        return CardData(NUMBERS[number], given["exp_month"], year)
 
 
 def refused(reason: Decline, param: str | None = None) -> ApiError:
@@ -127,22 +127,19 @@ def refused(reason: Decline, param: str | None = None) -> ApiError:
     return ApiError(402, reason.message, kind=CARD_ERROR, code=reason.code, param=param, details=more)
 
 
-def check_expiry(month: int, year: int, now: dt.datetime) -> None:
-    """Refuse an expiry that does not exist, lies behind *now*, or too far ahead.
+def check_expiry(month: int, year: int, now: dt.datetime) -> int:
+    """Refuse an expiry that does not exist, lies behind *now*, or too far ahead; returns the year in four digits.
 
     :raises ApiError: ``invalid_expiry_month`` or ``invalid_expiry_year``.
     """
     if not 1 <= month <= 12:
         message = "Your card's expiration month is invalid."
         raise ApiError(402, message, kind=CARD_ERROR, code="invalid_expiry_month", param="card[exp_month]")
-    full = _full(year)
+    full = year + 2000 if 0 <= year < 100 else year
     if not now.year <= full <= now.year + 50 or _last_day(full, month) < now.date():
         message = "Your card's expiration year is invalid."
         raise ApiError(402, message, kind=CARD_ERROR, code="invalid_expiry_year", param="card[exp_year]")
-
-
-def _full(year: int) -> int:
-    return year + 2000 if 0 <= year < 100 else year
+    return full
 
 
 def _last_day(year: int, month: int) -> dt.date:

@@ -10,7 +10,6 @@ import pytest
 from paygate.drivers import Lost, NotSent
 from paygate.errors import (
     ConfigurationError,
-    InvalidValue,
     NotFound,
     OutcomeUnknown,
     ProviderError,
@@ -247,8 +246,8 @@ def test_a_checkout_that_stripe_does_not_know_is_not_found(shop, reference):
 
 
 @pytest.mark.parametrize("reference", ["", "pi_1", "../v1/charges"])
-def test_what_is_no_checkout_is_refused_with_nothing_sent(shop, reference):
-    with pytest.raises(InvalidValue):
+def test_what_cannot_be_a_checkout_is_not_found_with_nothing_sent(shop, reference):
+    with pytest.raises(NotFound):
         complete(shop, reference)
 
     assert shop.requests == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from paygate.errors import InvalidValue, NotFound
+from paygate.errors import NotFound
 from paygate.provider import Checkout, CheckoutRequest, CheckoutResult, CheckoutState
 
 from .client import Asked, Client
@@ -19,8 +19,6 @@ __all__ = ["CUSTOMER_REF", "begin_checkout", "complete_checkout"]
 
 #: Metadata key under which a Stripe customer carries the seller's id of the customer.
 CUSTOMER_REF = "paygate_customer"
-
-_HOSTED, _OWN_FORM = "cs_", "seti_"
 
 #: Languages that Stripe's page tells apart by region; of all others it knows the language alone.
 _REGIONAL = frozenset({"en-GB", "es-419", "fr-CA", "hi-IN", "pt-BR", "zh-HK", "zh-TW"})
@@ -41,24 +39,22 @@ async def complete_checkout(client: Client, reference: str) -> CheckoutResult:
     """Say what became of a checkout; see :func:`paygate.hookspecs.complete_checkout`.
 
     :raises NotFound: Stripe knows no such checkout.
-    :raises InvalidValue: the reference is no checkout's.
     """
     v1 = client.stripe.v1
-    if reference.startswith(_HOSTED):
+    if reference.startswith("cs_"):
         session = await client.read(
             v1.checkout.sessions.retrieve_async(reference, {"expand": ["setup_intent.payment_method"]}), reference
         )
         if session is not None:
             return _session_result(session)
-    elif reference.startswith(_OWN_FORM):
+    elif reference.startswith("seti_"):
         intent = await client.read(
             v1.setup_intents.retrieve_async(reference, {"expand": ["payment_method"]}), reference
         )
         if intent is not None:
             return _intent_result(intent, shown(intent, object_in(intent, "last_setup_error")))
-    else:
-        raise InvalidValue("stripe: a checkout's reference begins with cs_ or seti_")
-    raise NotFound(f"stripe: Stripe knows no checkout {reference!r}; are the keys those of another account or mode?")
+    # the reference came through a browser and is not quoted
+    raise NotFound("stripe: Stripe knows no such checkout; are the keys those of another account or mode?")
 
 
 async def _customer(client: Client, request: CheckoutRequest) -> str:

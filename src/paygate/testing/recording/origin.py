@@ -73,6 +73,3 @@ class Origin:
     def to_dict(self) -> dict[str, Any]:
         """As it stands in the cassette."""
         return {"kind": self.kind.value, "provider": self.provider, "detail": self.detail}
-
-    def __str__(self) -> str:
-        return f"{self.provider}: {self.kind.value}, {self.detail}"

@@ -50,7 +50,7 @@ def main(rounds: int = 15, calls: int = 2000) -> dict[str, float]:
             times.append((time.perf_counter() - begin) / calls)
         results[name] = 1 / statistics.median(times)
         print(f"  {name:42} {results[name]:>10,.0f} a second")
-    print(f"  target for the decision on a charge: at least {TARGET:,}")
+    print(f"  target for each of them: at least {TARGET:,}")
     return results
 
 

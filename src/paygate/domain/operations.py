@@ -253,6 +253,30 @@ ACTORS: Mapping[Operation, frozenset[ActorKind]] = dict.fromkeys(Operation, _ADM
 #: Offered although it refuses: the customer sees the button and learns why (R-127).
 _SHOWN = frozenset({Reason.RENEWAL_DAY})
 
+
+def _offer(operation: Operation, reason: Reason | None) -> Offer:
+    if reason is None:
+        return Offer(operation, offered=True)
+    return Offer(operation, reason in _SHOWN, reason.name, reason.value)
+
+
+def _not_in_this_status(_: _Case) -> Reason:
+    return Reason.STATUS
+
+
+#: The table turned round, for a list of all operations at once: status → for each of them its guard, and the offers that
+#: the guard's answers make. There are few offers, so they are made once.
+_ROWS: Mapping[Status, tuple[tuple[_Guard, Mapping[Reason | None, Offer]], ...]] = {
+    status: tuple(
+        (
+            TABLE[operation].get(status, _not_in_this_status),
+            {reason: _offer(operation, reason) for reason in (None, *Reason)},
+        )
+        for operation in Operation
+    )
+    for status in Status
+}
+
 _ERRORS: Mapping[Reason, tuple[type[Refused], str]] = {
     Reason.RENEWAL_DAY: (RenewalDayError, "R-127"),
     Reason.PRODUCT_END: (NotRevocable, "R-068"),
@@ -279,19 +303,12 @@ def operations(
     :raises NaiveDatetime: *now* has no zone (R-002).
     """
     case = _Case(contract, now, business_date(now, rules.zone), rules, capabilities, facts or Facts())
-    return tuple(_offer(operation, case) for operation in Operation)
+    return tuple([offers[guard(case)] for guard, offers in _ROWS[contract.status]])
 
 
 def _reason(operation: Operation, case: _Case) -> Reason | None:
     guard = TABLE[operation].get(case.contract.status)
     return Reason.STATUS if guard is None else guard(case)
-
-
-def _offer(operation: Operation, case: _Case) -> Offer:
-    reason = _reason(operation, case)
-    if reason is None:
-        return Offer(operation, offered=True)
-    return Offer(operation, reason in _SHOWN, reason.name, reason.value)
 
 
 def require(

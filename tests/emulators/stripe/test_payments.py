@@ -249,6 +249,15 @@ def test_a_wish_decides_the_next_payment_whatever_its_card_says(
     assert client.charge(card, 777)["status"] == "succeeded"
 
 
+def test_a_customer_who_was_wished_away_from_the_desk_is_a_refusal_off_session_and_a_wait_on_session(
+    client: Client, emulator: StripeEmulator, card: str
+) -> None:
+    emulator.wish(Wish(WishKind.ACTION), times=2)
+
+    assert client.charge(card)["error"]["code"] == "authentication_required"
+    assert new(client, payment_method="pm_card_visa", confirm=True, **NO_REDIRECTS)["status"] == "requires_action"
+
+
 def test_an_error_that_was_wished_for_is_a_500_and_moves_nothing(
     client: Client, emulator: StripeEmulator, card: str
 ) -> None:

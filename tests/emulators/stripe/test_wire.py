@@ -311,7 +311,9 @@ def test_an_empty_reference_stays_empty_and_a_deleted_customer_says_so(client: C
     assert shown == {"id": customer, "object": "customer", "deleted": True}
 
 
-@pytest.mark.parametrize("path", ["amount", "customer.email.x", "nothing", "metadata", "a.b.c.d.e", "data.x"])
+@pytest.mark.parametrize(
+    "path", ["amount", "customer.email.x", "nothing", "metadata", "a.b.c.d.e", "data.x", "payment_method_types.x"]
+)
 def test_what_cannot_be_expanded_is_400(client: Client, card: str, path: str) -> None:
     intent = client.charge(card)["id"]
 
@@ -361,3 +363,45 @@ def test_a_post_without_a_body_is_read_as_an_empty_form(emulator: StripeEmulator
     headers = {"Authorization": f"Bearer {emulator.credentials_for_plugin()['api_key']}"}
 
     assert emulator.handle(Request("POST", "https://api.stripe.com/v1/customers", headers)).status == 200
+
+
+NASTY = [
+    "",
+    "-1",
+    "99999999999999999999999",
+    "９",
+    "true",
+    "\x00",
+    "x" * 6000,
+    "pm_card_",
+    "tok_",
+    "_",
+    "pi_%",
+    "ch_none",
+]
+
+
+def test_no_parameter_of_any_route_makes_the_emulator_stumble(emulator: StripeEmulator, client: Client) -> None:
+    """Every parameter of every route with values that nobody expects: an answer of the provider's form, always."""
+    customer, method = emulator.store_card().split("/")
+    intent = client.pay()
+    known = {
+        "customers": customer,
+        "payment_methods": method,
+        "payment_intents": intent["id"],
+        "charges": intent["latest_charge"],
+        "refunds": client.post("/refunds", {"payment_intent": intent["id"], "amount": 1})["id"],
+        "setup_intents": client.post("/setup_intents")["id"],
+        "webhook_endpoints": client.post("/webhook_endpoints", {"url": "https://a.b", "enabled_events": ["*"]})["id"],
+    }
+    statuses = set()
+    routes = [route for resource in emulator._state.resources.values() for route in resource.routes()]
+    for route in routes:
+        collection = route.pattern.split("/")[2]
+        path = route.pattern.removeprefix("/v1").replace("{id}", known.get(collection, "x")).replace("{method}", method)
+        for name in [*route.params, "expand"]:
+            for value in (*NASTY, {"a": "b"}, {"0": {"a": "b"}}, {"0": ""}, {"gte": "x"}):
+                response = client.send(route.method, path, {name: value})
+                assert (response.status == 200) == ("error" not in response.json())
+                statuses.add(response.status)
+    assert statuses <= {200, 400, 402, 403, 404}

@@ -76,10 +76,12 @@ class Disputes(Resource[Dispute]):
     def list(self, call: Call) -> Object:
         params = call.params
         rows: Sequence[Dispute] | None = None
-        for name, index in (("payment_intent", "intent"), ("charge", "charge_id")):
-            if name in params:
-                rows = self.table.by(index, params[name])
-        return self.listing("/disputes", params, rows)
+        if "charge" in params:
+            rows = self.table.by("charge_id", params["charge"])
+        elif "payment_intent" in params:
+            rows = self.table.by("intent", params["payment_intent"])
+        intent = params.get("payment_intent")
+        return self.listing("/disputes", params, rows, lambda one: intent in {None, one.intent})
 
     @route("GET", "/disputes/{id}")
     def retrieve(self, call: Call) -> Object:

@@ -194,6 +194,4 @@ def _events(names: Sequence[str]) -> Sequence[str]:
     for position, name in enumerate(names):
         if not _EVENT.fullmatch(name):
             raise ApiError.invalid(f"enabled_events[{position}]", "Invalid enabled_events: not the name of an event.")
-    if not names:
-        raise ApiError.invalid("enabled_events", "Missing required param: enabled_events.", "parameter_missing")
     return names

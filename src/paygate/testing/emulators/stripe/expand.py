@@ -42,6 +42,8 @@ def _expand(state: State, node: dict[str, Any], steps: Sequence[str]) -> None:
             value = holder[step] = enclosure(node["id"])
         if isinstance(value, list):
             for item in value if rest else ():
+                if not isinstance(item, dict):
+                    raise ApiError.invalid("expand", f"This property cannot be expanded ({field}).")
                 _expand(state, item, rest)
             return
         if not isinstance(value, dict) or ("object" not in value and not rest):

@@ -52,6 +52,7 @@ def test_refunds_of_the_card_whose_refunds_fail_do_fail(client):
         (Wish(WishKind.SUCCEED), ("successful", None)),
         (Wish(WishKind.DECLINE), ("failed", 306)),
         (Wish(WishKind.DECLINE, code="314"), ("failed", 314)),
+        (Wish(WishKind.DECLINE, code="card_declined"), ("failed", 306)),
         (Wish(WishKind.ACTION), ("awaiting", None)),
         (Wish(WishKind.PENDING), ("pending", None)),
         (Wish(WishKind.PENDING, seconds=2), ("successful", None)),

@@ -137,3 +137,15 @@ def test_a_successful_charge_cannot_be_cancelled(client, card):
 
     assert code(client.send("POST", f"{client.store}/charges/{charge_id}/cancels")) == (400, "CANCEL_NOT_ALLOWED")
     assert client.send("GET", f"{client.store}/charges/{charge_id}/cancels/none").status == 404
+
+
+def test_a_refund_that_waits_can_be_settled_by_hand_as_its_card_says(client, card):
+    client.emulator.behaviour.pending = None
+    charge_id = client.paid(card, 3000)
+    refund_id = client.refund(charge_id, 3000, metadata={"ref": "r-1"}).json()["id"]
+    found = client.get(f"/charges/{charge_id}/refunds", metadata="ref: r-1")["items"]
+    missed = client.get(f"/charges/{charge_id}/refunds", metadata="ref: r-2")["items"]
+    client.emulator.settle_refund(refund_id)
+
+    assert ([one["id"] for one in found], missed) == ([refund_id], [])
+    assert client.emulator.book.refunded(charge_id) == 3000

@@ -678,3 +678,56 @@ def test_whether_charges_carry_the_metadata_is_an_assumption_that_can_be_turned(
     shop.start(metadata={"plan": "gold"})
 
     assert shop.send("GET", "/charges/latest").json()["metadata"] == ({"plan": "gold"} if carried else {})
+
+
+def test_a_change_that_is_refused_in_part_changes_nothing(shop):
+    shop.start()
+    before = shop.read()
+    refused = shop.send(
+        "PATCH",
+        body={"amount": 1, "metadata": {"a": "1"}, "next_payment": {"amount": 1}, "status": "completed"},
+    )
+
+    assert code(refused) == (400, "VALIDATION_ERROR")
+    assert shop.read() == before
+
+
+def test_a_card_whose_security_code_was_refused_starts_no_subscription(shop):
+    checked = {"cvv_authorize": {"enabled": True}}
+    token = shop.client.token("4111111111111111", data=checked).json()["id"]
+    shop.clock.advance(seconds=1)
+
+    assert code(shop.create(transaction_token_id=token)) == (400, "CVV_AUTHORIZATION_NOT_COMPLETED")
+
+
+def test_a_subscription_of_another_store_is_not_there(shop):
+    shop.start()
+    other = Credentials.for_store(2)
+    shop.emulator.add_store(other)
+    shop.client.authorization, shop.client.store = other.header, f"/stores/{other.store_id}"
+    theirs = shop.emulator.add_card("5555555555554444")
+
+    assert shop.send("GET").status == 404
+    mine = shop.client.token().json()["id"]
+    shop.start(transaction_token_id=mine)
+    assert code(shop.send("PATCH", "/token", {"transaction_token_id": theirs})) == (400, "TOKEN_FOR_WRONG_STORE")
+
+
+@pytest.mark.parametrize("payment_type", [None, "konbini"])
+def test_a_preview_is_for_cards(shop, payment_type):
+    body = {"amount": 1980, "currency": "JPY", "period": "monthly"} | (
+        {"payment_type": payment_type} if payment_type else {}
+    )
+
+    assert code(shop.client.send("POST", "/subscriptions/simulate_plan", body)) == (400, "VALIDATION_ERROR")
+
+
+def test_before_its_first_payment_a_subscription_becomes_one_of_instalments_where_the_store_may(shop):
+    shop.start(schedule_settings={"start_on": "2026-12-05"})
+    refused = shop.send("PATCH", body={"installment_plan": {"plan_type": "revolving"}})
+    shop.emulator.behaviour.installments = True
+    shop.send("PATCH", body={"installment_plan": {"plan_type": "revolving"}})
+    shop.until(2026, 12, 6)
+
+    assert code(refused) == (403, "INSTALLMENTS_NOT_ENABLED")
+    assert shop.status() == "completed"

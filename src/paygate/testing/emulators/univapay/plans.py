@@ -23,7 +23,8 @@ __all__ = [
 ]
 
 _ZONE = "Asia/Tokyo"
-_TERMINATION_MODES = frozenset({"immediate", "on_next_payment"})
+#: When a pause takes effect.
+TERMINATION_MODES = frozenset({"immediate", "on_next_payment"})
 
 #: Into how many instalments card companies split a payment (provider fact sheet §11.1).
 _INSTALMENTS = frozenset({3, 5, 6, 10, 12, 15, 18, 20, 24})
@@ -98,7 +99,7 @@ def read_settings(body: Mapping[str, Any], now: dt.datetime) -> Settings:
         if start_on < today:
             raise ApiError.invalid("schedule_settings.start_on", "MUST_BE_FUTURE_TIME")
     mode = settings.get("termination_mode") or "immediate"
-    if mode not in _TERMINATION_MODES:
+    if mode not in TERMINATION_MODES:
         raise ApiError.invalid("schedule_settings.termination_mode", "INVALID_FORMAT")
     return Settings(
         today=today,

@@ -48,18 +48,22 @@ class ChargePlan:
 
     @classmethod
     def wished(cls, wish: Wish) -> ChargePlan:
-        """How a charge goes that *wish* is for; a decline without a code is the general one, 306."""
+        """How a charge goes that *wish* is for; without a code of UnivaPay's, a number, it is the general decline, 306."""
         match wish.kind:
             case WishKind.SUCCEED:
                 return cls()
             case WishKind.DECLINE:
-                return cls("failed", int(wish.code or 306))
+                return cls("failed", _code(wish, 306))
             case WishKind.ACTION:
                 return cls(customer=True)
             case WishKind.PENDING:
                 return cls(pending=wish.seconds)
             case WishKind.ERROR:
-                return cls("error", int(wish.code or 500))
+                return cls("error", _code(wish, 500))
+
+
+def _code(wish: Wish, otherwise: int) -> int:
+    return int(wish.code) if wish.code and wish.code.isdecimal() else otherwise
 
 
 @attrs.define(kw_only=True)

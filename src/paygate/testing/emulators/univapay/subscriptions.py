@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -11,7 +11,7 @@ from ....flow import Response
 from .auth import Caller
 from .billing import Billing
 from .charges import Charges
-from .plans import read_date, read_interval, read_limits, read_period, read_settings, simulate
+from .plans import TERMINATION_MODES, read_date, read_interval, read_limits, read_period, read_settings, simulate
 from .records import Payment, Subscription, Token
 from .state import State
 from .three_ds import read_three_ds
@@ -21,6 +21,12 @@ from .wire import ApiError, page, read_amount, read_currency, read_metadata, rep
 __all__ = ["Subscriptions"]
 
 _TERMINATIONS = frozenset({"suspended", "canceled", None})
+
+#: What is fixed once a payment has been made.
+_PLANNED = frozenset({"period", "cyclical_period", "initial_amount", "subscription_plan", "installment_plan"})
+
+#: A change that was found to be right and waits to be made.
+_Change: TypeAlias = Callable[[], None]
 
 
 class Subscriptions:
@@ -123,23 +129,24 @@ class Subscriptions:
     # --- changing ----------------------------------------------------------------------------------------------------
 
     def patch(self, caller: Caller, subscription_id: str, body: Mapping[str, Any]) -> Response:
+        """Change what *body* names: all of it, or nothing where a part of it is refused."""
         caller.need_secret()
         one = _changeable(self.find(caller.store_id, subscription_id))
-        metadata = read_metadata(body)
+        metadata, changes = read_metadata(body), list[_Change]()
         if "amount" in body:
-            if one.subscription_plan or one.installment_plan:
-                raise ApiError.invalid("amount", "FORBIDDEN_PARAMETER")
-            self._billing.change_amount(one, read_amount(body))
-        if {"period", "cyclical_period", "initial_amount", "subscription_plan", "installment_plan"} & set(body):
-            self._replan(caller, one, body)
+            changes.append(self._amount_change(one, body))
+        if _PLANNED & set(body):
+            changes.append(self._plan_change(caller, one, body))
         if isinstance(body.get("schedule_settings"), Mapping):
-            _change_settings(one, body["schedule_settings"])
+            changes.append(_settings_change(one, body["schedule_settings"]))
         if isinstance(body.get("next_payment"), Mapping) and one.payment is not None:
-            self._change_payment(one, one.payment, body["next_payment"])
+            changes.append(self._payment_change(one, one.payment, body["next_payment"]))
         if "transaction_token_id" in body:
-            self._change_token(one, caller, body)
+            changes.append(self._token_change(one, caller, body))
         if "status" in body:
-            self._change_status(one, body["status"])
+            changes.append(self._status_change(one, body["status"]))
+        for change in changes:
+            change()
         one.metadata.update(metadata)
         one.updated = self._state.now()
         return reply(200, self._views.subscription(one))
@@ -152,19 +159,19 @@ class Subscriptions:
         if (given or one.termination_mode) == "on_next_payment" and one.status == "current" and one.payment is not None:
             one.payment.terminate_with = "suspended"
         else:
-            self._change_status(one, "suspended")
+            self._status_change(one, "suspended")()
         return reply(200, self._views.subscription(one))
 
     def unsuspend(self, caller: Caller, subscription_id: str) -> Response:
         caller.need_secret()
         one = _changeable(self.find(caller.store_id, subscription_id))
-        self._change_status(one, "unpaid")
+        self._status_change(one, "unpaid")()
         return reply(200, self._views.subscription(one))
 
     def change_token(self, caller: Caller, subscription_id: str, body: Mapping[str, Any]) -> Response:
         caller.need_secret()
         one = _changeable(self.find(caller.store_id, subscription_id))
-        self._change_token(one, caller, body)
+        self._token_change(one, caller, body)()
         return reply(200, self._views.subscription(one))
 
     def delete(self, caller: Caller, subscription_id: str) -> Response:
@@ -196,7 +203,7 @@ class Subscriptions:
         payment = self._payment(one, payment_id)
         if payment.is_paid:
             raise ApiError.invalid("is_paid", "FORBIDDEN_PARAMETER")
-        self._change_payment(one, payment, body)
+        self._payment_change(one, payment, body)()
         if body.get("is_paid") is True:
             self._billing.paid_elsewhere(one, payment)
         return reply(200, self._views.payment(one, payment))
@@ -248,47 +255,59 @@ class Subscriptions:
         if initial is not None:
             raise ApiError(403, "INSTALLMENT_PROCESSOR_INITIAL_AMOUNTS_NOT_SUPPORTED")
 
-    def _replan(self, caller: Caller, one: Subscription, body: Mapping[str, Any]) -> None:
-        """Change what only a subscription without a payment made can change."""
+    # --- changes: checked first, made when all of a request is known to be right -------------------------------------
+
+    def _amount_change(self, one: Subscription, body: Mapping[str, Any]) -> _Change:
+        if one.subscription_plan or one.installment_plan:
+            raise ApiError.invalid("amount", "FORBIDDEN_PARAMETER")
+        amount = read_amount(body)
+        return lambda: self._billing.change_amount(one, amount)
+
+    def _plan_change(self, caller: Caller, one: Subscription, body: Mapping[str, Any]) -> _Change:
+        """What only a subscription without a payment made can change."""
         payment = one.payment
         if one.paid_count or one.charging or payment is None:
-            field = next(name for name in body if name not in {"amount", "metadata"})
+            field = next(name for name in body if name in _PLANNED)
             raise ApiError.invalid(field, "FORBIDDEN_PARAMETER")
-        if "period" in body or "cyclical_period" in body:
-            period = read_period(body)
-            one.period, one.cyclical_period = body.get("period"), body.get("cyclical_period")
-            one.plan = attrs.evolve(one.plan, period=period)
-        if "subscription_plan" in body or "installment_plan" in body:
-            limits = read_limits(body)
-            if limits.installment_plan is not None:
-                self._check_installments(one.initial_amount)
-            one.subscription_plan, one.installment_plan = limits.subscription_plan, limits.installment_plan
-            one.plan = attrs.evolve(one.plan, cycles=limits.cycles, target=limits.target)
-            payment.is_last = one.plan.ends(0, 0)
-        if "initial_amount" in body:
-            one.initial_amount = self._initial(caller, body)
-            first = one.amount if one.initial_amount is None else one.initial_amount
-            one.plan = attrs.evolve(one.plan, first_amount=first)
-            payment.amount = one.plan.takes(0, 0)
+        period = read_period(body) if {"period", "cyclical_period"} & set(body) else None
+        limits = read_limits(body) if {"subscription_plan", "installment_plan"} & set(body) else None
+        initial = self._initial(caller, body) if "initial_amount" in body else one.initial_amount
+        if limits is not None and limits.installment_plan is not None:
+            self._check_installments(initial)
 
-    def _change_payment(self, one: Subscription, payment: Payment, changes: Mapping[str, Any]) -> None:
+        def change() -> None:
+            if period is not None:
+                one.period, one.cyclical_period = body.get("period"), body.get("cyclical_period")
+                one.plan = attrs.evolve(one.plan, period=period)
+            if limits is not None:
+                one.subscription_plan, one.installment_plan = limits.subscription_plan, limits.installment_plan
+                one.plan = attrs.evolve(one.plan, cycles=limits.cycles, target=limits.target)
+            one.initial_amount = initial
+            one.plan = attrs.evolve(one.plan, first_amount=one.amount if initial is None else initial)
+            payment.amount, payment.is_last = one.plan.takes(0, 0), one.plan.ends(0, 0)
+
+        return change
+
+    def _payment_change(self, one: Subscription, payment: Payment, body: Mapping[str, Any]) -> _Change:
         _idle(one)
-        if "amount" in changes:
-            payment.amount = read_amount(changes)
-        if "terminate_with_status" in changes:
-            if changes["terminate_with_status"] not in _TERMINATIONS:
-                raise ApiError.invalid("terminate_with_status", "INVALID_FORMAT")
-            payment.terminate_with = changes["terminate_with_status"]
-        if "retry_interval" in changes:
-            payment.retry_interval = read_interval("retry_interval", changes["retry_interval"])
-        if changes.get("due_date") is not None:
-            due = read_date("due_date", changes["due_date"])
-            if due < self._billing.today(one):
-                raise ApiError.invalid("due_date", "MUST_BE_FUTURE_TIME")
-            self._billing.move(one, payment, due)
-        payment.updated = self._state.now()
+        amount = read_amount(body) if "amount" in body else payment.amount
+        terminate_with = body.get("terminate_with_status", payment.terminate_with)
+        if terminate_with not in _TERMINATIONS:
+            raise ApiError.invalid("terminate_with_status", "INVALID_FORMAT")
+        interval = read_interval("retry_interval", body.get("retry_interval", payment.retry_interval))
+        due = None if body.get("due_date") is None else read_date("due_date", body["due_date"])
+        if due is not None and due < self._billing.today(one):
+            raise ApiError.invalid("due_date", "MUST_BE_FUTURE_TIME")
 
-    def _change_token(self, one: Subscription, caller: Caller, body: Mapping[str, Any]) -> None:
+        def change() -> None:
+            payment.amount, payment.terminate_with, payment.retry_interval = amount, terminate_with, interval
+            payment.updated = self._state.now()
+            if due is not None:
+                self._billing.move(one, payment, due)
+
+        return change
+
+    def _token_change(self, one: Subscription, caller: Caller, body: Mapping[str, Any]) -> _Change:
         token_id = body.get("transaction_token_id")
         token = self._state.tokens.get(token_id) if isinstance(token_id, str) else None
         if token is None:
@@ -299,19 +318,22 @@ class Subscriptions:
             raise ApiError(400, "NOT_SUBSCRIPTION_TOKEN")
         if not token.active or token.mode != one.mode or one.status in {"unverified", "authorized"}:
             raise ApiError(400, "CANNOT_CHANGE_TOKEN")
-        one.token, one.updated = token, self._state.now()
-        if one.status == "unconfirmed" and self._state.behaviour.new_token_retries_first:
-            self._billing.begin(one)
 
-    def _change_status(self, one: Subscription, status: object) -> None:
+        def change() -> None:
+            one.token, one.updated = token, self._state.now()
+            if one.status == "unconfirmed" and self._state.behaviour.new_token_retries_first:
+                self._billing.begin(one)
+
+        return change
+
+    def _status_change(self, one: Subscription, status: object) -> _Change:
         """``suspended`` pauses what runs, ``unpaid`` resumes what is paused."""
         _idle(one)
         if status == "suspended" and one.status in {"current", "unpaid"}:
-            self._billing.suspend(one)
-        elif status == "unpaid" and one.status == "suspended":
-            self._billing.resume(one)
-        else:
-            raise ApiError.invalid("status", "FORBIDDEN_PARAMETER")
+            return lambda: self._billing.suspend(one)
+        if status == "unpaid" and one.status == "suspended":
+            return lambda: self._billing.resume(one)
+        raise ApiError.invalid("status", "FORBIDDEN_PARAMETER")
 
 
 def _changeable(one: Subscription) -> Subscription:
@@ -328,13 +350,16 @@ def _idle(one: Subscription) -> Subscription:
     return one
 
 
-def _change_settings(one: Subscription, settings: Mapping[str, Any]) -> None:
-    if "termination_mode" in settings:
-        if settings["termination_mode"] not in {"immediate", "on_next_payment"}:
-            raise ApiError.invalid("schedule_settings.termination_mode", "INVALID_FORMAT")
-        one.termination_mode = settings["termination_mode"]
-    if "retry_interval" in settings:
-        one.retry_interval = read_interval("schedule_settings.retry_interval", settings["retry_interval"])
+def _settings_change(one: Subscription, settings: Mapping[str, Any]) -> _Change:
+    mode = settings.get("termination_mode", one.termination_mode)
+    if mode not in TERMINATION_MODES:
+        raise ApiError.invalid("schedule_settings.termination_mode", "INVALID_FORMAT")
+    interval = read_interval("schedule_settings.retry_interval", settings.get("retry_interval", one.retry_interval))
+
+    def change() -> None:
+        one.termination_mode, one.retry_interval = mode, interval
+
+    return change
 
 
 def _first_charge(body: Mapping[str, Any]) -> tuple[bool, str | None]:

@@ -1,13 +1,15 @@
 """Providers' HTTP interfaces as functions ``Request -> Response`` over their own state.
 
-Mount one in a driver (``mounts={"https://api.univapay.com": emulator.handle}``) or serve it on loopback::
+Mount one in a driver (``mounts={emulator.origin: emulator.handle}``) or serve it on loopback::
 
-    clock = ManualClock.jst(2026, 11, 22)
-    emulator = UnivaPayEmulator(clock)  # from paygate.testing.emulators.univapay
+    emulator = load("univapay")(ManualClock.jst(2026, 11, 22))
+    card = emulator.store_card(CardKind.DECLINED_SOFT)
+    emulator.wish(Wish(WishKind.PENDING), amount=3000)
     emulator.faults.add(Fault(FaultKind.TIMEOUT, When.AFTER), match="POST /charges")
     with serve(emulator) as url: ...
 
-``emulator.book`` is the truth about money moved, ``emulator.deliver`` hands out the webhooks that are due.
+``emulator.book`` is the truth about money moved, ``emulator.deliver`` hands out the webhooks that are due. Everything
+can be done over HTTP as well, under ``/_paygate/``; ``paygate emulate`` serves one from the command line.
 """
 
 from .base import Emulator

@@ -251,12 +251,12 @@ def test_the_network_is_open_unless_somebody_asks(pytester: pytest.Pytester) -> 
 # --- emulators ---
 
 
-@pytest.mark.paygate_emulator("univapay")
+@pytest.mark.parametrize("emulator", ["univapay", "stripe"], indirect=True)
 def test_the_emulator_gateway_charges_through_the_real_plugin(emulator, emulator_gateway: Gateway) -> None:
     contract = emulator_gateway.contracts.create(
         customer=Customer("cus_1", email="hanako@example.com"),
         plan=Plan.recurring("Gold", price=Money(3000, "JPY"), cycle=Cycle.MONTHLY),
-        payment=Card("univapay", token=emulator.store_card()),
+        payment=Card(emulator.name, token=emulator.store_card()),
         start_on=date(2026, 1, 15),
     )
 

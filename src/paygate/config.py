@@ -7,7 +7,8 @@
     system_max_expiry = 2030-12-31        # R-055
     refund_cut_off = 2018-08-04           # R-257; false for no such day
     network_rules = "strict"              # how to read the card networks' rules on retries, see paygate.networks
-    plugins = ["myshop.hooks"]            # observers: entry points or dotted paths; with settings see below
+    plugins = ["myshop.hooks"]            # observers, and providers of your own: entry points, or modules that can be
+                                          # imported; a provider's class in lower case is its account, or type, below
 
     [waiting]                             # seconds, see paygate.billing.services.Waiting
     unknown_after = 900
@@ -47,6 +48,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -61,7 +63,8 @@ from .drivers.settings import HttpSettings
 from .errors import ConfigurationError, PaygateError
 from .messages import check_text
 from .plugins import discovery
-from .provider import Mode
+from .plugins.single_file import has_hooks, providers_in
+from .provider import Mode, Provider
 from .settings import is_secret
 
 __all__ = ["Config", "load"]
@@ -145,6 +148,7 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
         raise ConfigurationError(f"{source.path}: not readable as TOML: {exc}") from exc
     source.known("", data, _TOP)
     accounts = source.table("accounts", data.get("accounts", {}))
+    observers, own = _plugins(source, data.get("plugins", []), environ)
     providers: dict[str, object] = {}
     overrides: dict[str, Mapping[str, Any]] = {}
     modes: dict[str, Mode] = {}
@@ -156,7 +160,17 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
         if "mode" in rest:
             modes[name] = _mode(source, f"accounts.{name}.mode", rest.pop("mode"))
         overrides[name] = source.table(f"accounts.{name}.capabilities", rest.pop("capabilities", {}))
-        providers[name] = _made(source, f"accounts.{name}", "provider", name, rest, environ)
+        providers[name] = _made(source, f"accounts.{name}", "provider", name, rest, environ, own)
+    used = {type(provider) for provider in providers.values()}
+    for name, kind in own.items():
+        if name in providers and kind not in used:
+            raise source.wrong(
+                f"accounts.{name}",
+                f"the provider {kind.__module__}.{kind.__name__} wants this name, too; "
+                f"give it an account of its own, with provider = {name!r}",
+            )
+        if kind not in used:
+            providers[name] = _with_settings(source, f"accounts.{name}", name, kind, {}, environ)
     database = environ.get("PAYGATE_DATABASE") or source.text("database", data.get("database", "sqlite:///paygate.db"))
     return Config(
         database=database,
@@ -171,7 +185,7 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
         schedules=schedules,
         network_rules=_reading(source, data.get("network_rules", "strict")),
         refund_cut_off=_cut_off(source, data.get("refund_cut_off", REFUND_CUT_OFF)),
-        plugins=_plugins(source, data.get("plugins", []), environ),
+        plugins=observers,
     )
 
 
@@ -264,31 +278,66 @@ def _step_mails(source: _Source, value: object) -> tuple[StepMailPlan, ...]:
     return tuple(plans)
 
 
-def _plugins(source: _Source, value: object, environ: Mapping[str, str]) -> tuple[object, ...]:
-    """Observers, from a list of names or from a table with a table of settings for each."""
+def _plugins(
+    source: _Source, value: object, environ: Mapping[str, str]
+) -> tuple[tuple[object, ...], dict[str, type[Provider]]]:
+    """Observers, from a list of names or from a table with a table of settings for each.
+
+    :returns: with them the providers that modules of the user's own define, by name; accounts are made of them like of
+        those that are installed.
+    """
     tables = {source.text("plugins", name): {} for name in value} if isinstance(value, list) else value
     if not isinstance(tables, dict):
         raise source.wrong(
             "plugins", "must be a list of names, or a table: write [plugins.smtp] and its settings below it"
         )
-    return tuple(
-        _made(source, f"plugins.{name}", "plugin", name, dict(source.table(f"plugins.{name}", table)), environ)
-        for name, table in tables.items()
-    )
+    observers: list[object] = []
+    own: dict[str, type[Provider]] = {}
+    for name, table in tables.items():
+        where, settings = f"plugins.{name}", dict(source.table(f"plugins.{name}", table))
+        type_name = source.text(f"{where}.plugin", settings.pop("plugin", name))
+        found = _loaded(source, f"{where}.plugin", type_name, modules=True)
+        offered = providers_in(found)
+        own |= offered
+        if has_hooks(found) if isinstance(found, ModuleType) else not offered:
+            observers.append(_with_settings(source, where, name, found, settings, environ))
+        elif offered:
+            source.known(f"{where}.", settings, ())  # a provider's settings belong to its accounts
+        else:
+            raise source.wrong(where, "the module has neither a Provider nor a function marked with @paygate.hookimpl")
+    return tuple(observers), own
 
 
 def _made(
-    source: _Source, where: str, key: str, name: str, table: dict[str, Any], environ: Mapping[str, str]
+    source: _Source,
+    where: str,
+    key: str,
+    name: str,
+    table: dict[str, Any],
+    environ: Mapping[str, str],
+    own: Mapping[str, type[Provider]],
 ) -> object:
-    """The provider or observer that *table* names under *key*, made with the table's and the environment's settings.
+    """The provider that *table* names under *key*, made with the table's and the environment's settings.
 
     :param name: the user's name for it, and the plugin's where *key* is left out.
+    :param own: providers of the user's own modules.
     """
     type_name = source.text(f"{where}.{key}", table.pop(key, name))
+    plugin = own.get(type_name) or _loaded(source, f"{where}.{key}", type_name)
+    return _with_settings(source, where, name, plugin, table, environ)
+
+
+def _loaded(source: _Source, where: str, type_name: str, *, modules: bool = False) -> object:
     try:
-        plugin = discovery.load(type_name)
+        return discovery.load(type_name, modules=modules)
     except PaygateError as exc:
-        raise source.wrong(f"{where}.{key}", str(exc)) from exc
+        raise source.wrong(where, str(exc)) from exc
+
+
+def _with_settings(
+    source: _Source, where: str, name: str, plugin: object, table: Mapping[str, Any], environ: Mapping[str, str]
+) -> object:
+    """*plugin*, called with the settings of *table* and the environment if it takes any."""
     settings_class = getattr(plugin, "Settings", None)
     fields: dict[str, Any] = {field.name: field for field in attrs.fields(settings_class)} if settings_class else {}
     source.known(f"{where}.", table, fields)
@@ -306,10 +355,10 @@ def _made(
     if settings_class is None:
         return plugin() if inspect.isclass(plugin) else plugin
     if not callable(plugin):
-        raise source.wrong(where, f"plugin {type_name!r} names Settings but cannot be called with them")
+        raise source.wrong(where, f"plugin {name!r} names Settings but cannot be called with them")
     try:
         return plugin(settings_class(**values))
     except (PaygateError, TypeError, ValueError) as exc:
         # the texts of paygate's own validators never quote a value; a foreign one might, so only its kind is told
-        problem = str(exc) if isinstance(exc, PaygateError) else f"not accepted by {type_name!r} ({type(exc).__name__})"
+        problem = str(exc) if isinstance(exc, PaygateError) else f"not accepted by {name!r} ({type(exc).__name__})"
         raise source.wrong(where, problem) from None

@@ -42,7 +42,8 @@ class AsyncGateway:
 
     :param database: ``sqlite:///file.db``, ``sqlite://`` for one in memory, or ``postgresql://…``. An empty database is
         set up; an older one is an error that says which command to run.
-    :param providers: account name → provider, for example ``{"univapay": UnivaPay(settings)}``.
+    :param providers: account name → provider, for example ``{"univapay": UnivaPay(settings)}``; or a list of
+        :class:`~paygate.provider.Provider` classes or instances, whose accounts are named like their classes in lower case.
     :param plugins: observers, and wrappers of provider hooks.
     :param clock: where the time comes from; by default the system, so that ``freezegun.freeze_time`` works.
     :param step_mails: the prepared mails (R-224).
@@ -62,7 +63,7 @@ class AsyncGateway:
         self,
         *,
         database: str,
-        providers: Mapping[str, object],
+        providers: Mapping[str, object] | Sequence[object],
         plugins: Sequence[object] = (),
         clock: Clock | None = None,
         step_mails: Sequence[StepMailPlan] = (),

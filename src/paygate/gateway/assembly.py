@@ -16,8 +16,8 @@ from ..domain.mails import StepMailPlan
 from ..domain.retry_schedule import RetrySchedule
 from ..domain.rules import SYSTEM_MAX_EXPIRY, Rules
 from ..drivers.settings import HttpSettings
-from ..errors import ConfigurationError
 from ..plugins.manager import Plugins
+from ..plugins.single_file import named
 from ..provider import Mode
 from ..store import Store
 
@@ -27,7 +27,7 @@ __all__ = ["assemble", "from_file"]
 def assemble(
     *,
     database: str,
-    providers: Mapping[str, object],
+    providers: Mapping[str, object] | Sequence[object],
     plugins: Sequence[object],
     clock: Clock | None,
     step_mails: Sequence[StepMailPlan],
@@ -41,17 +41,14 @@ def assemble(
     refund_cut_off: dt.date | None = REFUND_CUT_OFF,
 ) -> Services:
     """The services of a gateway; the database is opened, and created where it is empty."""
-    if not isinstance(providers, Mapping):
-        raise ConfigurationError(
-            "providers is a mapping from account name to provider, for example {'univapay': UnivaPay(…)}"
-        )
+    accounts = named(providers)
     clock = clock or SystemClock()
     observers = [plugin() if inspect.isclass(plugin) else plugin for plugin in plugins]
-    for plugin in (*providers.values(), *observers):
+    for plugin in (*accounts.values(), *observers):
         # what asks for a clock lives on the gateway's, so that a frozen test freezes it as well
         if getattr(plugin, "clock", False) is None:
             plugin.clock = clock  # type: ignore[attr-defined]
-    ready = Plugins(providers, observers, overrides, modes)
+    ready = Plugins(accounts, observers, overrides, modes)
     rules = Rules(zone=zone, system_max=system_max_expiry, step_mails=tuple(step_mails))
     store = Store.open(database, clock=clock)
     return Services(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 
 import attrs
 
@@ -45,9 +46,11 @@ def available() -> tuple[PluginInfo, ...]:
     return tuple(rows)
 
 
-def load(name: str) -> object:
+def load(name: str, *, modules: bool = False) -> object:
     """The object behind entry point *name*, or behind a dotted path such as ``"myapp.acme"`` or ``"myapp.acme:Acme"``.
 
+    :param modules: whether a name without a dot may be a module as well. A provider's name may not: the package of its
+        vendor is often called the same.
     :raises PluginError: no such plugin, or it cannot be imported; the message names it and the remedy.
     """
     entry = _entries().get(name)
@@ -58,7 +61,7 @@ def load(name: str) -> object:
             origin = f" of {entry.dist.name} {entry.dist.version}" if entry.dist else ""
             msg = f"plugin {name!r}{origin} cannot be loaded from {entry.value!r}: {type(exc).__name__}: {exc}"
             raise PluginError(msg) from exc
-    if "." in name or ":" in name:
+    if "." in name or ":" in name or (modules and name.isidentifier() and find_spec(name) is not None):
         module_name, _, attribute = name.partition(":")
         try:
             found: object = importlib.import_module(module_name)
@@ -66,6 +69,8 @@ def load(name: str) -> object:
                 found = getattr(found, part)
         except Exception as exc:
             msg = f"plugin {name!r} cannot be imported: {type(exc).__name__}: {exc}"
+            if isinstance(exc, ModuleNotFoundError) and exc.name and f"{module_name}.".startswith(f"{exc.name}."):
+                msg += "; install it, or put the folder that holds it on PYTHONPATH"
             raise PluginError(msg) from exc
         return found
     known = sorted(_entries())

@@ -140,6 +140,7 @@ def _instalments(plan: Mapping[str, Any]) -> Limits:
 
 
 def read_date(field: str, text: object) -> dt.date:
+    """A date as ``YYYY-MM-DD``."""
     try:
         return dt.date.fromisoformat(str(text))
     except ValueError as exc:

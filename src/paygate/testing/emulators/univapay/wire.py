@@ -86,6 +86,7 @@ def read_amount(body: Mapping[str, Any], field: str = "amount", *, least: int = 
 
 
 def read_currency(body: Mapping[str, Any]) -> str:
+    """An ISO 4217 code in capitals."""
     currency = body.get("currency")
     if currency not in EXPONENTS:
         raise ApiError.invalid("currency", "INVALID_FORMAT_CURRENCY")

@@ -238,6 +238,22 @@ class Charges(Acting):
         answer = self.shop.charge()
         self.expect(answer.outcome is Outcome.SUCCEEDED, f"an ordinary charge was answered with {answer}")
 
+    @case(
+        "CHARGE-13",
+        claim="amounts that floating point cannot hold are charged to the last unit",
+        why="1,003 / 100 * 100 is 1,002.9999999999999, and somebody cuts it off.",
+        fix="Reckon in whole minor units; where the provider wants decimals, use decimal.Decimal or divmod.",
+        needs=Need.BOOK,
+    )
+    def test_no_amount_is_lost_in_floats(self) -> None:
+        limits = self.capabilities.amounts[self.shop.currency]
+        for minor in (1003, 1606, 1699, 4358, 9031, 16_373, 100_447):
+            if limits.minimum <= minor <= (limits.maximum or minor):
+                amount = Money(minor, self.shop.currency)
+                before = self.shop.captured()
+                self.settled_charge(self.shop.attempt(amount))
+                self.moved(amount, before=before)
+
     def _opened(self, seconds: int) -> ChargeRequest:
         card = self.world.store_card()
         self.world.wish(Wish(WishKind.PENDING, seconds=seconds), credential=card)

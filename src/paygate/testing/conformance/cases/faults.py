@@ -144,6 +144,8 @@ class BrokenCharges(Acting):
         self.shop.settle()
         taken = self.shop.captured()[len(before) :]
         self._is_an_honest_charge(strike, attempt.amount, answer, taken)
+        refused = answer.outcome is Outcome.DECLINED
+        self.expect(card is not CardKind.GOOD or not refused, f"{strike}: nobody has declined, but it is {answer}")
         if self.capabilities.lookup is not Lookup.NONE and (
             answer.outcome in {Outcome.UNKNOWN, Outcome.PENDING} or not self.native()
         ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....money import Money
-from ....provider import Lookup, Outcome, RefundResult
+from ....provider import Lookup, Outcome, RefundPolicy, RefundResult
 from ...emulators import CardKind
 from ..acting import Acting, shown
 from ..case import case
@@ -136,8 +136,10 @@ class BrokenRefunds(Acting):
             self._refund_under(strike, card)
 
     def _refund_under(self, strike: Strike, card: CardKind) -> None:
-        charge, amount = self.charged(card=self.world.store_card(card))
-        attempt = self.shop.refund_attempt(charge, amount, amount)
+        charge, charged = self.charged(card=self.world.store_card(card))
+        partial = self.capabilities.refunds is RefundPolicy.PARTIAL  # so that a second refund would not fail by itself
+        amount = Money(charged.minor // 3, charged.currency) if partial else charged
+        attempt = self.shop.refund_attempt(charge, amount, charged)
         before = self.shop.refunded()
         self.world.break_line(strike, "refund")
         answer = self.shop.refund(attempt)
@@ -145,6 +147,8 @@ class BrokenRefunds(Acting):
         self.shop.settle()
         given = self.shop.refunded()[len(before) :]
         self._is_an_honest_refund(strike, amount, answer, given)
+        refused = answer.outcome is Outcome.DECLINED
+        self.expect(card is not CardKind.GOOD or not refused, f"{strike}: nobody has refused, but it is {answer}")
         if self.capabilities.refund_lookup is not Lookup.NONE and answer.outcome in {Outcome.UNKNOWN, Outcome.PENDING}:
             found = self.found_refund(attempt)
             self.shop.settle()

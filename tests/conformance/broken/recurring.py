@@ -1,0 +1,104 @@
+"""Mistakes with subscriptions and checkouts."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import attrs
+
+from paygate.errors import PaygateError, ProviderError
+from paygate.provider import (
+    CheckoutResult,
+    CheckoutState,
+    EventKind,
+    ProviderEvent,
+    StartedSubscription,
+    SubscriptionRequest,
+    SubscriptionStart,
+    Webhook,
+)
+
+from ..acme import Acme
+
+
+class StartsTwice(Acme):
+    """The key will do; but keys are forgotten after a day."""
+
+    settings_of: ClassVar = {"renewals": "provider"}
+    CAUGHT_BY: ClassVar = {"SUBSCRIPTION-03"}
+    ALSO: ClassVar = set()
+
+    async def _listed(self, path: str, field: str, value: str) -> list[Any]:
+        return [] if self.starting else await super()._listed(path, field, value)
+
+    starting = False
+
+    async def start_recurring(self, request: SubscriptionStart) -> StartedSubscription:
+        self.starting = True
+        try:
+            return await super().start_recurring(request)
+        finally:
+            self.starting = False
+
+
+class StopsOnlyOnce(Acme):
+    """Stopping what has stopped is an error."""
+
+    settings_of: ClassVar = {"renewals": "provider"}
+    CAUGHT_BY: ClassVar = {"SUBSCRIPTION-07"}
+    ALSO: ClassVar = {"SUBSCRIPTION-13"}
+
+    async def stop_recurring(self, request: SubscriptionRequest) -> None:
+        for one in await self._listed("/subscriptions", "contract", request.contract_id):
+            if one["state"] == "ended":
+                raise ProviderError("acme: the subscription has ended already")
+        await super().stop_recurring(request)
+
+
+class StopsQuietly(Acme):
+    """A stop that fails says nothing."""
+
+    settings_of: ClassVar = {"renewals": "provider"}
+    CAUGHT_BY: ClassVar = {"SUBSCRIPTION-13"}
+    ALSO: ClassVar = set()
+
+    async def stop_recurring(self, request: SubscriptionRequest) -> None:
+        try:
+            await super().stop_recurring(request)
+        except PaygateError:
+            return
+
+
+class StopsWhateverUsesTheCard(Acme):
+    """A customer who cancels one contract cancels all."""
+
+    settings_of: ClassVar = {"renewals": "provider"}
+    CAUGHT_BY: ClassVar = {"SUBSCRIPTION-10"}
+    ALSO: ClassVar = set()
+
+    async def stop_recurring(self, request: SubscriptionRequest) -> None:
+        for one in await self._listed("/subscriptions", "card", request.credential):
+            await super().stop_recurring(attrs.evolve(request, contract_id=one["contract"]))
+
+
+class TellsRenewalsOfNobody(Acme):
+    """Money has come in; whose, is not said."""
+
+    settings_of: ClassVar = {"renewals": "provider"}
+    CAUGHT_BY: ClassVar = {"SUBSCRIPTION-01", "SUBSCRIPTION-02", "SUBSCRIPTION-05"}
+    ALSO: ClassVar = {"SUBSCRIPTION-12"}
+
+    async def parse_webhook(self, webhook: Webhook) -> list[ProviderEvent]:
+        events = await super().parse_webhook(webhook)
+        return [attrs.evolve(one, contract_id=None) if one.kind is EventKind.RENEWAL else one for one in events]
+
+
+class CompletesWhatIsOpen(Acme):
+    """The customer is back, so the card will be stored."""
+
+    CAUGHT_BY: ClassVar = {"CHECKOUT-01"}
+    ALSO: ClassVar = set()
+
+    async def complete_checkout(self, reference: str) -> CheckoutResult:
+        result = await super().complete_checkout(reference)
+        return CheckoutResult(CheckoutState.COMPLETED, reference) if result.state is CheckoutState.OPEN else result

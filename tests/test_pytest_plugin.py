@@ -80,7 +80,7 @@ def test_an_instant_without_a_zone_is_an_error(pytester: pytest.Pytester) -> Non
         """
     )
 
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_inprocess()
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*NaiveDatetime*"])
@@ -229,7 +229,7 @@ def test_the_network_can_be_blocked_for_all_tests_but_marked_ones(pytester: pyte
         """
     )
 
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_inprocess()
 
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*the test reached for '192.0.2.1'*paygate_network*"])
@@ -245,7 +245,7 @@ def test_the_network_is_open_unless_somebody_asks(pytester: pytest.Pytester) -> 
         """
     )
 
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
 
 
 # --- emulators ---
@@ -292,7 +292,7 @@ def test_the_emulator_is_served_on_this_machine_for_clients_in_any_language(emul
 def test_an_emulator_has_to_be_named(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(emulator): pass")
 
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_inprocess()
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(['*say which emulator: @pytest.mark.paygate_emulator("univapay")*'])
@@ -366,7 +366,7 @@ def test_the_sockets_of_others_are_left_alone(pytester: pytest.Pytester) -> None
         """
     )
 
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
 
 
 def jwt(mode: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
@@ -25,7 +24,7 @@ from .events import Events
 from .expand import expand
 from .forms import Form
 from .idempotency import Kept, KeyStore
-from .ids import Ids
+from .ids import Ids, scramble
 from .ledger import Account, BalanceTransactions
 from .params import read
 from .payment_intents import PaymentIntents
@@ -311,4 +310,4 @@ class StripeEmulator(Emulator):
 
 def _made_up(purpose: str) -> str:
     """A secret of the emulator's own, the same every time."""
-    return hashlib.sha256(f"paygate emulated stripe {purpose}".encode()).hexdigest()[:32]
+    return scramble(f"paygate emulated stripe {purpose}", 32)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import string
 
-__all__ = ["Ids"]
+__all__ = ["Ids", "scramble"]
 
-_LETTERS = string.ascii_letters + string.digits
+_LETTERS = (string.ascii_letters + string.digits).encode()
+
+#: Each byte as a letter or digit, about as often one as the other.
+_TABLE = bytes(_LETTERS[byte % len(_LETTERS)] for byte in range(256))
 
 #: How many characters follow the prefix, where it is not 24.
-_LENGTHS = {"cus": 14, "prod": 14, "req": 14, "sub_item": 14, "si": 14, "cs_test": 58, "whsec": 32}
+_LENGTHS = {"cus": 14, "prod": 14, "req": 14, "si": 14, "cs_test": 58, "whsec": 32}
 
 
 class Ids:
@@ -22,14 +24,19 @@ class Ids:
     """
 
     def __init__(self, seed: str) -> None:
-        self._seed = seed.encode()
-        self._random = random.Random(seed)
+        self._key = hashlib.blake2b(seed.encode(), digest_size=32).digest()
+        self._made = 0
 
     def new(self, prefix: str) -> str:
         """A new id, such as ``pi_…``."""
-        return f"{prefix}_{''.join(self._random.choices(_LETTERS, k=_LENGTHS.get(prefix, 24)))}"
+        self._made += 1
+        return f"{prefix}_{scramble(str(self._made), _LENGTHS.get(prefix, 24), key=self._key)}"
 
     def secret(self, identifier: str) -> str:
         """The client secret of *identifier*; always the same, so that nobody has to store it."""
-        digest = hashlib.blake2b(identifier.encode(), key=self._seed[:64], digest_size=25).digest()
-        return f"{identifier}_secret_{''.join(_LETTERS[byte % len(_LETTERS)] for byte in digest)}"
+        return f"{identifier}_secret_{scramble(identifier, 25, key=self._key)}"
+
+
+def scramble(text: str, length: int, *, key: bytes = b"") -> str:
+    """*length* letters and digits, at most 64, that are always the same for the same *text* and *key*."""
+    return hashlib.blake2b(text.encode(), key=key, digest_size=length).digest().translate(_TABLE).decode()

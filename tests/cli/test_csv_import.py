@@ -25,6 +25,7 @@ GOOD = {
     "payment": "card",
     "account": "stripe",
     "token": "pm_one",
+    "subscription": "sub_1",
     "start_on": "2026-01-31",
     "status": "active",
     "expires_on": "2026/12/1",
@@ -89,7 +90,7 @@ def test_every_column_reaches_the_contract(read):
     assert (row.start_on, row.expires_on) == (dt.date(2026, 1, 31), dt.date(2026, 12, 1))
     assert row.status is Status.ACTIVE
     assert row.last_paid_at == dt.datetime(2026, 10, 31, 9, tzinfo=JST)
-    assert (row.last_paid, row.reference) == (Money(2500, "JPY"), "pi_1")
+    assert (row.last_paid, row.reference, row.subscription) == (Money(2500, "JPY"), "pi_1", "sub_1")
 
 
 def test_columns_may_come_in_any_order_and_optional_ones_may_be_missing(read):

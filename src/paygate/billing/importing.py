@@ -27,6 +27,7 @@ from ..domain.creation import decide_creation
 from ..domain.expiry import first_expiry
 from ..domain.ledger import EntryKind, EntryState, LedgerEntry
 from ..domain.running import next_renewal_on, running
+from ..domain.subscribing import taken_over
 from ..errors import InvalidValue, PaygateError
 from ..flow import call
 from ..money import Money
@@ -51,6 +52,8 @@ class NewContract:
     :param last_paid_at: when the customer last paid, aware; the provider's window counts from it (R-197).
     :param last_paid: how much; by default the plan's price.
     :param reference: the provider's id of that payment; with it the payment can be refunded through the provider.
+    :param subscription: the provider's id of the subscription that charges the renewals; needed where the account has
+        its provider charge them, and nowhere else. Importing starts no subscription.
     """
 
     contract_id: str
@@ -63,6 +66,7 @@ class NewContract:
     last_paid_at: dt.datetime | None = None
     last_paid: Money | None = None
     reference: str | None = None
+    subscription: str | None = None
 
 
 @attrs.frozen
@@ -150,6 +154,7 @@ def _build(services: Services, row: NewContract, actor: Actor) -> tuple[Contract
         later = max(row.start_on, paid_on) if paid_on else row.start_on
         expires_on = rules.system_max if fixed else first_expiry(row.plan, row.start_on, later, rules.system_max)
     contract = _with_status(services, attrs.evolve(draft, expires_on=expires_on, applied_at=paid_at or now), row.status)
+    contract = attrs.evolve(contract, subscription=taken_over(contract, capabilities, row.subscription))
     if paid_at is None or paid_on is None:
         return contract, None
     target = row.start_on

@@ -15,6 +15,7 @@ initial_fee            optional, whole yen; recurring plans only
 special_price          optional, whole yen, with *special_periods*: how many periods it holds
 payment                ``card``, ``bank_transfer`` or ``manual``
 account, token         for cards: the configured account, and the provider's reference of the stored card
+subscription           for cards whose provider charges the renewals itself: the provider's id of the subscription
 start_on, expires_on   ``2026-01-31`` or ``2026/1/31``, days in Japan; *expires_on* is optional
 status                 optional; by default what the dates say
 last_paid_at           optional; ISO 8601 with a zone, or ``2026-01-31 10:00[:00]`` in Japanese time
@@ -73,6 +74,7 @@ COLUMNS = (
     "payment",
     "account",
     "token",
+    "subscription",
     "start_on",
     "status",
     "expires_on",
@@ -223,6 +225,7 @@ class _Row:
             last_paid_at=last_paid_at,
             last_paid=last_paid,
             reference=reference,
+            subscription=self._text("subscription") or None,
         )
 
     # --- parts -------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""``paygate reconcile``: settle what is pending or unknown, by look-up or by telling an operator."""
+"""``paygate reconcile``: settle what is pending or unknown, by asking the providers or by telling an operator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["reconcile"]
 @json_option
 @click.pass_context
 def reconcile(ctx: click.Context) -> None:
-    """Settle charges and refunds that are still open, then deliver what observers have not been told.
+    """Settle charges, refunds and subscriptions that are still open, then deliver what observers have not been told.
 
     Ends with 6 while something stays open.
     """
@@ -28,6 +28,8 @@ def reconcile(ctx: click.Context) -> None:
         ("Settled", ", ".join(report.settled)),
         ("Still open", ", ".join(report.still_open)),
         ("Need an operator", ", ".join(report.needs_operator)),
+        ("Subscriptions settled", ", ".join(report.subscriptions)),
+        ("Subscriptions open", ", ".join(report.subscriptions_open)),
         ("Notices delivered", delivery.delivered),
         ("Notices failed", delivery.failed),
     ]
@@ -40,5 +42,5 @@ def reconcile(ctx: click.Context) -> None:
             table("Notices that no observer took", columns, (list(it.values()) for it in waiting))
 
     session.show({"attempts": report, "notices": delivery, "stuck_notices": waiting}, human)
-    if report.still_open or report.needs_operator:
+    if report.still_open or report.needs_operator or report.subscriptions_open:
         ctx.exit(Exit.OPEN)

@@ -42,7 +42,7 @@ from .mails import MailSet, queue
 from .rules import Rules
 from .running import period_price, running
 from .settlement import Settlement
-from .subscribing import planned_subscription, taken_over
+from .subscribing import planned_subscription
 from .subscription import SubscriptionState
 from .transitions import Event, find
 
@@ -94,7 +94,6 @@ def decide_creation(
     contract_id: str,
     paid: bool = False,
     imported: bool = False,
-    subscription: str | None = None,
     mode: Mode | None = None,
 ) -> Creation:
     """Whether this contract may be made at *now*, and what is due.
@@ -102,7 +101,6 @@ def decide_creation(
     :param capabilities: of the card's account; None for bank transfer and manual contracts.
     :param paid: the first payment has been received outside paygate (R-012).
     :param imported: taken over from another system: any start date in the past, and cards already paid there.
-    :param subscription: of an imported contract: the provider's id of the subscription that charges it.
     :param mode: of the card's account, which the contract keeps (X-24); None: not known.
     :raises PermissionDenied: a customer acts for somebody else (R-267); or anybody but an administrator makes a manual,
         paid or imported contract (R-009, R-012).
@@ -132,12 +130,8 @@ def decide_creation(
     elif plan.price.currency != "JPY":
         raise InvalidAmount(f"without a card a contract is in JPY, not {plan.price.currency}", rule="R-004")
     provided = None
-    if capabilities is not None:
-        provided = (
-            taken_over(plan, start_on, capabilities, subscription)
-            if imported
-            else planned_subscription(plan, start_on, today, capabilities)
-        )
+    if capabilities is not None and not imported:
+        provided = planned_subscription(plan, start_on, today, capabilities)
     if paid:
         due = Money(0, due.currency)
     contract = Contract(
@@ -155,7 +149,7 @@ def decide_creation(
         subscription=provided,
     )
     owed = due.minor > 0
-    starts = not imported and provided is not None and provided.state is SubscriptionState.STARTING
+    starts = provided is not None and provided.state is SubscriptionState.STARTING
     return Creation(
         contract,
         due,

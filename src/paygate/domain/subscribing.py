@@ -11,7 +11,7 @@ import datetime as dt
 from ..errors import CapabilityNotSupported, InvalidValue
 from ..provider import Capabilities, Renewals
 from .calendar import cycle_months, next_renewal
-from .contract import Contract, Plan
+from .contract import Contract, Plan, Status
 from .running import product_ends_on, special_ends_on
 from .subscription import Subscription, SubscriptionState
 
@@ -53,21 +53,23 @@ def subscription_months(plan: Plan, capabilities: Capabilities) -> int:
     return months
 
 
-def taken_over(plan: Plan, start_on: dt.date, capabilities: Capabilities, reference: str | None) -> Subscription | None:
+def taken_over(contract: Contract, capabilities: Capabilities | None, reference: str | None) -> Subscription | None:
     """The subscription of a contract that is taken over from another system; none is started for it.
 
+    :param capabilities: of the contract's account; None without one.
     :param reference: the provider's id of the subscription that charges it.
     :raises InvalidValue: the provider charges by subscriptions, and *reference* is missing; or the other way round.
     """
-    wanted = plan.cycle is not None and capabilities.starts_subscriptions
+    ended = contract.status in {Status.TERMINATED, Status.CANCELED}
+    wanted = contract.plan.is_recurring and not ended and capabilities is not None and capabilities.starts_subscriptions
     if wanted and not reference:
         raise InvalidValue(
-            f"{capabilities.name} charges the renewals itself: give the id of its subscription, or import the contract "
-            "through an account whose renewals paygate charges"
+            f"account {contract.account!r} has its provider charge the renewals: give the id of its subscription, or import "
+            "the contract through an account whose renewals paygate charges"
         )
     if reference and not wanted:
-        raise InvalidValue(f"no subscription of {capabilities.name} charges plan {plan.name!r}; leave out its id")
-    return Subscription(SubscriptionState.RUNNING, start_on, reference) if wanted else None
+        raise InvalidValue(f"contract {contract.id}: no provider's subscription charges it; leave out its id")
+    return Subscription(SubscriptionState.RUNNING, contract.start_on, reference) if wanted else None
 
 
 def charged_by_provider(contract: Contract, capabilities: Capabilities, period_start: dt.date) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -79,11 +79,12 @@ class Strike:
         return f"{self.trouble.value}, {self.when.value}, on {'the first of ' if self.once else ''}{self.on.value}"
 
 
-def strikes(trouble: Trouble, on: Iterable[On] = (On.WRITES, On.ALL)) -> tuple[Strike, ...]:
-    """Every strike of *trouble*: before and after the effect, once and for good."""
-    return tuple(
-        Strike(trouble, when, which, once) for when in trouble.moments for which in on for once in (True, False)
-    )
+def strikes(trouble: Trouble) -> tuple[Strike, ...]:
+    """Every strike of *trouble*, before and after the effect: on the first request that changes something, so that a
+    repeat finds the line whole again; on all of those; on what is read afterwards; and on everything.
+    """
+    hits = ((On.WRITES, True), (On.WRITES, False), (On.READS, False), (On.ALL, False))
+    return tuple(Strike(trouble, when, on, once) for when in trouble.moments for on, once in hits)
 
 
 class Wire:

@@ -13,7 +13,7 @@ from ..acting import Acting, shown
 from ..case import case
 from ..needs import Need
 from ..shop import Answer
-from ..wire import On, Strike, Trouble, strikes
+from ..wire import Strike, Trouble, strikes
 
 __all__ = ["BrokenCharges"]
 
@@ -132,7 +132,7 @@ class BrokenCharges(Acting):
         self.expect(self.world.wire.struck, f"no answer had a status to change; name its fields in the suite: {remedy}")
 
     def _charges_under(self, trouble: Trouble, card: CardKind = CardKind.GOOD) -> None:
-        for strike in strikes(trouble, (On.WRITES, On.READS, On.ALL)):
+        for strike in strikes(trouble):
             self._charge_under(strike, card)
 
     def _charge_under(self, strike: Strike, card: CardKind) -> None:

@@ -9,7 +9,7 @@ from ..acting import Acting, shown
 from ..case import case
 from ..needs import Need
 from ..shop import Answer
-from ..wire import On, Strike, Trouble, strikes
+from ..wire import Strike, Trouble, strikes
 
 __all__ = ["BrokenRefunds"]
 
@@ -132,7 +132,7 @@ class BrokenRefunds(Acting):
         )
 
     def _refunds_under(self, trouble: Trouble, card: CardKind = CardKind.GOOD) -> None:
-        for strike in strikes(trouble, (On.WRITES, On.READS, On.ALL)):
+        for strike in strikes(trouble):
             self._refund_under(strike, card)
 
     def _refund_under(self, strike: Strike, card: CardKind) -> None:

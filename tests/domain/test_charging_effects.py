@@ -83,7 +83,7 @@ def test_the_preview_shows_what_the_options_will_do(preview, provider, renew, ma
     assert not shown.warnings
 
 
-@pytest.mark.rule("R-207", "R-208", "R-211", "R-230")
+@pytest.mark.rule("R-207", "R-208", "R-211", "R-230", "X-12")
 def test_a_forced_mail_is_warned_of_with_its_due_time(preview):
     late = Rules(step_mails=(StepMailPlan("thanks", MailSet.ON_RENEWAL, 300),))
     at_once = Rules(step_mails=(StepMailPlan("thanks", MailSet.ON_RENEWAL, 0),))

@@ -186,6 +186,7 @@ def test_attaching_a_test_id_makes_a_new_method_each_time(client: Client, custom
     assert [one["id"] for one in listed] == made[::-1]
     assert client.get(f"/customers/{customer}/payment_methods/{made[0]}")["id"] == made[0]
     assert client.get("/payment_methods", customer=customer, allow_redisplay="always")["data"] == []
+    assert client.get("/payment_methods", customer=customer, type="konbini")["data"] == []
     assert len(client.get("/payment_methods")["data"]) == 2
     other = client.post("/customers")["id"]
     client.refused(f"/customers/{other}/payment_methods/{made[0]}", status=404, method="GET")

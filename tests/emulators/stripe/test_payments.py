@@ -366,6 +366,20 @@ def test_3d_secure_can_be_ruled_out_by_the_request(client: Client) -> None:
     assert (error["code"], error["decline_code"]) == ("card_declined", "authentication_not_handled")
 
 
+def test_a_request_may_ask_for_3d_secure_of_any_card_while_the_customer_is_there(client: Client) -> None:
+    options = {"payment_method_options": {"card": {"request_three_d_secure": "any"}}}
+
+    asked = new(client, payment_method="pm_card_visa", confirm=True, **NO_REDIRECTS, **options)
+
+    assert asked["status"] == "requires_action"
+    assert asked["payment_method_options"]["card"]["request_three_d_secure"] == "any"
+    assert client.pay(**options)["status"] == "succeeded"
+    set_up = client.post(
+        "/setup_intents", {"payment_method": "pm_card_visa", "confirm": True, **NO_REDIRECTS, **options}
+    )
+    assert set_up["status"] == "requires_action"
+
+
 def test_a_card_set_up_elsewhere_asks_only_while_the_customer_is_there(client: Client) -> None:
     card = "pm_card_authenticationRequiredSetupForOffSession"
 

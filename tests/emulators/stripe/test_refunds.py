@@ -90,6 +90,11 @@ def test_a_charge_and_a_payment_have_to_fit(client: Client, card: str, paid: Any
     assert client.post("/refunds", {**both, "payment_intent": paid["id"]})["status"] == "succeeded"
 
 
+def test_a_refund_is_in_the_currency_of_its_charge(client: Client, paid: Any) -> None:
+    assert client.refused("/refunds", {"payment_intent": paid["id"], "currency": "usd"})["param"] == "currency"
+    assert refund(client, paid["id"], 1, currency="JPY")["currency"] == "jpy"
+
+
 def test_what_took_no_money_cannot_be_refunded(client: Client, card: str) -> None:
     declined = client.pay("pm_card_chargeDeclined")["error"]["payment_intent"]["id"]
     held = client.charge(card, capture_method="manual")["id"]

@@ -108,8 +108,14 @@ def test_faults_answer_in_the_providers_own_format(client: Client, emulator: Str
     emulator.faults.add(Fault(FaultKind.ERROR, status=503))
     emulator.faults.add(Fault(FaultKind.RATE_LIMITED))
 
-    broken, limited = client.send("GET", "/customers"), client.send("GET", "/customers")
+    emulator.faults.add(Fault(FaultKind.ERROR, status=409))
+    emulator.faults.add(Fault(FaultKind.ERROR, status=403))
 
+    broken, limited, conflict, forbidden = (client.send("GET", "/customers") for _ in range(4))
+
+    assert conflict.json()["error"]["code"] == "idempotency_key_in_use"
+    assert forbidden.json()["error"]["type"] == "invalid_request_error"
+    assert limited.headers["stripe-rate-limited-reason"] == "global-rate"
     assert (broken.status, broken.json()["error"]["type"]) == (503, "api_error")
     assert (limited.status, limited.json()["error"]["code"]) == (429, "rate_limit")
     assert limited.headers["request-id"].startswith("req_")

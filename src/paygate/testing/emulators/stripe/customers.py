@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from .errors import ApiError
-from .params import METADATA, PAGE, Table, array, integer, mapping, merged, span, text
+from .params import METADATA, PAGE, Table, array, choice, integer, mapping, merged, span, text
 from .resource import Object, Resource, changes, route
 from .search import SEARCH, Fields, search
 from .state import Call, State
@@ -27,19 +27,25 @@ _FIELDS: Table = {
     "address": mapping(ADDRESS, unset=True),
     "balance": integer(),
     "description": text(unset=True),
+    "business_name": text(most=150, unset=True),
     "email": text(most=512, unset=True),
+    "individual_name": text(most=150, unset=True),
     "invoice_settings": mapping(_INVOICE_SETTINGS),
     "metadata": METADATA,
     "name": text(most=256, unset=True),
     "phone": text(most=20, unset=True),
     "preferred_locales": array(text(), unset=True),
     "shipping": mapping(SHIPPING, unset=True),
+    "tax_exempt": choice("none", "exempt", "reverse", unset=True),
 }
 _CREATE: Table = {**_FIELDS, "payment_method": text(), "test_clock": text()}
 _LIST: Table = {**PAGE, "created": span(), "email": text(), "test_clock": text()}
 
 #: Parameters that are kept and shown as they came.
-_PLAIN = ("address", "description", "name", "phone", "preferred_locales", "shipping")
+_PLAIN = (
+    "address", "business_name", "description", "individual_name", "name", "phone", "preferred_locales", "shipping",
+    "tax_exempt",
+)  # fmt: skip
 
 
 @attrs.define
@@ -180,7 +186,7 @@ class Customers(Resource[Customer]):
             "metadata": dict(record.metadata),
             "next_invoice_sequence": 1,
             "preferred_locales": record.details["preferred_locales"] or [],
-            "tax_exempt": "none",
+            "tax_exempt": record.details["tax_exempt"] or "none",
             "test_clock": record.test_clock,
         }
 

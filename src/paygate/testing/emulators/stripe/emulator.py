@@ -19,11 +19,11 @@ from .charges import Charges
 from .customers import Customers
 from .disputes import Disputes
 from .endpoints import Endpoint, Endpoints, sign
-from .errors import API_ERROR, ApiError
+from .errors import API_ERROR, INVALID_REQUEST, ApiError
 from .events import Events
 from .expand import expand
 from .forms import Form
-from .idempotency import Kept, KeyStore
+from .idempotency import Kept, KeyStore, key_in_use
 from .ids import Ids, scramble
 from .ledger import Account, BalanceTransactions
 from .params import read
@@ -161,11 +161,16 @@ class StripeEmulator(Emulator):
     def error_response(self, status: int) -> Response:
         with self.changed:
             request_id = self._state.ids.new("req")
+        headers = {"Request-Id": request_id, "Stripe-Version": API_VERSION}
         if status == 429:
             error = ApiError(429, "Too many requests hit the API too quickly.", code="rate_limit")
+            headers["Stripe-Rate-Limited-Reason"] = "global-rate"
+        elif status == 409:
+            error = key_in_use(self.behaviour)
         else:
-            error = ApiError(status, "An error of the emulated Stripe's own.", kind=API_ERROR)
-        return reply(status, error.body(request_id), {"Request-Id": request_id, "Stripe-Version": API_VERSION})
+            kind = API_ERROR if status >= 500 else INVALID_REQUEST
+            error = ApiError(status, "An error of the emulated Stripe's own.", kind=kind)
+        return reply(status, error.body(request_id), headers)
 
     def forge(self, delivery: Delivery) -> Delivery:
         signature = sign(delivery.body, self._state.timestamp(), ["whsec_of_somebody_else"])

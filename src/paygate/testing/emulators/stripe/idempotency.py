@@ -11,11 +11,12 @@ import json
 
 import attrs
 
+from .assumptions import Behaviour
 from .errors import IDEMPOTENCY_ERROR, ApiError
 from .forms import Form
 from .state import State
 
-__all__ = ["Kept", "KeyStore"]
+__all__ = ["Kept", "KeyStore", "key_in_use"]
 
 _LONGEST = 255
 
@@ -56,8 +57,7 @@ class KeyStore:
         if len(key) > _LONGEST:
             raise ApiError(400, f"Idempotency keys have at most {_LONGEST} characters; this one has {len(key)}.")
         if key in self._running:
-            message = "A request under the same idempotency key is still in progress; try again later."
-            raise ApiError(409, message, kind=self._state.behaviour.key_in_use_type, code="idempotency_key_in_use")
+            raise key_in_use(self._state.behaviour)
         entry = self._find(key)
         if entry is None:
             self._running.add(key)
@@ -85,6 +85,12 @@ class KeyStore:
             self._swept = now
         entry = self._entries.get(key)
         return entry if entry is not None and now - entry.stored < life else None
+
+
+def key_in_use(behaviour: Behaviour) -> ApiError:
+    """409: the first request under the key has not been answered yet."""
+    message = "A request under the same idempotency key is still in progress; try again later."
+    return ApiError(409, message, kind=behaviour.key_in_use_type, code="idempotency_key_in_use")
 
 
 def _fingerprint(form: Form) -> bytes:

@@ -114,6 +114,8 @@ class Payments:
             return card.refusal
         if card.asks(off_session=off_session, set_up=method.set_up):
             return _Course.ASK
+        if intent.three_ds != "automatic" and not off_session:
+            return _Course.ASK
         return _Stay(None) if card.pending else _Course.SUCCEED
 
     def _charge(self, intent: PaymentIntent, method: PaymentMethod) -> Charge:

@@ -13,7 +13,7 @@ from .customers import SHIPPING, Customers
 from .errors import ApiError
 from .params import METADATA, PAGE, Table, boolean, choice, either, mapping, merged, span, text
 from .paying import Failure, Payments
-from .payment_methods import CHOICE, PaymentMethod, PaymentMethods, refusal
+from .payment_methods import CHOICE, PaymentMethod, PaymentMethods, refusal, requested_3ds
 from .resource import Object, Resource, route
 from .search import SEARCH, Fields, search
 from .state import Call, State
@@ -121,6 +121,7 @@ class PaymentIntent(Record):
     transfer_group: str | None = None
     redirects: bool = True  #: whether methods that redirect the customer are allowed
     types: tuple[str, ...] | None = None
+    three_ds: str = "automatic"
     canceled_at: int | None = None
     cancellation_reason: str | None = None
 
@@ -276,7 +277,7 @@ class PaymentIntents(Resource[PaymentIntent]):
             "payment_method": record.method.id if record.method else None,
             "payment_method_configuration_details": None,
             "payment_method_options": {
-                "card": {"installments": None, "network": None, "request_three_d_secure": "automatic"}
+                "card": {"installments": None, "network": None, "request_three_d_secure": record.three_ds}
             },
             "payment_method_types": ["card"],
             "processing": None,
@@ -339,6 +340,7 @@ class PaymentIntents(Resource[PaymentIntent]):
         for name in _TYPES:
             if name in params:
                 intent.types = tuple(params[name])
+        intent.three_ds = requested_3ds(params, intent.three_ds)
         for name, attribute in _KEPT.items():
             if name in params:
                 setattr(intent, attribute, params[name])

@@ -17,7 +17,7 @@ from .state import Call, State
 from .tables import Record
 from .tokens import CARD, Tokens, check_expiry, refused
 
-__all__ = ["CHOICE", "METHOD_DATA", "PaymentMethod", "PaymentMethods", "refusal"]
+__all__ = ["CHOICE", "METHOD_DATA", "PaymentMethod", "PaymentMethods", "refusal", "requested_3ds"]
 
 _BILLING: Table = {
     "address": mapping(ADDRESS, unset=True),
@@ -52,7 +52,8 @@ _UPDATE: Table = {
     "card": mapping({"exp_month": integer(), "exp_year": integer()}),
     "metadata": METADATA,
 }
-_LIST: Table = {**PAGE, "customer": text(), "type": choice("card"), "allow_redisplay": choice(*_RECALLED)}
+_LIST_OF_CUSTOMER: Table = {**PAGE, "type": text(), "allow_redisplay": choice(*_RECALLED)}
+_LIST: Table = {**_LIST_OF_CUSTOMER, "customer": text()}
 
 
 @attrs.define
@@ -136,7 +137,7 @@ class PaymentMethods(Resource[PaymentMethod]):
         self._detach(method)
         return self.show(method)
 
-    @route("GET", "/customers/{id}/payment_methods", {**PAGE, "type": choice("card"), "allow_redisplay": text()})
+    @route("GET", "/customers/{id}/payment_methods", _LIST_OF_CUSTOMER)
     def of_customer(self, call: Call) -> Object:
         customer = self._customers.table.find(call.id)
         return self._listed(f"/customers/{customer.id}/payment_methods", call, customer.id)
@@ -282,8 +283,12 @@ class PaymentMethods(Resource[PaymentMethod]):
 
     def _listed(self, url: str, call: Call, customer: str | None) -> Object:
         rows = None if customer is None else self.table.by("customer", customer)
-        wanted = call.params.get("allow_redisplay")
-        return self.listing(url, call.params, rows, lambda one: wanted is None or one.allow_redisplay == wanted)
+        kind, redisplay = call.params.get("type"), call.params.get("allow_redisplay")
+
+        def wanted(one: PaymentMethod) -> bool:
+            return kind in {None, "card"} and redisplay in {None, one.allow_redisplay}
+
+        return self.listing(url, call.params, rows, wanted)
 
     def _attach(self, method: PaymentMethod, customer: Customer) -> PaymentMethod:
         if method.customer is not None and method.customer != customer.id:
@@ -313,6 +318,12 @@ class PaymentMethods(Resource[PaymentMethod]):
     def _detach_all(self, customer: Customer) -> None:
         for method in list(self.table.by("customer", customer.id)):
             self._detach(method)
+
+
+def requested_3ds(params: Mapping[str, Any], default: str) -> str:
+    """What :data:`CHOICE` says about 3-D Secure: ``automatic`` leaves it to the card, ``any`` and ``challenge`` ask."""
+    asked: str = params.get("payment_method_options", {}).get("card", {}).get("request_three_d_secure", default)
+    return asked
 
 
 def refusal(error: Mapping[str, Any], **objects: Object) -> ApiError:

@@ -72,6 +72,8 @@ class Refunds(Resource[Refund]):
         charge = self._charge(params.get("charge"), params.get("payment_intent"))
         metadata = merged({}, params)
         left = self._charges.refundable(charge)
+        if params.get("currency", charge.currency).lower() != charge.currency:
+            raise ApiError.invalid("currency", f"The charge is in {charge.currency}, and so is every refund of it.")
         amount = params.get("amount", left)
         if left == 0:
             raise ApiError.state(f"Charge {charge.id} has already been refunded.", "charge_already_refunded")

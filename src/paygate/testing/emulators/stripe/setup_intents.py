@@ -11,7 +11,7 @@ from .cards import Authentication, Decline
 from .customers import Customers
 from .errors import INVALID_REQUEST, ApiError
 from .params import METADATA, PAGE, Table, boolean, choice, mapping, merged, span, text
-from .payment_methods import CHOICE, PaymentMethod, PaymentMethods, refusal
+from .payment_methods import CHOICE, PaymentMethod, PaymentMethods, refusal, requested_3ds
 from .resource import Object, Resource, route
 from .state import Call, State, Waiting
 from .tables import Record
@@ -60,6 +60,7 @@ class SetupIntent(Record):
     asking: bool = False
     redirects: bool = True  #: whether methods that redirect the customer are allowed
     types: tuple[str, ...] | None = None
+    three_ds: str = "automatic"
     cancellation_reason: str | None = None
 
 
@@ -176,7 +177,7 @@ class SetupIntents(Resource[SetupIntent]):
             "on_behalf_of": None,
             "payment_method": record.method.id if record.method else None,
             "payment_method_options": {
-                "card": {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
+                "card": {"mandate_options": None, "network": None, "request_three_d_secure": record.three_ds}
             },
             "payment_method_types": ["card"],
             "single_use_mandate": None,
@@ -202,6 +203,7 @@ class SetupIntents(Resource[SetupIntent]):
         self._leave(intent)
         intent.method, card = method, method.card
         asks = card.authentication in {Authentication.ALWAYS, Authentication.UNLESS_SET_UP} and not method.set_up
+        asks = asks or intent.three_ds != "automatic"
         if card.refusal is not None and not card.attaches:
             self._fail(intent, card.refusal, method)
         elif asks and not authenticated:
@@ -230,6 +232,7 @@ class SetupIntents(Resource[SetupIntent]):
         for name in ("allowed_payment_method_types", "payment_method_types"):
             if name in params:
                 intent.types = tuple(params[name])
+        intent.three_ds = requested_3ds(params, intent.three_ds)
         for name in ("description", "return_url"):
             if name in params:
                 setattr(intent, name, params[name])

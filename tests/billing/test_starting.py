@@ -7,7 +7,7 @@ import datetime as dt
 import attrs
 import pytest
 
-from paygate import JST, Card, Customer, Cycle, Gateway, Money, Plan, Product, ProductType, Status
+from paygate import JST, Card, Customer, Cycle, Gateway, Money, NewContract, Plan, Product, ProductType, Status
 from paygate.domain.ledger import EntryKind
 from paygate.domain.subscription import SubscriptionState
 from paygate.errors import (
@@ -586,3 +586,20 @@ def test_changing_the_setting_changes_who_charges_no_contract_that_exists(renewi
 
     assert (run.charged, run.renewed) == ({"JPY": 3000}, 1)
     assert [movement.credential for movement in merchant.book.captures][1:] != []
+
+
+# --- taken over ------------------------------------------------------------------------------------------------------
+
+
+def test_an_imported_contract_brings_its_subscription_and_starts_none(renewing):
+    world = renewing
+    row = NewContract("con_1", HANAKO, GOLD, CARD, dt.date(2025, 1, 20))
+
+    refused = world.gateway.contracts.import_many([row], skip_invalid=True)
+    report = world.gateway.contracts.import_many([attrs.evolve(row, subscription="sub_9")])
+    world.gateway.contracts.schedule_cancellation("con_1")
+
+    assert "id of its subscription" in str(refused.refused[0][1])
+    assert report.imported == ("con_1",)
+    assert (now(world).subscription.reference, asked(world)) == ("sub_9", [])
+    assert [request.reference for request in asked(world, "end_recurring")] == ["sub_9"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import types
 
 import attrs
@@ -9,9 +10,29 @@ import pytest
 
 from paygate import Card, ChargeState, Customer, Gateway, Money, Plan, Provider, hookimpl
 from paygate.domain.ledger import EntryKind
-from paygate.errors import CapabilityNotSupported, ConfigurationError, InvalidAmount, PluginError
+from paygate.errors import (
+    CapabilityNotSupported,
+    ChargeDeclined,
+    ConfigurationError,
+    InvalidAmount,
+    InvalidValue,
+    OutcomeUnknown,
+    PluginError,
+    ProviderUnavailable,
+)
+from paygate.flow import Request, Response, send
 from paygate.plugins import discovery
-from paygate.provider import Capabilities, ChargeRequest, ChargeResult, Lookup, RefundPolicy, RefundResult
+from paygate.provider import (
+    Capabilities,
+    ChargeRequest,
+    ChargeResult,
+    Lookup,
+    RefundPolicy,
+    RefundResult,
+    Renewals,
+    StartedSubscription,
+    SubscriptionStart,
+)
 from paygate.testing import FakeStripe
 
 PLAN = Plan.one_off("Course", Money(1000, "JPY"))
@@ -114,6 +135,22 @@ class Unfindable(Acme):
         return Capabilities("Acme", lookup=Lookup.EVENTUAL)
 
 
+class Startless(Acme):
+    def capabilities(self):
+        return Capabilities("Acme", renewals=Renewals.PROVIDER, starts_subscriptions=True)
+
+    async def stop_recurring(self, request): ...
+    async def end_recurring(self, request): ...
+    async def resume_recurring(self, request): ...
+
+
+class Pageless(Acme):
+    def capabilities(self):
+        return Capabilities("Acme", checkout=True)
+
+    async def begin_checkout(self, request): ...
+
+
 class Chatty(Acme):
     def capabilities(self):
         return {"name": "Acme"}
@@ -131,6 +168,8 @@ class Mute(Provider):
         (NotAsync(), "'charge' must be 'async def'"),
         (Overpromising(), "needs the hook 'refund'"),
         (Unfindable(), "needs the hook 'find_charge'"),
+        (Startless(), "needs the hook 'start_recurring'"),
+        (Pageless(), "needs the hook 'complete_checkout'"),
         (Chatty(), "answered dict, not Capabilities"),
         (Mute(), "no hook 'capabilities'"),
         (Acme, "is a class"),
@@ -233,6 +272,57 @@ def test_a_hook_that_a_provider_does_not_have_refuses_instead_of_pretending():
         Acme().ping().send(None)
     with pytest.raises(CapabilityNotSupported, match="Provider has no hook 'capabilities'"):
         Provider().capabilities()
+
+
+def test_only_a_provider_that_owns_the_renewals_can_say_that_paygate_starts_them():
+    with pytest.raises(InvalidValue, match=r"Renewals\.PROVIDER"):
+        Capabilities("Acme", starts_subscriptions=True)
+
+
+START = SubscriptionStart("con_1", "k", "tok_1", Money(1000, "JPY"), 1, dt.date(2026, 2, 1))
+
+
+class Starting(Startless):
+    """Sends something, and then goes on like *outcome*."""
+
+    def __init__(self, outcome):
+        self.outcome = outcome
+
+    async def start_recurring(self, request):
+        await send(Request("GET", "https://api.acme.example/customers"))
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error"),
+    [
+        (StartedSubscription("sub_1"), None),
+        (ChargeDeclined("no"), ChargeDeclined),
+        (ProviderUnavailable("down"), ProviderUnavailable),
+        (InvalidValue("the card is unknown"), OutcomeUnknown),
+        (ConfigurationError("wrong key"), OutcomeUnknown),
+        (KeyError("id"), OutcomeUnknown),
+        (StartedSubscription(""), OutcomeUnknown),
+        (None, OutcomeUnknown),
+    ],
+)
+def test_a_start_that_reached_the_provider_ends_as_known_declined_or_unknown(outcome, error):
+    mounts = {"https://api.acme.example": lambda _request: Response(200)}
+    with gateway(providers={"acme": Starting(outcome)}, mounts=mounts) as shop:
+        flow = shop.providers.get("acme").start_recurring(START)
+        if error is None:
+            assert shop.run(flow) == outcome
+        else:
+            with pytest.raises(error):
+                shop.run(flow)
+
+
+def test_subscriptions_of_a_provider_that_starts_none_are_refused_with_nothing_sent():
+    acme = Acme()
+    with gateway(providers={"acme": acme}) as shop, pytest.raises(CapabilityNotSupported, match="nothing was sent"):
+        shop.run(shop.providers.get("acme").start_recurring(START))
 
 
 def test_an_account_shows_its_name_and_type_only():

@@ -25,6 +25,19 @@ def test_an_event_about_a_charge_says_what_the_payment_is_now(shop, kind):
     assert event.charge.amount.minor == 3980
 
 
+@pytest.mark.parametrize(
+    ("settings", "outcome"),
+    [({}, Outcome.DECLINED), ({"return_url": "https://shop.example/paid"}, Outcome.PENDING)],
+)
+def test_a_bank_that_wants_confirmation_is_no_end_while_the_customer_is_still_to_be_asked(shops, settings, outcome):
+    shop = shops(**settings)
+    refused = shop.intent("requires_payment_method", last_payment_error={"code": "authentication_required"})
+
+    (event,) = shop.answers(refused).hear(shop.event("payment_intent.payment_failed", {"id": "pi_1"}))
+
+    assert (event.charge.outcome, event.charge.reference) == (outcome, "pi_1")
+
+
 @pytest.mark.parametrize("kind", ["refund.created", "refund.updated", "refund.failed", "charge.refund.updated"])
 @pytest.mark.rule("R-247")
 def test_an_event_about_a_refund_tells_that_it_failed_after_all(shop, kind):

@@ -56,6 +56,10 @@ class _FlowClient(stripe.HTTPClient):
 
     name = "paygate"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._agent = f"paygate-stripe/{version('paygate-stripe')} PythonBindings/{stripe.VERSION}"
+
     async def request_with_retries_async(
         self,
         method: str,
@@ -69,12 +73,8 @@ class _FlowClient(stripe.HTTPClient):
         verb = method.upper()
         body = post_data.encode() if isinstance(post_data, str) else b""
         replay = Replay.SAFE if verb == "GET" else Replay.SAME_KEY
-        return _readable(await send(Request(verb, url, _own(headers), body, replay=replay)))
-
-
-def _own(headers: Mapping[str, str]) -> dict[str, str]:
-    sent = {name: value for name, value in headers.items() if name.lower() in _SENT}
-    return {**sent, "User-Agent": f"paygate-stripe/{version('paygate-stripe')} PythonBindings/{stripe.VERSION}"}
+        own = {name: value for name, value in headers.items() if name.lower() in _SENT}
+        return _readable(await send(Request(verb, url, {**own, "User-Agent": self._agent}, body, replay=replay)))
 
 
 def _readable(response: Response) -> tuple[bytes, int, Mapping[str, str]]:

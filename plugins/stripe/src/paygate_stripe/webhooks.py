@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from paygate.errors import WebhookRejected
-from paygate.provider import EventKind, ProviderEvent, Webhook
+from paygate.provider import ChargeResult, EventKind, ProviderEvent, Webhook
 
 from .charges import read_intent
 from .client import Client
+from .declines import is_authentication
 from .intents import intent_result
 from .refunds import read_refund, refund_result
 from .renewals import INVOICE_EVENTS, SUBSCRIPTION_EVENTS, renewal_event, subscription_event
@@ -86,6 +87,9 @@ async def _charge_event(client: Client, event: Mapping[str, Any], told: Mapping[
     if seen is None or attempt is None:  # made in the dashboard, or for an invoice, which has events of its own
         return None
     result = intent_result(seen, None)
+    if is_authentication(result.code) and client.settings.return_url is not None:
+        # the charge that made the intent is about to ask the bank where the customer confirms it: no end yet
+        result = ChargeResult.pending(result.reference, raw=result.raw)
     return ProviderEvent(
         event_id=str(event["id"]),
         kind=EventKind.CHARGE,

@@ -36,6 +36,7 @@ COMMANDS = {
     "plugins": Lazy(f"{_HERE}.providers:plugins", "Show the installed plugins."),
     "db": Lazy(f"{_HERE}.db:db", "Look after the database."),
     "emulate": Lazy(f"{_HERE}.emulate:emulate", "Serve a provider's emulator on this machine."),
+    "check": Lazy(f"{_HERE}.check:check", "Check that a provider keeps what it declares."),
     "new": Lazy(f"{_HERE}.new:new", "Write a plugin project for a provider."),
     "demo": Lazy(f"{_HERE}.demo:demo", "Watch a year of contracts pass, against fakes and emulators."),
 }

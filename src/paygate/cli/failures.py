@@ -9,6 +9,7 @@
 5   declined: the provider said no, the refund failed, or it could not be reached; no money moved
 6   open: the outcome is pending or not known; never repeat it blindly
 7   aborted by the user
+8   checked, and found wanting: a provider does not keep what it declares
 ==  ==================================================================================================
 """
 
@@ -47,6 +48,7 @@ class Exit(enum.IntEnum):
     DECLINED = 5
     OPEN = 6
     ABORTED = 7
+    NOT_CONFORMING = 8
 
 
 #: The last lines of ``paygate --help``; ``\b`` keeps click from joining them.
@@ -60,6 +62,7 @@ Exit codes:
   5  declined, refund failed, or provider not reached; no money moved
   6  outcome pending or unknown; never repeat it blindly
   7  aborted by the user
+  8  checked, and found wanting: a provider does not keep what it declares
 """
 
 #: In the order in which they are tried: the narrower class first.

@@ -48,6 +48,7 @@ class Group(enum.Enum):
     RENEWAL = "RENEWAL"
     SUBSCRIPTION = "SUBSCRIPTION"
     CHECKOUT = "CHECKOUT"
+    LIVE = "LIVE"
 
     @property
     def level(self) -> Level:
@@ -75,6 +76,7 @@ _TITLES = {
     Group.RENEWAL: "Stored cards charged again",
     Group.SUBSCRIPTION: "The provider's own subscriptions",
     Group.CHECKOUT: "Checkouts",
+    Group.LIVE: "Against the sandbox",
 }
 
 

@@ -55,7 +55,6 @@ def test_other_parameters_or_another_endpoint_under_the_key_are_an_idempotency_e
         assert (response.status, error["type"], error.get("code")) == (400, "idempotency_error", None)
 
 
-@pytest.mark.rule("R-253")
 def test_a_decline_is_kept_and_a_new_try_needs_a_new_key(client: Client, emulator: StripeEmulator) -> None:
     declined = client.send("POST", "/payment_intents", DECLINED, key="k-1")
     emulator.wish(Wish(WishKind.SUCCEED), times=2)

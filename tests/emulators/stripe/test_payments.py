@@ -22,7 +22,6 @@ def new(client: Client, **more: Any) -> Any:
 # --- charging a stored card -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.rule("R-004")
 def test_an_off_session_payment_takes_yen_and_writes_them_into_the_book(
     client: Client, emulator: StripeEmulator, card: str
 ) -> None:
@@ -97,7 +96,6 @@ def test_what_only_a_confirmation_understands_needs_confirm(client: Client, name
         (500, "yen!", None),
     ],
 )
-@pytest.mark.rule("R-004")
 def test_amounts_that_stripe_does_not_take_are_refused(client: Client, amount: Any, currency: str, code: str) -> None:
     error = client.refused("/payment_intents", {"amount": amount, "currency": currency})
 

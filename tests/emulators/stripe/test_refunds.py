@@ -26,7 +26,6 @@ def paid(client: Client, card: str) -> Any:
 # --- refunds --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.rule("R-246")
 def test_partial_refunds_repeat_until_nothing_is_left(client: Client, emulator: StripeEmulator, paid: Any) -> None:
     first = refund(client, paid["id"], 1000, metadata={"paygate_refund": "r1"}, reason="duplicate")
     assert (first["status"], first["amount"], first["reason"]) == ("succeeded", 1000, "duplicate")
@@ -112,7 +111,6 @@ def test_only_what_was_captured_is_refunded(client: Client, card: str) -> None:
     assert client.get(f"/charges/{charge}")["refunded"]
 
 
-@pytest.mark.rule("R-248")
 def test_a_refund_may_be_pending_and_arrive_later(client: Client, emulator: StripeEmulator, clock: ManualClock) -> None:
     intent = client.pay("pm_card_pendingRefund")["id"]
     pending = refund(client, intent, 1000)
@@ -127,7 +125,6 @@ def test_a_refund_may_be_pending_and_arrive_later(client: Client, emulator: Stri
     assert emulator.book.refunded(intent) == 1000
 
 
-@pytest.mark.rule("R-248")
 def test_a_refund_may_fail_after_it_had_succeeded_and_can_be_made_again(
     client: Client, emulator: StripeEmulator, clock: ManualClock
 ) -> None:

@@ -74,7 +74,6 @@ def test_an_endpoint_without_events_is_refused(client: Client) -> None:
 # --- deliveries -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.rule("R-269")
 def test_a_delivery_is_signed_over_its_raw_bytes_with_the_second_in_which_it_leaves(
     client: Client, emulator: StripeEmulator, clock: ManualClock, merchant: Merchant
 ) -> None:
@@ -151,7 +150,6 @@ def test_what_is_not_taken_is_tried_three_times_with_a_fresh_signature(
     assert event["pending_webhooks"] == 1
 
 
-@pytest.mark.rule("R-194")
 def test_an_old_event_can_be_sent_again_with_the_same_id(
     client: Client, emulator: StripeEmulator, clock: ManualClock, merchant: Merchant
 ) -> None:

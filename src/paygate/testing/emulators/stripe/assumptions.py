@@ -39,6 +39,14 @@ class Behaviour:
     fee_per_mille: int = 36
     #: How long a POST under an idempotency key takes; a second one under the key meets HTTP 409 meanwhile.
     write_seconds: float = 0.0
+    #: How long a subscription's invoice stays a draft (§10: about an hour).
+    draft_life: float = 3600.0
+    #: How long a subscription waits for its first payment before it is ``incomplete_expired`` (§10).
+    incomplete_life: float = 23 * 3600.0
+    #: Waits before the retries of an invoice: the custom schedule, up to three (§10: a setting of the dashboard).
+    invoice_retries: tuple[float, ...] = (3 * _DAY, 5 * _DAY, 7 * _DAY)
+    #: What a subscription is once the retries are used up: canceled, unpaid or past_due (§10: a setting of the dashboard).
+    after_retries: str = "canceled"
 
     # --- uncertain (the provider fact sheet, §15 where nothing else is said) -----------------------------------------
 

@@ -14,7 +14,9 @@ from ..routing import Router
 from ..webhooks import Delivery, Receiver
 from ..wishes import CardKind
 from .assumptions import Behaviour
+from .billing import Billing
 from .cards import CARDS, PENDING_CARD, decline
+from .catalog import Products
 from .charges import Charges
 from .customers import Customers
 from .disputes import Disputes
@@ -25,6 +27,7 @@ from .expand import expand
 from .forms import Form
 from .idempotency import Kept, KeyStore, key_in_use
 from .ids import Ids, scramble
+from .invoices import Invoices
 from .ledger import Account, BalanceTransactions
 from .params import read
 from .payment_intents import PaymentIntents
@@ -33,6 +36,7 @@ from .refunds import Refunds
 from .resource import Object, Route
 from .setup_intents import SetupIntents
 from .state import Call, State
+from .subscriptions import Subscriptions
 from .tokens import Tokens
 from .wire import API_VERSION, authenticate, read_request, reply
 
@@ -109,12 +113,20 @@ class StripeEmulator(Emulator):
         Disputes(self._state, self._charges, self._intents.payments)
         BalanceTransactions(self._state, self._charges, self._refunds)
         Account(self._state)
+        self._begin_billing()
         self._target: Endpoint | None = None  # what set_webhook_target registered
         self._returned: dict[str, str | None] = {}
         self._router: Router[Route] = Router()
         for resource in self._state.resources.values():
             for one in resource.routes():
                 self._router.add(one.method, one.pattern, one)
+
+    def _begin_billing(self) -> None:
+        state, customers = self._state, self._customers
+        products = Products(state)
+        subscriptions = Subscriptions(state, customers, products.prices)
+        invoices = Invoices(state, customers)
+        Billing(state, customers, self._methods, self._intents, subscriptions, invoices, lambda _clock: state)
 
     # --- what every emulator offers ----------------------------------------------------------------------------------
 

@@ -11,7 +11,19 @@ import inspect
 import anyio
 import pytest
 
-from paygate import AsyncGateway, Card, ChargeState, Customer, Cycle, Gateway, Money, Plan, RefundState
+from paygate import (
+    JST,
+    AsyncGateway,
+    Card,
+    ChargeState,
+    Customer,
+    Cycle,
+    Gateway,
+    Money,
+    Plan,
+    RefundState,
+    Status,
+)
 from paygate.testing.clock import ManualClock
 from paygate.testing.emulators import CardKind, Fault, FaultKind, When, Wish, WishKind, serve
 from paygate.testing.emulators.stripe import StripeEmulator
@@ -187,3 +199,142 @@ def test_a_payment_that_the_bank_wants_confirmed_waits_for_the_customer_behind_a
         assert (await done(scene.gateway.charges.get(left.id))).state is state
 
     play(scenario, return_url="https://shop.example/paid")
+
+
+# --- renewals that Stripe charges ------------------------------------------------------------------------------------
+
+
+async def until(scene, day, hour=14):
+    """Let the days pass up to 14:00 in Japan on *day*, hearing every day what Stripe has to tell."""
+    goal = dt.datetime.combine(day, dt.time(hour), JST)
+    outcomes = []
+    while scene.clock.now() < goal:
+        scene.clock.advance(seconds=min(3600.0, (goal - scene.clock.now()).total_seconds()))
+        scene.emulator.tick()
+        outcomes += await scene.hear()
+    return outcomes
+
+
+@pytest.mark.rule("R-146", "R-147", "R-164")
+def test_stripes_subscription_renews_the_contract_every_month(play):
+    async def scenario(scene):
+        made = await scene.contract(start_on=dt.date(2026, 11, 22))
+        first = await done(scene.gateway.contracts.get(made.id))
+        for day in (dt.date(2026, 12, 22), dt.date(2027, 1, 22)):
+            outcomes = await until(scene, day)
+            assert "unmatched" not in outcomes
+        renewed = await done(scene.gateway.contracts.get(made.id))
+
+        assert [row.amount.minor for row in scene.emulator.book.captures] == [3000, 3000, 3000]
+        assert first.subscription.reference.startswith("sub_")
+        assert (first.period_start, renewed.period_start) == (dt.date(2026, 11, 22), dt.date(2027, 1, 22))
+        assert renewed.status is Status.ACTIVE
+
+    play(scenario, renewals="provider")
+
+
+@pytest.mark.rule("R-032")
+def test_a_contract_of_the_31st_is_renewed_on_the_last_day_of_short_months(play):
+    async def scenario(scene):
+        scene.clock.advance(days=70)  # 31 January 2027
+        made = await scene.contract(start_on=dt.date(2027, 1, 31))
+        periods = []
+        for day in (dt.date(2027, 2, 28), dt.date(2027, 3, 31), dt.date(2027, 4, 30)):
+            await until(scene, day)
+            periods.append((await done(scene.gateway.contracts.get(made.id))).period_start)
+
+        assert periods == [dt.date(2027, 2, 28), dt.date(2027, 3, 31), dt.date(2027, 4, 30)]
+
+    play(scenario, renewals="provider")
+
+
+@pytest.mark.rule("R-145", "R-146", "R-149", "R-161")
+def test_a_failed_renewal_makes_the_contract_past_due_until_a_retry_succeeds(play):
+    async def scenario(scene):
+        made = await scene.contract()
+        card = made.credential
+        scene.emulator.wish(Wish(WishKind.DECLINE), credential=card, times=2)
+        await until(scene, dt.date(2026, 12, 22))
+        failed = await done(scene.gateway.contracts.get(made.id))
+        await until(scene, dt.date(2027, 1, 10))
+        recovered = await done(scene.gateway.contracts.get(made.id))
+
+        assert (failed.status, failed.past_due.period_start) == (Status.PAST_DUE, dt.date(2026, 12, 22))
+        assert (failed.past_due.failures, failed.past_due.retry_pending) == (1, True)
+        assert recovered.status is Status.ACTIVE
+        assert recovered.period_start == dt.date(2026, 12, 22)
+        assert len(scene.emulator.book.captures) == 2
+
+    play(scenario, renewals="provider")
+
+
+@pytest.mark.rule("R-146", "R-151")
+def test_a_renewal_that_the_bank_wants_confirmed_is_one_failure_until_the_customer_confirms_it(play):
+    async def scenario(scene):
+        made = await scene.contract()
+        scene.emulator.wish(Wish(WishKind.ACTION), credential=made.credential)
+        await until(scene, dt.date(2026, 12, 22))
+        waiting = await done(scene.gateway.contracts.get(made.id))
+        scene.emulator.approve(scene.emulator.awaiting()[0])
+        await scene.hear()
+        confirmed = await done(scene.gateway.contracts.get(made.id))
+
+        assert (waiting.status, waiting.past_due.failures) == (Status.PAST_DUE, 1)
+        assert (confirmed.status, confirmed.period_start) == (Status.ACTIVE, dt.date(2026, 12, 22))
+
+    play(scenario, renewals="provider")
+
+
+@pytest.mark.rule("R-139", "R-143")
+def test_a_contract_that_is_terminated_while_past_due_is_tried_no_more(play):
+    async def scenario(scene):
+        made = await scene.contract()
+        scene.emulator.wish(Wish(WishKind.DECLINE), credential=made.credential)
+        await until(scene, dt.date(2026, 12, 22))
+        await done(scene.gateway.contracts.terminate(made.id))
+        ended = await done(scene.gateway.contracts.get(made.id))
+        outcomes = await until(scene, dt.date(2027, 1, 23))
+
+        assert ended.status is Status.TERMINATED
+        assert len(scene.emulator.book.captures) == 1
+        assert "unmatched" not in outcomes
+
+    play(scenario, renewals="provider")
+
+
+@pytest.mark.rule("R-150", "R-152", "R-153")
+def test_the_last_retry_that_fails_ends_the_contract_once(play):
+    async def scenario(scene):
+        made = await scene.contract()
+        scene.emulator.wish(Wish(WishKind.DECLINE), credential=made.credential, times=9)
+        await until(scene, dt.date(2027, 1, 20))
+        ended = await done(scene.gateway.contracts.get(made.id))
+        records = scene.gateway.audit.list(contract_id=made.id)
+        actions = [one.action for one in await done(records.all())]
+
+        assert ended.status is Status.TERMINATED
+        assert actions.count("payment_failed") == 4
+        assert len(scene.emulator.book.captures) == 1
+
+    play(scenario, renewals="provider")
+
+
+@pytest.mark.rule("R-128", "R-130", "R-134")
+def test_a_scheduled_cancellation_lets_the_period_be_the_last_unless_it_is_revoked(play):
+    async def scenario(scene):
+        contracts = scene.gateway.contracts
+        made = await scene.contract()
+        await done(contracts.schedule_cancellation(made.id))
+        await done(contracts.revoke_cancellation(made.id))
+        await until(scene, dt.date(2026, 12, 22))
+        renewed = await done(contracts.get(made.id))
+        await until(scene, dt.date(2026, 12, 25))
+        await done(contracts.schedule_cancellation(made.id))
+        await until(scene, dt.date(2027, 1, 23))
+        ended = await done(contracts.get(made.id))
+
+        assert (renewed.status, renewed.period_start) == (Status.ACTIVE, dt.date(2026, 12, 22))
+        assert ended.status is Status.TERMINATED
+        assert len(scene.emulator.book.captures) == 2
+
+    play(scenario, renewals="provider")

@@ -20,6 +20,7 @@ from paygate.errors import (
     OutcomeUnknown,
     ProviderUnavailable,
 )
+from paygate.provider import StartedSubscription
 from paygate.testing import Decline, FakeStripe, NeverThere, Vanish
 
 from .conftest import Killed, fails_with
@@ -431,6 +432,62 @@ def test_a_repeat_does_not_ask_while_another_process_may_be_asking(renewing):
         apply_for_february(world, contract_id=None, idempotency_key="order-1")
     world.clock.advance(minutes=3)
     assert apply_for_february(world, contract_id=None, idempotency_key="order-1").subscription.state is RUNNING
+
+
+def meanwhile(world, then):
+    """Trouble: while the provider is asked, another process takes over what waited too long; then *then*."""
+
+    def happen():
+        world.clock.advance(minutes=3)
+        with Gateway(**world.options) as other:
+            assert other.billing.reconcile().subscriptions == ("con_1",)
+        return then()
+
+    return happen
+
+
+@pytest.mark.parametrize("plan", [GOLD, Plan.recurring("Gold", YEN, initial_fee=YEN)], ids=["no fee", "initial fee"])
+def test_two_processes_that_both_get_an_answer_make_one_contract(renewing, plan):
+    world = renewing
+    world.stripe.trouble = [meanwhile(world, lambda: StartedSubscription("sub_1"))]
+
+    contract = apply_for_february(world, plan)
+
+    assert (contract.subscription.state, len(world.stripe.subscriptions)) == (RUNNING, 1)
+    started = [record for record in world.gateway.audit.list() if record.action == "subscription_started"]
+    assert len(started) == 1
+
+
+@pytest.mark.parametrize("error", [ProviderUnavailable("down"), ConfigurationError("no key")])
+def test_an_answer_that_comes_too_late_forgets_nothing_that_another_process_has_made(renewing, error):
+    world = renewing
+    world.stripe.trouble = [meanwhile(world, fails_with(error))]
+
+    with pytest.raises(OutcomeUnknown):
+        apply_for_february(world)
+
+    assert (state(world), len(world.stripe.subscriptions)) == (RUNNING, 1)
+
+
+@pytest.mark.parametrize("error", [ChargeDeclined("no"), ProviderUnavailable("down")])
+def test_a_late_refusal_changes_no_subscription_that_is_known_to_stand(renewing, error):
+    world = renewing
+    world.stripe.trouble = [meanwhile(world, fails_with(error))]
+
+    assert create(world).subscription.state is RUNNING
+
+
+@pytest.mark.rule("R-013")
+def test_a_draft_whose_subscription_is_declined_later_is_forgotten(renewing):
+    world = renewing
+    world.stripe.script_start(Vanish(after=False), Decline("card_declined"))
+    with pytest.raises(OutcomeUnknown):
+        apply_for_february(world)
+
+    first, second = world.gateway.billing.reconcile(), world.gateway.billing.reconcile()
+
+    assert (first.subscriptions, second.subscriptions, second.subscriptions_open) == (("con_1",), (), ())
+    assert not exists(world)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 import attrs
 
@@ -70,22 +71,24 @@ class RecurringProvider(AnsweringProvider):
         return made
 
     async def stop_recurring(self, request: SubscriptionRequest) -> None:
-        self._told("stop_recurring", request, stopped=True)
+        self._tell("stop_recurring", request, lambda known: attrs.evolve(known, stopped=True))
 
     async def end_recurring(self, request: SubscriptionRequest) -> None:
-        self._told("end_recurring", request, ends_on=request.ends_on)
+        self._tell("end_recurring", request, lambda known: attrs.evolve(known, ends_on=request.ends_on))
 
     async def resume_recurring(self, request: SubscriptionRequest) -> None:
-        self._told("resume_recurring", request, ends_on=None)
+        self._tell("resume_recurring", request, lambda known: attrs.evolve(known, ends_on=None))
 
-    def _told(self, hook: str, request: SubscriptionRequest, **changes: object) -> None:
+    def _tell(
+        self, hook: str, request: SubscriptionRequest, change: Callable[[FakeSubscription], FakeSubscription]
+    ) -> None:
         if self._capabilities.renewals is not Renewals.PROVIDER:
             raise self._not_capable("charge renewals by itself")
         self._reach(HookCall(hook, request))
         with self._at_work() as (memory, _now):
             known = memory.subscriptions.get(request.contract_id)
             if known is not None:
-                memory.subscriptions[request.contract_id] = attrs.evolve(known, **changes)
+                memory.subscriptions[request.contract_id] = change(known)
 
     def _come_true(self, memory: Memory, now: dt.datetime) -> None:
         """Charge what the subscriptions have due by *now*."""

@@ -45,6 +45,19 @@ class UnpaidPeriod:
         """The next retry, or why there is none."""
         return plan_retry(self.schedule, self.attempts, self.history, self.rules, self.now, self.zone)
 
+    def next_by(self, horizon: dt.datetime) -> RetryPlan | None:
+        """The next retry if it falls due by *horizon*, or why there is none; None if it falls due later.
+
+        Whether the card may be tried is asked of the present, or of a later *horizon* at the retry's own instant; an
+        earlier *horizon* leaves out what was not due by then.
+        """
+        plan = self.next()
+        if plan.next_at is None:
+            return plan
+        then = plan if horizon >= self.now else attrs.evolve(self, now=horizon).next()
+        due = then.next_at is not None and then.next_at <= horizon and plan.next_at <= max(horizon, self.now)
+        return plan if due else None
+
     def all(self) -> tuple[RetryPlan, ...]:
         """All retries, supposing that each is declined; the last plan says what ends them."""
         return plan_all(self.schedule, self.attempts, self.history, self.rules, self.now, self.zone)

@@ -3,7 +3,8 @@
 Safe to start twice, on several processes, and after a crash at any point: what is due is decided anew under each
 contract's lock, the intent of a charge carries a key made of contract, period and attempt, and the ledger takes a period
 once (R-040). Contracts are taken in pages by the day on which they fall due; each is brought up to date step by step, in
-date order (R-041). Providers that own the renewals are not charged here: their notices drive the same steps.
+date order (R-041). What is due is what fell due by an instant, by default that at which the run begins; it is done with the
+present clock, however late. Providers that own the renewals are not charged here: their notices drive the same steps.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from ..money import Money
 from ..store import Session
 from .charges import settle
 from .forecast import unpaid_period
+from .horizon import ahead, passed
 from .outbox import deliver
 from .services import Services, fingerprint, secret_hash
 from .settling import charge_request, write_settlement
@@ -98,18 +100,26 @@ class BillingReport:
         return attrs.evolve(self, **{name: getattr(self, name) + number for name, number in more.items()})
 
 
-async def run(services: Services, *, progress: Callable[[BillingReport], None] | None = None) -> BillingReport:
-    """Do everything that is due, then release the step mails that are due.
+async def run(
+    services: Services,
+    *,
+    until: dt.date | dt.datetime | None = None,
+    progress: Callable[[BillingReport], None] | None = None,
+) -> BillingReport:
+    """Do everything that fell due by *until*, then release the step mails that were due by then.
 
+    :param until: see :func:`~paygate.billing.horizon.passed`.
     :param progress: told after each contract.
+    :raises InvalidValue: *until* has not come yet; nothing was done.
     """
+    horizon = passed(services, until)
     report = BillingReport()
     after: Contract | None = None
-    while page := await call(partial(_due, services, after)):
+    while page := await call(partial(_due, services, horizon, after, _PAGE)):
         after = page[-1]
         for contract in page:
             if services.in_mode(contract):
-                report = await _bring_up_to_date(services, contract.id, report)
+                report = await _bring_up_to_date(services, contract.id, horizon, report)
             else:
                 report = report.plus(blocked=1)
             if progress is not None:
@@ -118,17 +128,17 @@ async def run(services: Services, *, progress: Callable[[BillingReport], None] |
     while late := await call(partial(_past_due, services, key)):
         key = late[-1].id
         for contract in late:
-            report = await _retry(services, contract, report)
+            report = await _retry(services, contract, horizon, report)
             if progress is not None:
                 progress(report)
-    mails = await release(services)
+    mails = await release(services, by=horizon)
     await deliver(services)
     return report.plus(mails=len(mails.released))
 
 
-def _due(services: Services, after: Contract | None) -> list[Contract]:
+def _due(services: Services, horizon: dt.datetime, after: Contract | None, size: int) -> list[Contract]:
     with services.store.read() as session:
-        return session.contracts.due(services.today(), after, _PAGE)
+        return session.contracts.due(business_date(horizon, services.rules.zone), after, size)
 
 
 def _past_due(services: Services, after: str | None) -> list[Contract]:
@@ -136,9 +146,11 @@ def _past_due(services: Services, after: str | None) -> list[Contract]:
         return session.contracts.page(status=Status.PAST_DUE, after=after, limit=_PAGE)
 
 
-async def _bring_up_to_date(services: Services, contract_id: str, report: BillingReport) -> BillingReport:
+async def _bring_up_to_date(
+    services: Services, contract_id: str, horizon: dt.datetime, report: BillingReport
+) -> BillingReport:
     for _ in range(_MOST_STEPS):
-        done, charge, contract = await call(partial(_step, services, contract_id))
+        done, charge, contract = await call(partial(_step, services, contract_id, horizon))
         if charge is None:
             if done is None:
                 return report
@@ -160,7 +172,7 @@ _COUNTED: dict[StepKind, dict[str, int]] = {
 }
 
 
-def _step(services: Services, contract_id: str) -> tuple[DueStep | None, Charge | None, Contract]:
+def _step(services: Services, contract_id: str, horizon: dt.datetime) -> tuple[DueStep | None, Charge | None, Contract]:
     """Take the first due step under the lock: do it, or write down the intent of the charge that it needs.
 
     :returns: the step that was taken and, if it has to be charged first, the new intent; (None, None, …) when nothing
@@ -169,7 +181,7 @@ def _step(services: Services, contract_id: str) -> tuple[DueStep | None, Charge 
     with services.store.write() as session:
         contract = session.contracts.lock(contract_id)
         now, rules, new_id = services.now(), services.rules, services.new_id
-        due = due_steps(contract, now, rules)
+        due = due_steps(contract, horizon, rules)
         if not due:
             return None, None, contract
         step = due[0]
@@ -256,56 +268,60 @@ def _status(services: Services, contract_id: str) -> Status:
 # --- retries of what was declined ------------------------------------------------------------------------------------
 
 
-async def _retry(services: Services, contract: Contract, report: BillingReport) -> BillingReport:
+async def _retry(services: Services, contract: Contract, horizon: dt.datetime, report: BillingReport) -> BillingReport:
     """Charge an unpaid period again if its next retry is due (R-154, and the networks' rules)."""
-    charge = await call(partial(_intend_retry, services, contract.id))
+    charge = await call(partial(_intend_retry, services, contract.id, horizon))
     if charge is None:
         return report
     settled = await _send(services, charge, contract)
     return await _count(services, report, settled, Status.PAST_DUE, retry=True)
 
 
-def _intend_retry(services: Services, contract_id: str) -> Charge | None:
+def _intend_retry(services: Services, contract_id: str, horizon: dt.datetime) -> Charge | None:
     with services.store.write() as session:
         contract = session.contracts.lock(contract_id)
-        retry = _retry_plan(services, session, contract) if services.in_mode(contract) else None
-        if retry is None or retry.next_at is None or retry.next_at > services.now() or contract.past_due is None:
+        retry = _retry_by(services, session, contract, horizon)
+        if retry is None or retry.next_at is None or contract.past_due is None:
             return None
         price = session.charges.of_period(contract.id, contract.past_due.period_start)[0].amount
         return _intend(services, session, contract, contract.past_due.period_start, price)
 
 
-def _retry_plan(services: Services, session: Session, contract: Contract) -> RetryPlan | None:
-    """When the unpaid period is tried again, or why not; None if that is not ours to decide."""
-    unpaid = unpaid_period(services, session, contract)
-    return unpaid.next() if unpaid is not None and unpaid.schedule is not None and unpaid.attempts else None
+def _retry_by(services: Services, session: Session, contract: Contract, horizon: dt.datetime) -> RetryPlan | None:
+    """The retry of the unpaid period that falls due by *horizon*, or why there is none any more.
+
+    None if it falls due later, or is not ours to make.
+    """
+    unpaid = unpaid_period(services, session, contract) if services.in_mode(contract) else None
+    if unpaid is None or unpaid.schedule is None or not unpaid.attempts:
+        return None
+    return unpaid.next_by(horizon)
 
 
 # --- the plan: the same without touching anything --------------------------------------------------------------------
 
 
 async def plan(
-    services: Services, after: Contract | str | None, size: int
+    services: Services, after: Contract | str | None, size: int, *, until: dt.date | dt.datetime | None = None
 ) -> tuple[list[Planned], Contract | str | None]:
-    """One page of what a run would do now, and where the next page goes on; nothing is written or sent.
+    """One page of what a run would do by *until*, and where the next page goes on; nothing is written or sent.
 
-    First the contracts that are due, then those that are past due.
+    First the contracts that are due, then those that are past due. In the future it supposes that every charge succeeds
+    and that nobody acts; of an unpaid period it shows the next retry, and not the renewals that follow its success.
+
+    :param until: see :func:`~paygate.billing.horizon.ahead`.
+    :raises InvalidValue: *until* is more than ten years away.
     """
+    horizon = ahead(services, until)
     if not isinstance(after, str):
-        page = await call(partial(_due_page, services, after, size))
+        page = await call(partial(_due, services, horizon, after, size))
         if page:
-            return [item for contract in page for item in _would_do(services, contract)], page[-1]
+            return [item for contract in page for item in _would_do(services, contract, horizon)], page[-1]
         after = ""
-    retries, last = await call(partial(_retry_page, services, after or None, size))
-    return retries, last
+    return await call(partial(_retry_page, services, horizon, after or None, size))
 
 
-def _due_page(services: Services, after: Contract | None, size: int) -> list[Contract]:
-    with services.store.read() as session:
-        return session.contracts.due(services.today(), after, size)
-
-
-def _would_do(services: Services, contract: Contract) -> list[Planned]:
+def _would_do(services: Services, contract: Contract, horizon: dt.datetime) -> list[Planned]:
     kinds = {
         StepKind.START: Work.START,
         StepKind.RENEWAL: Work.RENEWAL,
@@ -318,7 +334,7 @@ def _would_do(services: Services, contract: Contract) -> list[Planned]:
         return [Planned(contract.id, contract.customer_id, Work.NOTHING, on, None, why, contract.account)]
     capabilities = services.plugins.account(contract.account).capabilities if contract.is_card else None
     items = []
-    for step in due_steps(contract, services.now(), services.rules):
+    for step in due_steps(contract, horizon, services.rules):
         charged = contract.is_card and bool(step.price)
         if charged and capabilities is not None and charged_by_provider(contract, capabilities, step.on):
             break  # the provider charges it and tells us
@@ -330,20 +346,20 @@ def _would_do(services: Services, contract: Contract) -> list[Planned]:
     return items
 
 
-def _retry_page(services: Services, after: str | None, size: int) -> tuple[list[Planned], str | None]:
+def _retry_page(
+    services: Services, horizon: dt.datetime, after: str | None, size: int
+) -> tuple[list[Planned], str | None]:
     items = []
     with services.store.read() as session:
         contracts = session.contracts.page(status=Status.PAST_DUE, after=after, limit=size)
         for contract in contracts:
-            retry = _retry_plan(services, session, contract) if services.in_mode(contract) else None
+            retry = _retry_by(services, session, contract, horizon)
             if retry is None or contract.past_due is None:
                 continue
-            due = retry.next_at is not None and retry.next_at <= services.now()
-            if due or retry.next_at is None:
-                period = contract.past_due.period_start
-                price = session.charges.of_period(contract.id, period)[0].amount if due else None
-                on = retry.on or business_date(services.now(), services.rules.zone)
-                work = Work.RETRY if due else Work.NOTHING
-                why = retry.explain()
-                items.append(Planned(contract.id, contract.customer_id, work, on, price, why, contract.account))
+            due = retry.next_at is not None
+            price = session.charges.of_period(contract.id, contract.past_due.period_start)[0].amount if due else None
+            on = retry.on or services.today()
+            work = Work.RETRY if due else Work.NOTHING
+            why = retry.explain()
+            items.append(Planned(contract.id, contract.customer_id, work, on, price, why, contract.account))
     return items, contracts[-1].id if contracts else None

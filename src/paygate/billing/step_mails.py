@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Literal
 
 import attrs
@@ -72,27 +73,31 @@ async def change(
     return await call(work)
 
 
-async def release(services: Services, *, chunk: int = 200) -> Release:
-    """Mark mails that are due as sent and tell the plugins that deliver them, in chunks."""
+async def release(services: Services, *, by: dt.datetime | None = None, chunk: int = 200) -> Release:
+    """Mark mails that are due as sent and tell the plugins that deliver them, in chunks.
+
+    :param by: only those that were due by then; None for now.
+    """
+    by = by or services.now()
     if not services.plugins.listening("on_step_mail_due"):
-        return Release(undeliverable=await call(lambda: _due(services, chunk)))
+        return Release(undeliverable=await call(lambda: _due(services, by, chunk)))
     released: list[str] = []
-    while some := await call(lambda: _release(services, chunk)):
+    while some := await call(lambda: _release(services, by, chunk)):
         released.extend(some)
         await deliver(services, limit=len(some))
     await deliver(services)
     return Release(tuple(released))
 
 
-def _due(services: Services, chunk: int) -> int:
+def _due(services: Services, by: dt.datetime, chunk: int) -> int:
     with services.store.read() as session:
-        return len(session.step_mails.due(services.now(), chunk))
+        return len(session.step_mails.due(by, chunk))
 
 
-def _release(services: Services, chunk: int) -> list[str]:
+def _release(services: Services, by: dt.datetime, chunk: int) -> list[str]:
     now = services.now()
     with services.store.write() as session:
-        due = session.step_mails.due(now, chunk)
+        due = session.step_mails.due(by, chunk)
         for mail in due:
             session.step_mails.update(attrs.evolve(mail, state=StepMailState.SENT, sent_at=now))
             session.audit.insert_many([_sent(services, mail)])

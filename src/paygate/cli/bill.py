@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
+from ..clock import JST
 from ..money import Money
 from .failures import Exit
 from .output import console, facts, note, table
+from .params import DAY_OR_INSTANT
 from .session import Session, json_option, limit_option, yes_option
 
 if TYPE_CHECKING:
@@ -76,31 +79,41 @@ class Totals:
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Show what is due, why, and its sum; nothing is written or sent.")
+@click.option(
+    "--until",
+    type=DAY_OR_INSTANT,
+    help='Only what is due by then: a whole day such as 2026-01-31, or "2026-01-31 10:00"; later than now with --dry-run.',
+)
 @limit_option
 @yes_option
 @json_option
 @click.pass_context
-def bill(ctx: click.Context, limit: int | None, *, dry_run: bool, yes: bool) -> None:
+def bill(
+    ctx: click.Context, until: dt.date | dt.datetime | None, limit: int | None, *, dry_run: bool, yes: bool
+) -> None:
     """Start contracts, charge renewals and retries, carry out due ends, release due step mails.
 
     What is due is counted and asked first, unless --yes is given. It is safe to run it again at any time: each period is
-    charged once. A declined card is no failure of the run: its retry is planned and its customer told. Ends with 6 if a
-    charge has no result yet, else with 5 if one could not be sent; the next run makes that one.
+    charged once. After days of standing still it does what was missed, each contract in date order; with --until day by
+    day, if you like to look in between. A declined card is no failure of the run: its retry is planned and its customer
+    told. Ends with 6 if a charge has no result yet, else with 5 if one could not be sent; the next run makes that one.
     """
     session = ctx.ensure_object(Session)
     if dry_run:
         with session.gateway() as gateway:
-            _show_plan(session, gateway.billing.plan(), limit)
+            _show_plan(session, gateway.billing.plan(until=until), limit, until)
         return
     session.require_yes(yes=yes)
     with session.gateway() as gateway:
+        if until is not None and _begins(until) > gateway.clock.now():
+            raise click.UsageError(f"{until} has not come yet; --dry-run shows what a run would do then")
         totals = None
         if not yes or _progress_is_seen(session):
-            totals = _totals(gateway)
+            totals = _totals(gateway, until)
             if not yes:
                 session.confirm(_question(totals), yes=yes)
         with _progress(session, totals) as progress:
-            report = gateway.billing.run(progress=progress)
+            report = gateway.billing.run(until=until, progress=progress)
     session.show(report, lambda: _print_report(report))
     if report.unknown:
         note("some charges have no result yet, do not charge again: run paygate reconcile")
@@ -113,9 +126,13 @@ def bill(ctx: click.Context, limit: int | None, *, dry_run: bool, yes: bool) -> 
 # --- the plan --------------------------------------------------------------------------------------------------------
 
 
-def _totals(gateway: Gateway) -> Totals:
+def _begins(until: dt.date | dt.datetime) -> dt.datetime:
+    return until if isinstance(until, dt.datetime) else dt.datetime.combine(until, dt.time(), JST)
+
+
+def _totals(gateway: Gateway, until: dt.date | dt.datetime | None) -> Totals:
     totals = Totals()
-    for item in gateway.billing.plan():
+    for item in gateway.billing.plan(until=until):
         totals.add(item)
     return totals
 
@@ -126,7 +143,9 @@ def _question(totals: Totals) -> str:
     return f"Due: {totals.said}. Go ahead?"
 
 
-def _show_plan(session: Session, plan: Iterable[Planned], limit: int | None) -> None:
+def _show_plan(
+    session: Session, plan: Iterable[Planned], limit: int | None, until: dt.date | dt.datetime | None
+) -> None:
     """The steps as far as they are shown, and the sums of all of them."""
     from ..billing.running import Work
 
@@ -146,7 +165,7 @@ def _show_plan(session: Session, plan: Iterable[Planned], limit: int | None) -> 
 
     def human() -> None:
         table(
-            "Due now; nothing has been done",
+            f"Due {_said(until)}; nothing has been done",
             ("What", "Due", "Contract", "Customer", "Account", ">Charge", "Why"),
             ((it.work, it.on, it.contract_id, it.customer_id, it.account, it.charge, it.why) for it in by_work),
         )
@@ -160,6 +179,12 @@ def _show_plan(session: Session, plan: Iterable[Planned], limit: int | None) -> 
     session.show(
         {"steps": items, "counts": dict(totals.steps), "accounts": totals.as_rows(), "sums": totals.sums}, human
     )
+
+
+def _said(until: dt.date | dt.datetime | None) -> str:
+    if isinstance(until, dt.datetime):
+        return f"by {until.astimezone(JST):%Y-%m-%d %H:%M:%S}"
+    return f"by the end of {until}" if until else "now"
 
 
 # --- the run ---------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from ..errors import PaygateError
 from ..money import Money
 from . import reading
 
-__all__ = ["DAY", "INSTANT", "YEN", "AmountCommand"]
+__all__ = ["DAY", "DAY_OR_INSTANT", "INSTANT", "YEN", "AmountCommand"]
 
 T = TypeVar("T")
 
@@ -38,6 +38,8 @@ YEN: Callable[[str], Money] = _type("yen", reading.yen)
 DAY: Callable[[str], dt.date] = _type("date", reading.day)
 #: ``"2026-01-31 10:00"`` in Japanese time, or ISO 8601 with a zone.
 INSTANT: Callable[[str], dt.datetime] = _type("time", reading.instant)
+#: Either of them: a day as a whole, or an instant.
+DAY_OR_INSTANT: Callable[[str], dt.date | dt.datetime] = _type("date or time", reading.day_or_instant)
 
 
 class AmountCommand(click.Command):

@@ -9,7 +9,7 @@ from ..clock import JST, UTC
 from ..errors import InvalidAmount, InvalidValue
 from ..money import Money
 
-__all__ = ["day", "instant", "yen"]
+__all__ = ["day", "day_or_instant", "instant", "yen"]
 
 _WHOLE = re.compile(r"[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3}")
 _NUMBER = re.compile(r"[0-9][0-9,]*\.[0-9]+")
@@ -70,3 +70,11 @@ def instant(text: str) -> dt.datetime:
         return wall.astimezone(UTC)
     except (ValueError, OverflowError) as exc:
         raise InvalidValue("no such point in time; check day, time and zone") from exc
+
+
+def day_or_instant(text: str) -> dt.date | dt.datetime:
+    """What :func:`day` or :func:`instant` reads.
+
+    :raises InvalidValue: another form, or no such day or moment.
+    """
+    return day(text) if _DAY.fullmatch(text.strip()) else instant(text)

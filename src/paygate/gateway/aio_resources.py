@@ -318,20 +318,35 @@ class AsyncStepMails(AsyncNamespace):
 class AsyncBilling(AsyncNamespace):
     """Work that is not about one contract."""
 
-    async def run(self, *, progress: Callable[[BillingReport], None] | None = None) -> BillingReport:
+    async def run(
+        self,
+        *,
+        until: dt.date | dt.datetime | None = None,
+        progress: Callable[[BillingReport], None] | None = None,
+    ) -> BillingReport:
         """Start contracts, charge renewals and retries, carry out due ends, release due step mails.
 
-        Safe to run at any time, twice, and on several machines: each period is charged once (R-040, R-041).
+        Safe to run at any time, twice, and on several machines: each period is charged once (R-040). After days of
+        standing still it does what was missed, each contract in date order, and records the days on which it was due
+        (R-041).
 
+        :param until: only what fell due by then: an instant, or a business day as a whole. To catch up day by day, run
+            it once for each day and look in between. By default everything that is due.
         :param progress: told the report so far, after each contract.
+        :raises InvalidValue: *until* has not come yet; nothing was done.
         """
-        return await self._run(running.run(self._services, progress=progress))
+        return await self._run(running.run(self._services, until=until, progress=progress))
 
-    def plan(self, *, page_size: int = 100) -> AsyncCursor[Planned]:
-        """What ``run`` would do now, lazily; nothing is written or sent."""
+    def plan(self, *, until: dt.date | dt.datetime | None = None, page_size: int = 100) -> AsyncCursor[Planned]:
+        """What ``run`` would do, lazily; nothing is written or sent.
+
+        :param until: what falls due by then, also in the future: supposing that every charge succeeds and nobody acts. Of
+            an unpaid period it shows the next retry, and not the renewals that follow its success.
+        :raises InvalidValue: *until* is more than ten years away.
+        """
 
         async def fetch(after: Any) -> tuple[list[Planned], Any]:
-            return await self._run(running.plan(self._services, after, page_size))
+            return await self._run(running.plan(self._services, after, page_size, until=until))
 
         return AsyncCursor(fetch)
 

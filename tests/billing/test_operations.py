@@ -210,6 +210,8 @@ def test_a_past_due_contract_is_terminated_and_only_the_current_row_is_void(worl
 @pytest.mark.rule("R-159")
 def test_a_dunning_mail_changes_no_status(world):
     contract = world.gateway.contracts.create(HANAKO, world.plan, BankTransfer())
+    assert sorted(kinds(world)) == [("application_received", "admin"), ("application_received", "customer")]
+    world.observer.heard.clear()
 
     result = world.gateway.contracts.send_dunning_mail(contract.id)
 

@@ -20,7 +20,14 @@ from paygate.domain.contract import (
     ProductType,
     Status,
 )
-from paygate.domain.creation import activate, confirm_payment, decide_creation, first_payment
+from paygate.domain.creation import (
+    activate,
+    application_notices,
+    confirm_payment,
+    decide_creation,
+    first_payment,
+)
+from paygate.domain.followup import Audience, Next, NoticeKind
 from paygate.domain.ledger import EntryKind, EntryState
 from paygate.domain.mails import MailSet, StepMailState
 from paygate.domain.rules import SYSTEM_MAX_EXPIRY
@@ -589,3 +596,22 @@ def test_the_first_charge_is_audited_under_whoever_made_it(first_charge):
     (record,) = first_charge().audit
 
     assert record.actor == Actor.admin("ito")
+
+
+@pytest.mark.rule("T-01", "R-010", "R-271", "X-07")
+def test_an_application_by_bank_transfer_is_told_to_both_with_what_has_to_be_paid(decide):
+    creation = decide(BankTransfer(), FULL)
+
+    told = application_notices(creation, TODAY)
+    assert [(notice.kind, notice.audience, notice.next) for notice in told] == [
+        (NoticeKind.APPLICATION_RECEIVED, audience, Next.PAY) for audience in Audience
+    ]
+    assert all(notice.facts == {"amount": yen(1500), "happened_on": TODAY} for notice in told)
+
+
+@pytest.mark.rule("T-02", "R-011", "R-013")
+@pytest.mark.parametrize(
+    ("payment", "paid"), [(Manual(), False), (Manual(), True), (BankTransfer(), True), (CARD, False)]
+)
+def test_what_awaits_no_bank_transfer_is_no_application(decide, payment, paid):
+    assert application_notices(decide(payment, FULL, paid=paid), TODAY) == ()

@@ -35,6 +35,9 @@ def test_the_life_of_a_bank_transfer_contract(offline):
     assert shop.status(contract) == "PENDING_PAYMENT"
     assert shop.buttons(contract) == {"cancel", "confirm_payment"}
     assert shop.open_content(contract) == []
+    # both sides are told: how to pay, and that money is awaited
+    assert shop.letters.messages == [("application_received", "customer"), ("application_received", "admin")]
+    shop.letters.messages.clear()
 
     # 10 October: the transfer is found. 支払いを確認 makes sale, licence, expiry and mail
     shop.at("2024-10-10 10:00")

@@ -13,7 +13,7 @@ from ..domain.audit import change
 from ..domain.charge import Charge, ChargeKind, ChargeState
 from ..domain.charging import window_closes_at
 from ..domain.contract import Actor, Card, Contract, Customer, Payment, Plan
-from ..domain.creation import Creation, activate, decide_creation
+from ..domain.creation import Creation, activate, application_notices, decide_creation
 from ..domain.creation import confirm_payment as decide_confirmation
 from ..domain.expiry import set_expiry as decide_expiry
 from ..domain.ledger import EntryKind, EntryState, LedgerEntry, refundable
@@ -34,7 +34,7 @@ from .charges import wait as wait_for
 from .outbox import deliver
 from .permission import ask, on_contract
 from .services import Services, checked_key, fingerprint, secret_hash
-from .settling import charge_request, record
+from .settling import charge_request, record, tell_people
 
 __all__ = ["ContractDetails", "access", "confirm_payment", "create", "details", "get", "operations", "set_expiry"]
 
@@ -123,6 +123,7 @@ def _insert(services: Services, customer: Customer, creation: Creation, *, repea
         made = change(None, draft, id=services.new_id(), at=now, actor=actor, action="create")
         session.audit.insert_many([made])
         changed(services, session, None, draft, [made])
+        tell_people(services, session, application_notices(creation, services.today()))
     return draft
 
 

@@ -452,8 +452,13 @@ async def mark_done(services: Services, entry_id: str, *, on: dt.date | None, no
                 session.ledger.set_state(sale.id, state_after(sale, session.ledger.refunds_of(sale.id)))
                 for refund in session.refunds.for_entry(sale.id):
                     if refund.refund_entry_id == row.id:
-                        session.refunds.update(attrs.evolve(refund, state=RefundState.DONE, settled_at=services.now()))
+                        now = services.now()
+                        session.refunds.update(attrs.evolve(refund, state=RefundState.DONE, settled_at=now))
+                        ids = {"refund_id": refund.id}
+                        put(services, session, "on_refund", ids, contract_id=row.contract_id, now=now)
         return done
 
     await permission.ask(services, proposal)
-    return await call(write)
+    done = await call(write)
+    await deliver(services)
+    return done

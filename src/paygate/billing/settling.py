@@ -7,6 +7,7 @@ and from wherever it arrives (R-194).
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 import attrs
 
@@ -17,6 +18,7 @@ from ..domain.contract import Actor, ActorKind, Contract, Status
 from ..domain.creation import activate
 from ..domain.dunning import Attempt, plan_retry
 from ..domain.failing import FailedAttempt, fail
+from ..domain.followup import Notice
 from ..domain.mails import StepMail, StepMailState
 from ..domain.refunding import RefundDecision
 from ..domain.renewal import renew, start
@@ -40,6 +42,7 @@ __all__ = [
     "contract_behind",
     "failure",
     "record",
+    "tell_people",
     "write_by_hand",
     "write_settlement",
 ]
@@ -228,9 +231,14 @@ def write_settlement(services: Services, session: Session, before: Contract, set
     for decision in settlement.refunds:
         if decision.by_hand:
             write_by_hand(services, session, decision)
-    for notice in settlement.notices:
-        put(services, session, "on_contract_notice", pack(notice), contract_id=notice.contract_id, now=now)
+    tell_people(services, session, settlement.notices)
     return contract
+
+
+def tell_people(services: Services, session: Session, notices: Iterable[Notice]) -> None:
+    """Queue *notices*, in their order."""
+    for notice in notices:
+        put(services, session, "on_contract_notice", pack(notice), contract_id=notice.contract_id, now=services.now())
 
 
 def write_by_hand(services: Services, session: Session, decision: RefundDecision) -> None:

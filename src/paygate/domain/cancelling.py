@@ -16,7 +16,7 @@ from ..clock import business_date
 from ..money import Money
 from ..provider import Capabilities
 from .contract import Actor, Contract, Status
-from .followup import Audience, Next, Notice, NoticeKind, ProviderAction, tell, want
+from .followup import Audience, Next, Notice, NoticeKind, ProviderAction, tell, tell_both, want
 from .ledger import EntryKind, EntryState, LedgerEntry, refundable
 from .licences import License, remove
 from .lifecycle import step
@@ -227,7 +227,7 @@ def _returned(contract: Contract, refunds: Iterable[RefundDecision], entries: It
 def _notices(
     contract: Contract, refunds: tuple[RefundDecision, ...], returned: Money, today: dt.date, reason: str
 ) -> tuple[Notice, ...]:
-    """The customer learns that the contract is undone and what comes back; an administrator, what is left to do."""
+    """Both sides learn that the contract is undone and what comes back; an administrator, what is left to do by hand."""
     by_hand = [decision.refund for decision in refunds if decision.by_hand]
     then = Next.REFUND_BY_HAND if by_hand else Next.REFUND if returned else Next.NOTHING
     facts = {"happened_on": today, "amount": returned or None, "reason": reason or None}
@@ -246,4 +246,4 @@ def _notices(
         )
         for refund in by_hand
     )
-    return (tell(NoticeKind.CANCELED, Audience.CUSTOMER, contract, then, **facts), *dues)
+    return (*tell_both(NoticeKind.CANCELED, contract, then, **facts), *dues)

@@ -36,6 +36,7 @@ from .contract import (
     Status,
 )
 from .expiry import first_expiry
+from .followup import Next, Notice, NoticeKind, tell_both
 from .ledger import EntryKind, EntryState, LedgerEntry
 from .lifecycle import step
 from .mails import MailSet, queue
@@ -46,7 +47,14 @@ from .subscribing import planned_subscription
 from .subscription import SubscriptionState
 from .transitions import Event, find
 
-__all__ = ["Creation", "activate", "confirm_payment", "decide_creation", "first_payment"]
+__all__ = [
+    "Creation",
+    "activate",
+    "application_notices",
+    "confirm_payment",
+    "decide_creation",
+    "first_payment",
+]
 
 _CONFIRM = "confirm_payment"
 
@@ -197,6 +205,17 @@ def _check_provider(plan: Plan, due: Money, capabilities: Capabilities) -> None:
     for amount in (due, *later):
         if amount is not None and amount.minor:  # nothing is charged for 0 (R-017)
             check_amount(amount, plan.price.currency, capabilities)
+
+
+def application_notices(creation: Creation, today: dt.date) -> tuple[Notice, ...]:
+    """Both sides learn of an application whose bank transfer is awaited (T-01, domain §3.4).
+
+    What an administrator keeps by hand is no application: nobody is told (T-02).
+    """
+    contract = creation.contract
+    if contract.method is not PaymentMethod.BANK_TRANSFER or creation.activate_now:
+        return ()
+    return tell_both(NoticeKind.APPLICATION_RECEIVED, contract, Next.PAY, amount=creation.due, happened_on=today)
 
 
 def activate(

@@ -42,6 +42,7 @@ class Wanted:
 class NoticeKind(enum.Enum):
     """What people are told of (domain §3.4)."""
 
+    APPLICATION_RECEIVED = "application_received"  #: its bank transfer is awaited
     CANCELED = "canceled"  #: キャンセル: the contract is undone
     RENEWAL_FAILED = "renewal_failed"  #: one failed attempt (R-151)
     RESUMED = "resumed"

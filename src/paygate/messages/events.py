@@ -35,7 +35,6 @@ class Event(enum.Enum):
     CHARGE_SUCCEEDED = "charge_succeeded"  #: an additional charge (R-176)
     CHARGE_FAILED = "charge_failed"
     CANCELED = "canceled"  #: キャンセル: the contract is undone
-    SUSPENDED = "suspended"
     RESUMED = "resumed"
     TERMINATED = "terminated"
     CANCELLATION_SCHEDULED = "cancellation_scheduled"
@@ -110,8 +109,6 @@ MAILS: Mapping[tuple[Event, Audience], tuple[str, ...]] = {
     (Event.CHARGE_FAILED, Audience.ADMIN): (*_MONEY, "happened_on", "charge_id"),
     (Event.CANCELED, Audience.CUSTOMER): (*_CONTRACT, "happened_on"),
     (Event.CANCELED, Audience.ADMIN): (*_CONTRACT, "happened_on"),
-    (Event.SUSPENDED, Audience.CUSTOMER): (*_CONTRACT, "happened_on"),
-    (Event.SUSPENDED, Audience.ADMIN): (*_CONTRACT, "happened_on"),
     (Event.RESUMED, Audience.CUSTOMER): (*_CONTRACT, "happened_on"),
     (Event.RESUMED, Audience.ADMIN): (*_CONTRACT, "happened_on"),
     (Event.TERMINATED, Audience.CUSTOMER): (*_CONTRACT, "happened_on"),

@@ -245,8 +245,10 @@ async def start_recurring(request: SubscriptionStart) -> StartedSubscription:
 async def stop_recurring(request: SubscriptionRequest) -> None:
     """End the provider's own subscription now, and let it retry nothing any more (R-092, R-143).
 
-    Called before the contract changes, only where ``capabilities().renewals`` is PROVIDER. A flow. Must be idempotent:
-    a subscription that has ended already is no error.
+    Called before the contract changes, and again by reconciliation once it has ended, only where
+    ``capabilities().renewals`` is PROVIDER. A flow. Must be idempotent: a subscription that has ended already, or that was
+    never started because the answer to its start was lost, is no error. Without ``request.reference`` look for the
+    contract's subscription by what :func:`start_recurring` left with it.
 
     :param request: which contract, its stored credential, and the reference of the subscription if paygate started it.
     :raises ProviderError: the provider refused or did not answer; the contract then stays as it is.
@@ -259,7 +261,8 @@ async def stop_recurring(request: SubscriptionRequest) -> None:
 async def end_recurring(request: SubscriptionRequest) -> None:
     """Let the provider's own subscription charge no further renewal (R-130).
 
-    Called like :func:`stop_recurring`, when a cancellation is scheduled. A flow. Must be idempotent.
+    Called like :func:`stop_recurring`, when a cancellation is scheduled or the product's final period has begun. A flow.
+    Must be idempotent.
 
     :param request: which contract, and the business date on which its period ends.
     :raises ProviderError: the provider refused or did not answer; the contract then stays as it is.

@@ -52,13 +52,18 @@ class AsyncContracts(AsyncNamespace):
     ) -> Contract:
         """Make a contract; a card contract's first payment is charged at once (R-013 to R-015).
 
+        Where the account has its provider charge the renewals, the provider is then asked to start its subscription,
+        once. What it answers is in ``contract.subscription``; ``billing.reconcile`` asks again for what got no answer.
+
         :param payment: ``Card(account, token)``, ``BankTransfer()`` or ``Manual()``.
         :param start_on: JST date: in the future, today (the default), or the first day of this month (R-016).
         :param paid: for a manual contract: it is paid already (R-012).
         :param idempotency_key: the same key with the same contents returns the contract that it made.
-        :raises ChargeDeclined: the first payment was declined; no contract was made (R-013).
-        :raises OutcomeUnknown: the first payment has no result yet; the contract appears once it succeeds. The error
-            carries ``charge_id``.
+        :raises ChargeDeclined: the first payment was declined, or the subscription where nothing was to be paid first; no
+            contract was made (R-013).
+        :raises ProviderUnavailable: the provider was never reached, and no contract was made.
+        :raises OutcomeUnknown: the first payment, or the subscription where nothing was to be paid first, has no result
+            yet; the contract appears once it succeeds. The error carries ``charge_id`` where there is a charge.
         """
         return await self._run(
             contracts.create(

@@ -17,7 +17,7 @@ from .resources import CHARGE_REF, Credential, metadata_in, text_in
 if TYPE_CHECKING:
     from stripe.params import PaymentIntentCreateParams, PaymentIntentListParams
 
-__all__ = ["charge", "find_charge", "read_intent", "since"]
+__all__ = ["charge", "find_charge", "read_intent"]
 
 #: Our clock and Stripe's may differ. Not finding a charge proves that there is none, so lists begin long before it.
 _SKEW = dt.timedelta(days=1)
@@ -83,17 +83,21 @@ async def read_intent(client: Client, reference: str) -> Mapping[str, Any] | Non
     )
 
 
-def since(moment: dt.datetime | None) -> int:
+def _since(moment: dt.datetime | None) -> int:
     """From when on lists have to be read to hold everything made since *moment*, in seconds since 1970."""
     return 0 if moment is None else max(0, int((moment - _SKEW).timestamp()))
 
 
 async def _own_intents(client: Client, attempt: ChargeRequest) -> list[Mapping[str, Any]]:
-    customer, begin = Credential.parse(attempt.credential).customer, since(attempt.requested_at)
+    customer, begin = Credential.parse(attempt.credential).customer, _since(attempt.requested_at)
 
     def page(after: str | None) -> Asked:
-        params: PaymentIntentListParams = {"customer": customer, "created": {"gte": begin}, "limit": 100}
-        params["expand"] = ["data.latest_charge"]
+        params: PaymentIntentListParams = {
+            "customer": customer,
+            "created": {"gte": begin},
+            "limit": 100,
+            "expand": ["data.latest_charge"],
+        }
         if after is not None:
             params["starting_after"] = after
         return client.stripe.v1.payment_intents.list_async(params)

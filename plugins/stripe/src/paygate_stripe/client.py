@@ -22,7 +22,6 @@ __all__ = ["Asked", "Client", "Reply"]
 #: A call of the stripe package that has not begun.
 Asked: TypeAlias = "Coroutine[Any, Any, stripe.StripeObject]"
 
-
 #: Header of an answer that was stored under the request's idempotency key.
 _REPLAYED = "idempotent-replayed"
 
@@ -144,10 +143,9 @@ class Client:
         if reply.refuses_credentials:
             raise refused_credentials(reply)
         if reply.body is None:
+            said = f"HTTP {reply.status} {reply.code}".rstrip()
             raise ProviderUnavailable(
-                f"stripe: the answer to a look-up was not usable (HTTP {reply.status} {reply.code}".rstrip()
-                + "); look "
-                "again later",
+                f"stripe: the answer to a look-up was not usable ({said}); look again later",
                 code=reply.code or None,
                 request_id=reply.request_id,
             )

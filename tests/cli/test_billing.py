@@ -168,6 +168,44 @@ def test_a_run_shows_its_progress_on_a_terminal_and_never_on_standard_output(emp
     assert b"\x1b" not in done.stdout
 
 
+@pytest.mark.rule("R-041")
+def test_what_was_missed_is_caught_up_until_a_day_or_a_time(shop):
+    with freeze_time("2027-01-25T01:00:00Z"):
+        question = said(shop("bill", "--until", "2026-12-20", answer="n\n").stderr)
+        started = shop.json("bill", "--yes", "--until", "2026/12/1")
+        renewed = shop.json("bill", "--yes", "--until", "2026-12-20 00:00")
+        rest = shop.json("bill", "--dry-run")["steps"]
+
+    assert "Due: renewal: 3, start: 1; 3 charge(s) of 9,000 JPY in all. Go ahead?" in question
+    assert (started["started"], started["renewed"]) == (1, 0)
+    assert (renewed["started"], renewed["renewed"]) == (0, 3)
+    assert sorted((step["contract_id"], step["on"]) for step in rest) == [
+        ("BT-1", "2027-01-20"), ("LATER", "2027-01-01"), ("ST-1", "2027-01-20"), ("ST-2", "2027-01-20"),
+    ]  # fmt: skip
+
+
+@pytest.mark.rule("R-036", "R-272")
+def test_a_plan_may_look_ahead_and_a_run_may_not(shop):
+    before = (shop.folder / "stripe.json").read_bytes()
+    day = said(shop("bill", "--dry-run", "--until", "2026-12-20").stdout)
+    time = said(shop("bill", "--dry-run", "--until", "2026-12-19T23:59:59").stdout)
+    refused = shop("bill", "--until", "2026-12-20")
+
+    assert "Due by the end of 2026-12-20; nothing has been done" in day
+    assert "In all renewal: 3, start: 1; 3 charge(s) of 9,000 JPY in all" in day
+    assert "Due by 2026-12-19 23:59:59; nothing has been done" in time
+    assert "In all start: 1; 1 charge(s) of 3,000 JPY in all" in time
+    assert refused.exit_code == 2
+    assert "2026-12-20 has not come yet; --dry-run shows what a run would do then" in refused.stderr
+    assert shop("bill", "--until", "2026-11-20 10:01").exit_code == 2
+    assert (shop.folder / "stripe.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "2026-02-30", "2026-02-28 25:00"])
+def test_what_is_no_day_and_no_time_is_an_error_of_usage(shop, text):
+    assert shop("bill", "--dry-run", "--until", text).exit_code == 2
+
+
 # --- the time line of one contract -----------------------------------------------------------------------------------
 
 

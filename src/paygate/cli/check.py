@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +129,9 @@ def _checked(name: str, suite: Any, level: Level | None) -> Report:
 def _live(session: Session, target: str | None, *, card: str | None, record: Path | None) -> Report:
     from ..config import load
     from ..testing.conformance.live import live_suite
+    from ..testing.conformance.targets import make_importable
 
+    make_importable(Path.cwd())
     config = load(session.config)
     if target is None or target not in config.providers:
         known = ", ".join(sorted(config.providers)) or "none"
@@ -137,11 +140,14 @@ def _live(session: Session, target: str | None, *, card: str | None, record: Pat
     if record is None:
         return _checked(target, suite, None)
     with _kit():
-        from ..testing.recording import Mode, cassette
+        from ..testing.recording import Mode, Origin, cassette
 
-    module = type(config.providers[target]).__module__.partition(".")[0]
-    with cassette(record, module.removeprefix("paygate_"), mode=Mode.ALL):
-        return _checked(target, suite, None)
+    name = type(config.providers[target]).__module__.partition(".")[0].removeprefix("paygate_")
+    with cassette(record, name, mode=Mode.ALL) as recording:
+        report = _checked(target, suite, None)
+        if recording.origin is None:  # nothing has left this machine: an emulator was the sandbox
+            recording.origin = Origin.emulator(name, version("paygate"))
+    return report
 
 
 def _case(case_id: str) -> Case:
@@ -182,8 +188,7 @@ def _show_report(report: Report) -> None:
     for group in groups:
         within = [result for result in report.results if result.case.group is group]
         counts = [sum(result.result is kind for result in within) for kind in Result]
-        verdict = "FAILED" if counts[2] else "known failures" if counts[3] else "–" if not any(counts[:2]) else "ok"
-        rows.append((group.title, group.level.value, verdict, *counts))
+        rows.append((group.title, group.level.value, _verdict(*counts), *counts))
     table(report.name, ("Subject", "Level", "Verdict", "Passed", "Refuses", "Failed", "Known", "Not applicable"), rows)
     _show_declared(report)
     _show_failures(report)
@@ -193,6 +198,14 @@ def _show_report(report: Report) -> None:
         note(f"{count} not applicable: {reason}")
     said = ", ".join(f"{level.value} {found.value}" for level, found in report.verdicts.items())
     click.echo(f"{report.name}: {said}")
+
+
+def _verdict(passed: int, refused: int, failed: int, known: int, not_applicable: int) -> str:
+    if failed:
+        return "FAILED"
+    if known:
+        return "known failures"
+    return "ok" if passed or (refused and not not_applicable) else "not shown"
 
 
 def _show_declared(report: Report) -> None:

@@ -54,6 +54,11 @@ class Cases:
         """What the provider declares."""
         return self.shop.capabilities
 
+    def teardown_method(self) -> None:
+        """Let go of the world, where one was made; called by pytest and by the runner."""
+        if "world" in vars(self):
+            self.world.close()
+
     @classmethod
     def new_world(cls) -> World:
         """Another world like this case's, untouched."""

@@ -7,13 +7,14 @@ import enum
 import hashlib
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
-from importlib.metadata import packages_distributions, version
+from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from ...plugins import discovery
 from .case import Level
 from .runner import CaseResult, Result, Verdict, verdict
 from .suite import ProviderConformance
@@ -74,7 +75,7 @@ class Report:
                     "result": one.result.value,
                     "said": one.said,
                     "overridden": one.overridden or None,
-                    "seconds": round(one.seconds, 4),
+                    "milliseconds": round(one.seconds * 1000),
                 }
                 for one in self.results
             ],
@@ -107,15 +108,14 @@ def _path(kind: Any) -> str:
 
 
 def _origin(kind: Any) -> dict[str, Any]:
-    """The distribution that *kind* comes from, and the SHA-256 of each of the plugin's files."""
+    """The distribution that *kind* comes from, by its entry points, and the SHA-256 of each of the plugin's files."""
     module = kind.__name__ if inspect.ismodule(kind) else kind.__module__
     package = module.partition(".")[0]
-    names = packages_distributions().get(package, [])
-    distribution = names[0] if names else None
+    known = [info for info in discovery.available() if info.value.partition(":")[0].partition(".")[0] == package]
     return {
-        "distribution": distribution,
-        "version": version(distribution) if distribution else None,
-        "files": _files(module, whole=distribution is not None and package != "paygate"),
+        "distribution": known[0].distribution if known else None,
+        "version": known[0].version if known else None,
+        "files": _files(module, whole=bool(known) and package != "paygate"),
     }
 
 
@@ -126,12 +126,12 @@ def _files(module: str, *, whole: bool) -> dict[str, str]:
     """
     loaded = sys.modules[module.partition(".")[0] if whole else module]
     source = Path(inspect.getfile(loaded))
+    folder = source.parent
     if source.name == "__init__.py" or "." in module:
-        folder = source.parent
-        found: Sequence[Path] = sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
+        found = {path.relative_to(folder.parent).as_posix(): path for path in sorted(folder.rglob("*.py"))}
     else:
-        folder, found = source.parent, [source]
-    return {path.relative_to(folder.parent).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+        found = {source.name: source}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,7 @@ import attrs
 
 from .base import Cases
 from .case import Case, CaseFailed, Level, NotApplicable, cases_of
-from .suite import ProviderConformance, overriding_reason
+from .suite import ProviderConformance, expected_failure, overriding_reason
 
 __all__ = ["CaseResult", "Result", "Verdict", "run", "suite_for", "verdict"]
 
@@ -87,10 +87,9 @@ def _all_refused(results: list[CaseResult]) -> bool:
 def _run(suite: type[Cases], name: str, declared: Case) -> CaseResult:
     began = time.perf_counter()
     method = getattr(suite, name, None)
-    reason = overriding_reason(method)
-    overridden = reason if getattr(method, "paygate_case", None) != declared else ""
+    overridden = overriding_reason(method) if getattr(method, "paygate_case", None) != declared else ""
     result, said = _outcome(suite(), name)
-    if result is Result.FAILED and reason:
+    if result is Result.FAILED and expected_failure(method):
         result = Result.KNOWN
     return CaseResult(declared, result, said, overridden, time.perf_counter() - began)
 
@@ -107,6 +106,8 @@ def _outcome(cases: Cases, name: str) -> tuple[Result, str]:
         return Result.FAILED, str(exc)
     except Exception as exc:  # noqa: BLE001 - whatever it is, it fails the case and not the run
         return Result.FAILED, f"{type(exc).__name__}: {exc}"
+    finally:
+        cases.teardown_method()
     if cases.turned is not None:
         return Result.REFUSED, f"{cases.turned.value} are not declared"
     return Result.PASSED, ""

@@ -21,7 +21,7 @@ from .cases.renewals import MerchantRenewals
 from .cases.subscriptions import Subscriptions
 from .cases.webhooks import Webhooks
 
-__all__ = ["ProviderConformance", "overriding_reason"]
+__all__ = ["ProviderConformance", "expected_failure", "overriding_reason"]
 
 _GUARD = "test_every_case_of_the_kit_is_there"
 
@@ -76,7 +76,10 @@ class ProviderConformance(
 
 def overriding_reason(method: Any) -> str:
     """Why *method* stands for a case of the kit; empty where nobody says."""
-    if reason := getattr(method, "paygate_override", ""):
-        return str(reason)
+    return str(getattr(method, "paygate_override", "")) or expected_failure(method)
+
+
+def expected_failure(method: Any) -> str:
+    """Why *method* is expected to fail, by pytest's ``xfail(reason=…)``; empty where it is not."""
     marks = [mark for mark in getattr(method, "pytestmark", []) if mark.name == "xfail"]
     return next((str(mark.kwargs["reason"]) for mark in marks if mark.kwargs.get("reason")), "")

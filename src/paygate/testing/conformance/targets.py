@@ -22,7 +22,7 @@ from ..emulators import Emulator
 from .runner import suite_for
 from .suite import ProviderConformance
 
-__all__ = ["Target", "find"]
+__all__ = ["Target", "find", "make_importable"]
 
 _REMEDY = "give a plugin's name, 'package.module:Class', or a .py file"
 
@@ -61,7 +61,7 @@ def find(
     :raises PluginError: it cannot be imported.
     """
     wishes = _Wishes(_emulator(emulator) if emulator else None, settings or {})
-    _make_importable(folder)
+    make_importable(folder)
     if target is None:
         return _here(folder, config, wishes)
     if target.endswith(".py"):
@@ -92,7 +92,7 @@ def _named(name: str, value: str, wishes: _Wishes) -> Target:
     if inspect.ismodule(found):
         made = _providers_of(found)
         if len(made) != 1:
-            raise PluginError(f"{value!r} holds {len(made)} providers; name one: {value}:Class")
+            raise PluginError(f"{value!r} holds {len(made)} providers; name one: {found.__name__}:Class")
         found = made[0]
     return Target(name, _suite(name, found, wishes))
 
@@ -164,7 +164,7 @@ def _emulator(text: str) -> type[Emulator]:
     return found
 
 
-def _make_importable(folder: Path) -> None:
+def make_importable(folder: Path) -> None:
     """Let what lies in *folder*, or in its ``src``, be imported, as pytest would."""
     for place in (folder, folder / "src"):
         if place.is_dir() and str(place) not in sys.path:

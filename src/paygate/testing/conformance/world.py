@@ -69,6 +69,7 @@ class World(abc.ABC):
         #: values that may show nowhere
         self.secrets: tuple[str, ...] = ()
         self.wire = Wire(_stray)
+        self._driver: SyncDriver | None = None
 
     @property
     def sent(self) -> int:
@@ -91,6 +92,11 @@ class World(abc.ABC):
         except LookupError as exc:  # what anyio says of a backend that cannot be imported
             flow.close()
             raise NotApplicable(f"{backend} is not installed") from exc
+
+    def close(self) -> None:
+        """Close the connections of the driver, where there are any."""
+        if self._driver is not None:
+            self._driver.close()
 
     def pass_time(self, seconds: float) -> None:
         """Let *seconds* pass and everything happen that is due by then."""
@@ -166,7 +172,9 @@ class World(abc.ABC):
         return {"https://": _stray, "http://": _stray}
 
     def _sync(self) -> SyncDriver:
-        return SyncDriver(self.clock, mounts=self._mounts(), rng=random.Random(_SEED))
+        if self._driver is None:
+            self._driver = SyncDriver(self.clock, mounts=self._mounts(), rng=random.Random(_SEED))
+        return self._driver
 
 
 class Emulated(World):
@@ -185,7 +193,6 @@ class Emulated(World):
         self.secrets = (*secret_values(known), *secret_values(setup.settings))
         self._known = known
         self.provider = self.fresh()
-        self._driver = super()._sync()
 
     def fresh(self) -> Any:
         return self._on_our_clock(make_provider(self._setup, self._known))
@@ -218,9 +225,6 @@ class Emulated(World):
 
     def _mounts(self) -> dict[str, Callable[[Request], Response]]:
         return {**super()._mounts(), self.emulator.origin: self.wire}
-
-    def _sync(self) -> SyncDriver:
-        return self._driver
 
 
 class Bare(World):

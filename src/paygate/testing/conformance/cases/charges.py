@@ -160,7 +160,7 @@ class Charges(Acting):
         claim="a pending charge is settled by its webhook, before or after the look-up, to the same result",
         why="Notices overtake answers. Whatever comes first has to tell the same story about the same charge.",
         fix="Give events of kind CHARGE the attempt's id from the metadata, and the result that a look-up gives.",
-        needs=(Need.NOTIFIED, Need.BOOK),
+        needs=(Need.WEBHOOKS, Need.NOTIFIED, Need.BOOK),
     )
     def test_webhook_and_look_up_tell_the_same_in_both_orders(self) -> None:
         for webhook_first in (True, False):

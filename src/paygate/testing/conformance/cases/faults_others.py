@@ -76,7 +76,7 @@ class BrokenReading(Acting):
         claim="a webhook whose resource cannot be read just now is delivered again, or tells the truth",
         why="Answering it with 200 and a guess loses the only notice that there will be.",
         fix="Let ProviderUnavailable pass out of parse_webhook; the endpoint then asks for another delivery.",
-        needs=(Need.NOTIFIED, Need.BOOK, Need.WIRE),
+        needs=(Need.WEBHOOKS, Need.NOTIFIED, Need.BOOK, Need.WIRE),
     )
     def test_a_webhook_read_over_a_broken_line(self) -> None:
         good, _ = self.charged()

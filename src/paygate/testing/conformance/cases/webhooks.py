@@ -36,7 +36,7 @@ class Webhooks(Acting):
         claim="an authentic delivery about a charge names the attempt, the charge and its result",
         why="Without the attempt's id paygate cannot tell whose charge it was.",
         fix="Read paygate's id from the metadata into ProviderEvent.attempt_id, the provider's into reference.",
-        needs=(Need.NOTIFIED, Need.BOOK),
+        needs=(Need.WEBHOOKS, Need.NOTIFIED, Need.BOOK),
     )
     def test_an_authentic_delivery_is_read(self) -> None:
         attempt = self.shop.attempt()
@@ -58,7 +58,7 @@ class Webhooks(Acting):
         claim="a second delivery of the same event has the same event id, and news has another",
         why="paygate drops what it has seen (R-269). A new id for old news books it twice; an old id for news hides it.",
         fix="Take the provider's event id, or make one of the resource, its state and nothing else.",
-        needs=(Need.NOTIFIED, Need.BOOK),
+        needs=(Need.WEBHOOKS, Need.NOTIFIED, Need.BOOK),
     )
     def test_a_duplicate_has_the_same_event_id(self) -> None:
         first = self._delivered()
@@ -76,7 +76,7 @@ class Webhooks(Acting):
         claim="headers that a proxy adds change nothing",
         why="Every shop has a proxy in front, and each adds headers of its own, some with familiar names.",
         fix="Look only at the header that the provider documents, under its lower-case name.",
-        needs=(Need.NOTIFIED, Need.BOOK),
+        needs=(Need.WEBHOOKS, Need.NOTIFIED, Need.BOOK),
     )
     def test_headers_of_proxies_change_nothing(self) -> None:
         heard = self._delivered()
@@ -92,7 +92,7 @@ class Webhooks(Acting):
         claim="a delivery whose proof is changed is rejected",
         why="It is what tells a delivery from a forgery.",
         fix="Compare the whole proof with hmac.compare_digest, and reject what does not have one.",
-        needs=(Need.NOTIFIED, Need.BOOK),
+        needs=(Need.WEBHOOKS, Need.NOTIFIED, Need.BOOK),
     )
     def test_a_changed_proof_is_rejected(self) -> None:
         webhook = self._delivered().webhook
@@ -109,7 +109,7 @@ class Webhooks(Acting):
         claim="a body that was changed on its way is rejected, or not believed",
         why="The proof may be a static word that somebody has read along; amounts and states must not come from there.",
         fix="Verify the signature over the raw bytes; where there is none, read the resource again and believe only that.",
-        needs=(Need.NOTIFIED, Need.BOOK),
+        needs=(Need.WEBHOOKS, Need.NOTIFIED, Need.BOOK),
     )
     def test_a_changed_body_is_not_believed(self) -> None:
         attempt = self.shop.attempt(card=self.world.store_card(CardKind.DECLINED_SOFT))
@@ -125,7 +125,7 @@ class Webhooks(Acting):
         claim="an old delivery, sent again by somebody who kept it, changes nothing",
         why="A recording of last month's success is worth a month of service.",
         fix="Check the time that is signed, both ways, by the gateway's clock; keep the event id the same.",
-        needs=(Need.NOTIFIED, Need.BOOK),
+        needs=(Need.WEBHOOKS, Need.NOTIFIED, Need.BOOK),
     )
     def test_an_old_delivery_changes_nothing(self) -> None:
         first = self._delivered()
@@ -139,7 +139,7 @@ class Webhooks(Acting):
         claim="broken deliveries are rejected: cut off, oversized, not UTF-8, of another kind of JSON",
         why="An exception in the endpoint makes the provider try again for days, and fills the log with its body.",
         fix="Authenticate first; then read the body in a try block, and raise WebhookRejected for anything unreadable.",
-        needs=(Need.NOTIFIED, Need.BOOK),
+        needs=(Need.WEBHOOKS, Need.NOTIFIED, Need.BOOK),
     )
     def test_broken_deliveries_are_rejected(self) -> None:
         webhook = self._delivered().webhook
@@ -155,7 +155,7 @@ class Webhooks(Acting):
         claim="deliveries out of order tell the truth in the end",
         why="'Succeeded' overtakes 'pending' every day.",
         fix="Read the resource again, or let paygate sort it out: an event tells of the state it was sent for.",
-        needs=(Need.NOTIFIED, Need.BOOK),
+        needs=(Need.WEBHOOKS, Need.NOTIFIED, Need.BOOK),
     )
     def test_the_order_of_deliveries_does_not_matter(self) -> None:
         attempt = self.shop.attempt()
@@ -177,7 +177,7 @@ class Webhooks(Acting):
         claim="a delivery about a decline says so, with the code",
         why="It is how a contract learns that a pending charge has failed.",
         fix="Map the resource of the event by the same function as the answer to a charge.",
-        needs=(Need.NOTIFIED, Need.BOOK),
+        needs=(Need.WEBHOOKS, Need.NOTIFIED, Need.BOOK),
     )
     def test_a_delivery_about_a_decline_says_so(self) -> None:
         attempt = self.shop.attempt(card=self.world.store_card(CardKind.DECLINED_SOFT))
@@ -195,7 +195,7 @@ class Webhooks(Acting):
         claim="a delivery about a refund names the refund and its result",
         why="Refunds that end later end by this (R-247).",
         fix="Read paygate's id of the refund from its metadata into ProviderEvent.attempt_id.",
-        needs=(Need.NOTIFIED, Need.REFUNDS, Need.BOOK),
+        needs=(Need.WEBHOOKS, Need.NOTIFIED, Need.REFUNDS, Need.BOOK),
     )
     def test_a_delivery_about_a_refund_is_read(self) -> None:
         charge, amount = self.charged()

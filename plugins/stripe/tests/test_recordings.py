@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 from paygate import Money
+from paygate.clock import business_date
 from paygate.drivers import AsyncDriver, SyncDriver
 from paygate.errors import ConfigurationError
 from paygate.provider import (
@@ -24,6 +25,8 @@ from paygate.provider import (
     LookupRequest,
     Outcome,
     RefundRequest,
+    SubscriptionRequest,
+    SubscriptionStart,
     Webhook,
 )
 from paygate.testing.emulators import CardKind
@@ -218,3 +221,59 @@ def test_a_customer_stores_a_card_in_a_form_of_the_sellers(shop):
 
     assert checkout.url is None
     assert result.state is CheckoutState.OPEN
+
+
+# --- renewals that Stripe charges ------------------------------------------------------------------------------------
+
+
+def start(shop):
+    contract_id = uuid.uuid4().hex
+    request = SubscriptionStart(
+        contract_id=contract_id,
+        key=contract_id,
+        credential=shop.card,
+        price=Money(3000, "JPY"),
+        months=1,
+        starts_on=business_date(shop.clock.now()),
+        description="Gold",
+        metadata={"paygate_contract": contract_id},
+    )
+    return request, shop.run(shop.provider.start_recurring(request))
+
+
+@pytest.mark.rule("R-147")
+def test_a_subscription_is_started_once_for_its_contract(shop):
+    shop.use(renewals="provider")
+
+    request, started = start(shop)
+    again = shop.run(shop.provider.start_recurring(request))
+
+    assert started.reference == again.reference
+
+
+@pytest.mark.rule("R-092", "R-130")
+def test_a_subscription_is_ended_resumed_and_stopped(shop):
+    shop.use(renewals="provider")
+    request, started = start(shop)
+    about = SubscriptionRequest(request.contract_id, shop.card, reference=started.reference)
+
+    for hook in (shop.provider.end_recurring, shop.provider.resume_recurring, shop.provider.stop_recurring):
+        shop.run(hook(about))
+    shop.run(shop.provider.stop_recurring(about))
+    (event,) = shop.hear("customer.subscription.deleted", {"id": started.reference})
+
+    assert (event.kind, event.contract_id) == (EventKind.SUBSCRIPTION_ENDED, request.contract_id)
+
+
+@pytest.mark.rule("R-146", "R-164")
+def test_an_invoice_that_was_paid_renews_the_contract(shop):
+    shop.use(renewals="provider")
+    request, started = start(shop)
+    client = shop.provider._client
+    invoices = shop.run(client.read(client.stripe.v1.invoices.list_async({"subscription": started.reference})))
+
+    (event,) = shop.hear("invoice.paid", {"id": invoices["data"][0]["id"]})
+
+    assert (event.kind, event.contract_id) == (EventKind.RENEWAL, request.contract_id)
+    assert event.period_on == request.starts_on
+    assert (event.charge.outcome, event.charge.amount) == (Outcome.SUCCEEDED, Money(3000, "JPY"))

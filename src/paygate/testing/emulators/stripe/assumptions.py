@@ -39,6 +39,8 @@ class Behaviour:
     fee_per_mille: int = 36
     #: How long a POST under an idempotency key takes; a second one under the key meets HTTP 409 meanwhile.
     write_seconds: float = 0.0
+    #: How long a test clock takes to advance; 0: until the next request (§10: poll until it is ready).
+    advance_seconds: float = 0.0
     #: How long a subscription's invoice stays a draft (§10: about an hour).
     draft_life: float = 3600.0
     #: How long a subscription waits for its first payment before it is ``incomplete_expired`` (§10).

@@ -66,7 +66,8 @@ class Customer(Record):
 class Customers(Resource[Customer]):
     """``/v1/customers``.
 
-    Other resources hook in: *attach* attaches a payment method by id, *leaving* is called before a customer goes.
+    Other resources hook in: *attach* attaches a payment method by id, *joining* is called before a customer is there and
+    *leaving* before one goes.
     """
 
     kind = "customer"
@@ -77,23 +78,23 @@ class Customers(Resource[Customer]):
     def __init__(self, state: State) -> None:
         super().__init__(state)
         self.attach: list[Callable[[str, Customer], object]] = []
+        self.joining: list[Callable[[Customer], None]] = []
         self.leaving: list[Callable[[Customer], None]] = []
         self._deleted: dict[str, Customer] = {}
 
     @route("POST", "/customers", _CREATE)
     def create(self, call: Call) -> Object:
         params = call.params
-        clock = params.get("test_clock")
-        if clock is not None:
-            self.refer("test_helpers.test_clock", "clock", clock, "test_clock")
         customer = Customer(
             **self.birth(),
             email=params.get("email"),
             details={name: params.get(name) for name in _PLAIN},
             metadata=merged({}, params),
             balance=params.get("balance", 0),
-            test_clock=clock,
+            test_clock=params.get("test_clock"),
         )
+        for join in self.joining:
+            join(customer)
         for attach in self.attach if "payment_method" in params else ():
             attach(params["payment_method"], customer)
         self._set_invoicing(customer, params)
@@ -107,7 +108,8 @@ class Customers(Resource[Customer]):
         for name in ("test_clock", "email"):
             if name in call.params:
                 rows = self.table.by(name, call.params[name])
-        return self.listing("/customers", call.params, rows)
+        clock = call.params.get("test_clock")  # without one, customers that have a clock are left out
+        return self.listing("/customers", call.params, rows, lambda one: one.test_clock == clock)
 
     @route("GET", "/customers/search", SEARCH)
     def search(self, call: Call) -> Object:
@@ -145,12 +147,16 @@ class Customers(Resource[Customer]):
     @route("DELETE", "/customers/{id}")
     def delete(self, call: Call) -> Object:
         customer = self.table.find(call.id)
+        self.remove(customer)
+        return {**self.head(customer), "deleted": True}
+
+    def remove(self, customer: Customer) -> None:
+        """Delete *customer*."""
         for leave in self.leaving:
             leave(customer)
         self.table.remove(customer)
         self._deleted[customer.id] = customer
         self.state.emit("customer.deleted", self.show(customer))
-        return {**self.head(customer), "deleted": True}
 
     def new(self, email: str) -> Customer:
         """A customer of whom nothing but the address is known."""

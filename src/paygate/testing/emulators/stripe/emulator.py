@@ -18,6 +18,7 @@ from .billing import Billing
 from .cards import CARDS, PENDING_CARD, decline
 from .catalog import Products
 from .charges import Charges
+from .collecting import Collecting
 from .customers import Customers
 from .disputes import Disputes
 from .endpoints import Endpoint, Endpoints, sign
@@ -28,6 +29,7 @@ from .forms import Form
 from .idempotency import Kept, KeyStore, key_in_use
 from .ids import Ids, scramble
 from .invoices import Invoices
+from .invoicing import Invoicing
 from .ledger import Account, BalanceTransactions
 from .params import read
 from .payment_intents import PaymentIntents
@@ -36,7 +38,9 @@ from .refunds import Refunds
 from .resource import Object, Route
 from .setup_intents import SetupIntents
 from .state import Call, State
+from .subscription_items import SubscriptionItems
 from .subscriptions import Subscriptions
+from .test_clocks import TestClocks
 from .tokens import Tokens
 from .wire import API_VERSION, authenticate, read_request, reply
 
@@ -122,11 +126,14 @@ class StripeEmulator(Emulator):
                 self._router.add(one.method, one.pattern, one)
 
     def _begin_billing(self) -> None:
-        state, customers = self._state, self._customers
+        state, customers, intents = self._state, self._customers, self._intents
         products = Products(state)
-        subscriptions = Subscriptions(state, customers, products.prices)
-        invoices = Invoices(state, customers)
-        Billing(state, customers, self._methods, self._intents, subscriptions, invoices, lambda _clock: state)
+        subscriptions, invoices = Subscriptions(state, customers), Invoices(state)
+        items = SubscriptionItems(state, products.prices, subscriptions)
+        clocks = TestClocks(state, customers, subscriptions)
+        collecting = Collecting(state, customers, self._methods, intents, invoices, subscriptions, clocks)
+        invoicing = Invoicing(state, customers, products, subscriptions, invoices, collecting, clocks)
+        Billing(state, customers, subscriptions, items, invoices, invoicing, collecting, clocks)
 
     # --- what every emulator offers ----------------------------------------------------------------------------------
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import attrs
 
-from .customers import Customers
 from .errors import ApiError
-from .params import METADATA, PAGE, Table, array, boolean, choice, integer, mapping, merged, span, text
-from .resource import Object, Resource, route
+from .invoice_payments import InvoicePayments
+from .params import METADATA, PAGE, Table, boolean, choice, merged, span, text
+from .resource import Object, Resource, changes, route
 from .search import SEARCH, Fields, search
 from .state import Call, State
 from .tables import Record
 
 if TYPE_CHECKING:
-    from .billing import Billing
+    from .invoicing import Invoicing
 
-__all__ = ["Invoice", "InvoicePayments", "Invoices", "Line"]
+__all__ = ["Invoice", "Invoices", "Line"]
 
 _STATUSES = ("draft", "open", "paid", "uncollectible", "void")
 _COLLECTION = ("charge_automatically", "send_invoice")
@@ -43,20 +43,7 @@ _PAY: Table = {
     "paid_out_of_band": boolean(),
     "payment_method": text(),
 }
-_PREVIEW: Table = {
-    "customer": text(),
-    "subscription": text(),
-    "subscription_details": mapping(
-        {"items": array(mapping({"id": text(), "price": text(), "quantity": integer(least=0)}))}
-    ),
-}
-_PAYMENTS: Table = {
-    **PAGE,
-    "created": span(),
-    "invoice": text(),
-    "payment": mapping({"payment_intent": text(), "type": choice("payment_intent", required=True)}),
-    "status": choice("canceled", "open", "paid"),
-}
+_PREVIEW: Table = {"customer": text(), "subscription": text(required=True)}
 
 
 @attrs.frozen
@@ -124,7 +111,7 @@ class Invoice(Record):
 
 
 class Invoices(Resource[Invoice]):
-    """``/v1/invoices``. What happens to an invoice is decided in :mod:`.billing`."""
+    """``/v1/invoices``. What happens to an invoice is decided in :mod:`.invoicing`."""
 
     kind = "invoice"
     prefix = "in"
@@ -137,11 +124,10 @@ class Invoices(Resource[Invoice]):
         }
     )
     indexes = ("customer", "subscription")
-    billing: Billing
+    invoicing: Invoicing
 
-    def __init__(self, state: State, customers: Customers) -> None:
+    def __init__(self, state: State) -> None:
         super().__init__(state)
-        self._customers = customers
         self.payments = InvoicePayments(state, self)
         self.enclosures["payments"] = self._payments_of
         self.enclosures["confirmation_secret"] = self._confirmation
@@ -180,7 +166,7 @@ class Invoices(Resource[Invoice]):
 
     @route("POST", "/invoices/create_preview", _PREVIEW)
     def preview(self, call: Call) -> Object:
-        return self.billing.preview(call.params)
+        return self.invoicing.preview(call.params)
 
     @route("GET", "/invoices/{id}")
     def retrieve(self, call: Call) -> Object:
@@ -190,7 +176,10 @@ class Invoices(Resource[Invoice]):
     def update(self, call: Call) -> Object:
         invoice, params = self.table.find(call.id), call.params
         if params.get("default_payment_method") is not None:
-            self.billing.method(params["default_payment_method"], invoice.customer, "default_payment_method")
+            self.invoicing.collecting.method(
+                params["default_payment_method"], invoice.customer, "default_payment_method"
+            )
+        before = self.show(invoice)
         invoice.metadata = merged(invoice.metadata, params)
         for name, attribute in (
             ("auto_advance", "auto_advance"),
@@ -199,38 +188,40 @@ class Invoices(Resource[Invoice]):
         ):
             if name in params:
                 setattr(invoice, attribute, params[name])
-        self.state.emit("invoice.updated", self.show(invoice), {})
-        return self.show(invoice)
+        shown = self.show(invoice)
+        if previous := changes(before, shown):
+            self.state.emit("invoice.updated", shown, previous)
+        return shown
 
     @route("POST", "/invoices/{id}/finalize", {"auto_advance": boolean()})
     def finalize(self, call: Call) -> Object:
-        invoice = self.table.find(call.id)
+        invoice = self._idle(call.id)
         self._require(invoice, "finalized", "draft")
         invoice.auto_advance = call.params.get("auto_advance", invoice.auto_advance)
-        self.billing.finalize(invoice)
+        self.invoicing.finalize(invoice)
         return self.show(invoice)
 
     @route("POST", "/invoices/{id}/pay", _PAY)
     def pay(self, call: Call) -> Object:
-        invoice = self.table.find(call.id)
+        invoice = self._idle(call.id)
         if invoice.status == "paid":
             raise ApiError.state("Invoice is already paid", "invoice_already_paid")
         self._require(invoice, "paid", "draft", "open", "uncollectible")
-        self.billing.pay(invoice, call.params)
+        self.invoicing.pay(invoice, call.params)
         return self.show(invoice)
 
     @route("POST", "/invoices/{id}/void")
     def void(self, call: Call) -> Object:
-        invoice = self.table.find(call.id)
+        invoice = self._idle(call.id)
         self._require(invoice, "voided", "open", "uncollectible")
-        self.billing.void(invoice)
+        self.invoicing.void(invoice)
         return self.show(invoice)
 
     @route("POST", "/invoices/{id}/mark_uncollectible")
     def give_up(self, call: Call) -> Object:
-        invoice = self.table.find(call.id)
+        invoice = self._idle(call.id)
         self._require(invoice, "marked uncollectible", "draft", "open")
-        self.billing.give_up(invoice)
+        self.invoicing.give_up(invoice)
         return self.show(invoice)
 
     def show(self, record: Invoice) -> Object:
@@ -346,82 +337,13 @@ class Invoices(Resource[Invoice]):
         secret = None if intent is None else self.state.ids.secret(intent)
         return {"object": "invoice.confirmation_secret", "client_secret": secret, "type": "payment_intent"}
 
+    def _idle(self, identifier: str) -> Invoice:
+        """The invoice of that id, which may be changed now."""
+        invoice = self.table.find(identifier)
+        self.invoicing.clocks.check_idle(invoice.test_clock)
+        return invoice
+
     def _require(self, invoice: Invoice, done: str, *statuses: str) -> None:
         if invoice.status not in statuses:
             message = f"This invoice could not be {done}: its status is {invoice.status}."
             raise ApiError.state(message, "invoice_not_editable")
-
-
-@attrs.define
-class InvoicePayment(Record):
-    """A payment for an invoice, made or to be made, by a payment intent."""
-
-    invoice: str
-    intent: str
-    amount: int
-    currency: str
-    status: str = "open"
-    paid_at: int | None = None
-    canceled_at: int | None = None
-
-
-class InvoicePayments(Resource[InvoicePayment]):
-    """``/v1/invoice_payments``: which payment intent paid which invoice (§13)."""
-
-    kind = "invoice_payment"
-    prefix = "inpay"
-    expandable = frozenset({"invoice", "payment.payment_intent"})
-    indexes = ("invoice", "intent")
-
-    def __init__(self, state: State, invoices: Invoices) -> None:
-        super().__init__(state)
-        self._invoices = invoices
-
-    @route("GET", "/invoice_payments", _PAYMENTS)
-    def list(self, call: Call) -> Object:
-        params, rows = call.params, None
-        if "invoice" in params:
-            self._invoices.table.find(params["invoice"], "invoice")
-            rows = self.table.by("invoice", params["invoice"])
-        elif "payment_intent" in params.get("payment", {}):
-            rows = self.table.by("intent", params["payment"]["payment_intent"])
-        return self.listing("/invoice_payments", params, rows, lambda one: params.get("status") in {None, one.status})
-
-    @route("GET", "/invoice_payments/{id}")
-    def retrieve(self, call: Call) -> Object:
-        return self.show(self.table.find(call.id))
-
-    def open(self, invoice: Invoice, intent: str) -> InvoicePayment:
-        """The payment of *invoice* by *intent* is to be made."""
-        return self.table.add(
-            InvoicePayment(
-                **self.birth(), invoice=invoice.id, intent=intent, amount=invoice.total, currency=invoice.currency
-            )
-        )
-
-    def end(self, invoice: Invoice, status: str, event: Callable[[InvoicePayment], None] | None = None) -> None:
-        """Every open payment of *invoice* is now *status*, ``paid`` or ``canceled``."""
-        for payment in self.table.by("invoice", invoice.id):
-            if payment.status == "open":
-                payment.status, now = status, self.state.timestamp()
-                if status == "paid":
-                    payment.paid_at = now
-                else:
-                    payment.canceled_at = now
-                if event is not None:
-                    event(payment)
-
-    def show(self, record: InvoicePayment) -> Object:
-        return {
-            **self.head(record),
-            "amount_paid": record.amount if record.status == "paid" else None,
-            "amount_requested": record.amount,
-            "created": record.created,
-            "currency": record.currency,
-            "invoice": record.invoice,
-            "is_default": True,
-            "livemode": False,
-            "payment": {"payment_intent": record.intent, "type": "payment_intent"},
-            "status": record.status,
-            "status_transitions": {"canceled_at": record.canceled_at, "paid_at": record.paid_at},
-        }

@@ -54,7 +54,10 @@ class Failure:
 
 
 class Payments:
-    """Attempts to pay an intent. Each one makes a charge of its own; *followers* hear of those that took money."""
+    """Attempts to pay an intent. Each one makes a charge of its own.
+
+    *followers* hear of charges that took money, *mourners* of intents whose attempt has failed.
+    """
 
     def __init__(self, state: State, intents: PaymentIntents, charges: Charges, methods: PaymentMethods) -> None:
         self._state = state
@@ -62,6 +65,7 @@ class Payments:
         self._charges = charges
         self._methods = methods
         self.followers: list[Callable[[Charge], None]] = []
+        self.mourners: list[Callable[[PaymentIntent], None]] = []
 
     def attempt(
         self, intent: PaymentIntent, method: PaymentMethod, *, off_session: bool, refuse_action: bool = False
@@ -97,6 +101,13 @@ class Payments:
             self._succeed(intent, charge)
         else:
             self._decline(intent, intent.method, refusal, charge)
+
+    def confront(self, intent: PaymentIntent, method: PaymentMethod, *, passed: bool) -> None:
+        """Try to pay *intent* with its customer there, who goes through 3-D Secure and passes it or not."""
+        self.leave(intent)
+        intent.method = method
+        self._ask(intent, method)
+        self._state.waiting[intent.id].finish(passed)
 
     def leave(self, intent: PaymentIntent) -> None:
         """Nobody waits for the customer of *intent* any longer."""
@@ -171,6 +182,8 @@ class Payments:
     def _fail(self, intent: PaymentIntent, failure: Failure) -> None:
         intent.status, intent.method, intent.failure = "requires_payment_method", None, failure
         self._state.emit("payment_intent.payment_failed", self._intents.show(intent))
+        for mourn in self.mourners:
+            mourn(intent)
 
     def _stay(self, intent: PaymentIntent, method: PaymentMethod, seconds: int | None) -> None:
         charge = self._charge(intent, method)

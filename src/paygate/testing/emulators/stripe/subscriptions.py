@@ -7,39 +7,31 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .catalog import PRICE_DATA, Price, Prices
 from .customers import Customers
 from .errors import ApiError
-from .params import METADATA, PAGE, Table, array, boolean, choice, either, integer, mapping, merged, moment, span, text
+from .params import METADATA, PAGE, Table, array, boolean, choice, either, integer, mapping, moment, span, text
 from .periods import Cycle
 from .resource import Object, Resource, changes, route
 from .search import SEARCH, Fields, search
 from .state import Call, State
+from .subscription_items import ITEM, PAYMENT_BEHAVIOUR, PRORATION, Item, SubscriptionItems
 from .tables import Record
 
 if TYPE_CHECKING:
     from .billing import Billing
 
-__all__ = ["ENDED", "Item", "Subscription", "Subscriptions"]
+__all__ = ["ENDED", "Subscription", "Subscriptions"]
 
 #: Statuses from which nothing comes back.
 ENDED = frozenset({"canceled", "incomplete_expired"})
 
 _STATUSES = ("active", "canceled", "incomplete", "incomplete_expired", "past_due", "paused", "trialing", "unpaid")
 _COLLECTION = choice("charge_automatically", "send_invoice")
-_PRORATION = choice("always_invoice", "create_prorations", "none")
-_BEHAVIOUR = choice("allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete")
 _FEEDBACK = choice(
     "customer_service", "low_quality", "missing_features", "other", "switched_service", "too_complex", "too_expensive",
     "unused", unset=True,
 )  # fmt: skip
 
-_ITEM: Table = {
-    "metadata": METADATA,
-    "price": text(),
-    "price_data": mapping(PRICE_DATA),
-    "quantity": integer(least=0, most=1_000_000),
-}
 _PAYMENT_SETTINGS: Table = {
     "payment_method_types": array(text(), unset=True),
     "save_default_payment_method": choice("off", "on_subscription"),
@@ -53,9 +45,9 @@ _FIELDS: Table = {
     "description": text(most=500, unset=True),
     "metadata": METADATA,
     "off_session": boolean(),
-    "payment_behavior": _BEHAVIOUR,
+    "payment_behavior": PAYMENT_BEHAVIOUR,
     "payment_settings": mapping(_PAYMENT_SETTINGS),
-    "proration_behavior": _PRORATION,
+    "proration_behavior": PRORATION,
     "trial_end": either(moment(), choice("now")),
     "trial_settings": mapping(
         {
@@ -80,13 +72,13 @@ _CREATE: Table = {
     "billing_mode": mapping({"type": choice("flexible", required=True)}),
     "currency": text(most=3),
     "customer": text(required=True),
-    "items": array(mapping(_ITEM), required=True),
+    "items": array(mapping(ITEM), required=True),
     "trial_period_days": integer(least=1, most=730),
 }
 _UPDATE: Table = {
     **_FIELDS,
     "cancellation_details": mapping({"comment": text(unset=True), "feedback": _FEEDBACK}),
-    "items": array(mapping({**_ITEM, "id": text(), "deleted": boolean()})),
+    "items": array(mapping({**ITEM, "id": text(), "deleted": boolean()})),
     "pause_collection": mapping(
         {
             "behavior": choice("keep_as_draft", "mark_uncollectible", "void", required=True),
@@ -112,17 +104,6 @@ _LIST: Table = {
 
 
 @attrs.define
-class Item:
-    """So many units of a price. *created*: seconds since 1970."""
-
-    id: str
-    price: Price
-    quantity: int
-    created: int
-    metadata: Mapping[str, str]
-
-
-@attrs.define
 class Subscription(Record):
     """A subscription. Moments are seconds since 1970, UTC.
 
@@ -131,7 +112,7 @@ class Subscription(Record):
     """
 
     customer: str
-    items: list[Item]
+    items: Sequence[Item]
     cycle: Cycle
     period_start: int
     period_end: int
@@ -173,18 +154,18 @@ class Subscriptions(Resource[Subscription]):
     expandable = frozenset({"customer", "default_payment_method", "latest_invoice", "test_clock"})
     indexes = ("customer", "test_clock")
     billing: Billing
+    items: SubscriptionItems
 
-    def __init__(self, state: State, customers: Customers, prices: Prices) -> None:
+    def __init__(self, state: State, customers: Customers) -> None:
         super().__init__(state)
         self._customers = customers
-        self._prices = prices
 
     # --- the interface -----------------------------------------------------------------------------------------------
 
     @route("POST", "/subscriptions", _CREATE)
     def create(self, call: Call) -> Object:
         customer = self._customers.table.find(call.params["customer"], "customer")
-        return self.show(self.billing.subscribe(customer, self.new_items(call.params["items"]), call.params))
+        return self.show(self.billing.subscribe(customer, call.params))
 
     @route("GET", "/subscriptions", _LIST)
     def list(self, call: Call) -> Object:
@@ -192,12 +173,15 @@ class Subscriptions(Resource[Subscription]):
         for name in ("test_clock", "customer"):
             if name in params:
                 rows = self.table.by(name, params[name])
-        status = params.get("status")
+        status, clock = params.get("status"), params.get("test_clock")
+        every = clock is None and "customer" in params  # otherwise what lives by another clock is left out
 
         def wanted(one: Subscription) -> bool:
             fits = {None: one.status != "canceled", "all": True, "ended": one.ended}.get(status, one.status == status)
             return (
                 fits
+                and (every or one.test_clock == clock)
+                and params.get("customer") in {None, one.customer}
                 and params.get("collection_method") in {None, one.collection}
                 and ("price" not in params or any(item.price.id == params["price"] for item in one.items))
             )
@@ -223,14 +207,12 @@ class Subscriptions(Resource[Subscription]):
         if subscription.ended and not set(params) <= {"metadata", "cancellation_details"}:
             message = "A canceled subscription can only update its metadata and cancellation_details."
             raise ApiError.invalid(next(iter(params)), message)
-        before = self.show(subscription)
         self.billing.change(subscription, params)
-        self.told(subscription, before)
         return self.show(subscription)
 
     @route("DELETE", "/subscriptions/{id}", _CANCEL)
     def cancel(self, call: Call) -> Object:
-        subscription, params = self.table.find(call.id), call.params
+        subscription, params = self._idle(call.id), call.params
         if subscription.ended:
             raise ApiError.missing(self.kind, subscription.id, None)
         if params.get("invoice_now") or params.get("prorate"):
@@ -240,7 +222,7 @@ class Subscriptions(Resource[Subscription]):
 
     @route("POST", "/subscriptions/{id}/pause", {"type": choice("subscription")})
     def hold(self, call: Call) -> Object:
-        subscription = self.table.find(call.id)
+        subscription = self._idle(call.id)
         if subscription.status not in {"active", "trialing"}:
             raise self._unexpected(subscription, "paused")
         self.billing.hold(subscription)
@@ -249,50 +231,22 @@ class Subscriptions(Resource[Subscription]):
     @route(
         "POST",
         "/subscriptions/{id}/resume",
-        {"billing_cycle_anchor": choice("now", "unchanged"), "proration_behavior": _PRORATION},
+        {"billing_cycle_anchor": choice("now", "unchanged"), "proration_behavior": PRORATION},
     )
     def resume(self, call: Call) -> Object:
-        subscription = self.table.find(call.id)
+        subscription = self._idle(call.id)
         if subscription.status != "paused":
             raise self._unexpected(subscription, "resumed")
         self.billing.resume(subscription, anew=call.params.get("billing_cycle_anchor", "now") == "now")
         return self.show(subscription)
 
-    @route("GET", "/subscription_items", {**PAGE, "subscription": text(required=True)})
-    def list_items(self, call: Call) -> Object:
-        subscription = self.table.find(call.params["subscription"], "subscription")
-        data = [self._item(subscription, item) for item in reversed(subscription.items)]
-        return {"object": "list", "data": data, "has_more": False, "url": "/v1/subscription_items"}
-
-    @route("GET", "/subscription_items/{id}")
-    def retrieve_item(self, call: Call) -> Object:
-        for subscription in self.table.rows():
-            for item in subscription.items:
-                if item.id == call.id:
-                    return self._item(subscription, item)
-        raise ApiError.missing("subscription_item", call.id, None)
-
     # --- for billing -------------------------------------------------------------------------------------------------
 
-    def new_items(self, asked: Sequence[Mapping[str, Any]]) -> Sequence[Item]:
-        """New items as *asked* for.
-
-        :raises ApiError: none, or prices that cannot stand together.
-        """
-        if not asked:
-            raise ApiError.invalid("items", "A subscription has at least one item.", "parameter_missing")
-        found = [
-            Item(
-                id=self.state.ids.new("si"),
-                price=self._prices.chosen(one, f"items[{position}]"),
-                quantity=one.get("quantity", 1),
-                created=self.state.timestamp(),
-                metadata=merged({}, one),
-            )
-            for position, one in enumerate(asked)
-        ]
-        check_items(found)
-        return found
+    def remove(self, subscription: Subscription) -> None:
+        """Delete *subscription*, as the end of its test clock does."""
+        subscription.status = "canceled"
+        self.items.forget(subscription)
+        self.table.remove(subscription)
 
     def told(self, subscription: Subscription, before: Object) -> None:
         """Emit what has changed since *before*, if anything has."""
@@ -330,7 +284,7 @@ class Subscriptions(Resource[Subscription]):
             "ended_at": record.ended_at,
             "items": {
                 "object": "list",
-                "data": [self._item(record, item) for item in record.items],
+                "data": [self.items.show(item) for item in record.items],
                 "has_more": False,
                 "total_count": len(record.items),
                 "url": f"/v1/subscription_items?subscription={record.id}",
@@ -359,37 +313,11 @@ class Subscriptions(Resource[Subscription]):
             "trial_start": record.trial_start,
         }
 
-    def _item(self, subscription: Subscription, item: Item) -> Object:
-        return {
-            "id": item.id,
-            "object": "subscription_item",
-            "billing_thresholds": None,
-            "created": item.created,
-            "current_period_end": subscription.period_end,
-            "current_period_start": subscription.period_start,
-            "discounts": [],
-            "metadata": dict(item.metadata),
-            "price": self._prices.show(item.price),
-            "quantity": item.quantity,
-            "subscription": subscription.id,
-            "tax_rates": [],
-        }
+    def _idle(self, identifier: str) -> Subscription:
+        """The subscription of that id, which may be changed now."""
+        subscription = self.table.find(identifier)
+        self.billing.clocks.check_idle(subscription.test_clock)
+        return subscription
 
     def _unexpected(self, subscription: Subscription, done: str) -> ApiError:
         return ApiError.state(f"This subscription cannot be {done}: its status is {subscription.status}.")
-
-
-def check_items(items: Sequence[Item]) -> None:
-    """Refuse items whose prices cannot be paid together.
-
-    :raises ApiError: a price is paid once only, or the prices differ in currency or interval.
-    """
-    first = items[0].price
-    for position, item in enumerate(items):
-        name, price = f"items[{position}][price]", item.price
-        if price.interval is None:
-            raise ApiError.invalid(name, f"The price specified is set to `type=one_time`: {price.id} cannot recur.")
-        if price.currency != first.currency:
-            raise ApiError.invalid(name, "All prices of a subscription have the same currency.")
-        if (price.interval, price.interval_count) != (first.interval, first.interval_count):
-            raise ApiError.invalid(name, "The emulated Stripe takes prices of one interval in a subscription.")

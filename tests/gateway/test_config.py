@@ -113,7 +113,7 @@ def test_a_good_file_opens_a_gateway(write, monkeypatch):
         ('network_rules = "lenient"', 'network_rules = "lax"', "network_rules: .*lax"),
         ("refund_cut_off = false", 'refund_cut_off = "never"', "refund_cut_off: must be a date"),
         ("gaps = [1, 2]", "gaps = [0]", "accounts.shop2.retries.gaps: .*at least one"),
-        ('mode = "test"', 'mode = "sandbox"', "accounts.shop2.mode: no mode 'sandbox'; write \"test\" or \"live\""),
+        ('mode = "test"', 'mode = "sandbox"', 'accounts.shop2.mode: no mode \'sandbox\'; write "test" or "live"'),
         ("gaps = [1, 2]", "gap = [1]", "accounts.shop2.retries.gap: unknown key; did you mean 'gaps'"),
         ("[waiting]", "waiting = 3\n[x]", "unknown key|waiting: must be a table"),
         (

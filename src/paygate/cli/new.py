@@ -30,15 +30,19 @@ def new(session: Session, name: str, title: str | None, directory: Path | None) 
     is made up and waits to be replaced from the provider's documents.
     """
     from ..scaffold import Plugin, write_project
+    from ..scaffold.origin import requirement
 
     plugin = Plugin(name) if title is None else Plugin(name, title)
     folder = directory or Path(plugin.distribution)
     written = write_project(plugin, folder)
     known = {entry.name: entry.dist.name for entry in importlib.metadata.entry_points(group="paygate") if entry.dist}
+    ours = requirement(importlib.metadata.distribution("paygate").read_text("direct_url.json"))
     steps = (
         f"cd {folder}",
         "python -m venv .venv && . .venv/bin/activate",
-        "pip install --upgrade pip && pip install -e . --group dev",
+        "pip install --upgrade pip",
+        *([f"pip install '{ours}'"] if ours else []),
+        "pip install -e . --group dev",
         "pytest",
         f"paygate check {plugin.name}",
     )

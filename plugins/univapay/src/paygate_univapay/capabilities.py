@@ -17,7 +17,9 @@ from paygate.provider import (
 
 __all__ = ["CAPABILITIES"]
 
-#: Limits that belong to the shop (largest amount, another or no one-year limit) are settings of the account.
+#: Of an account with the default settings. With ``renewals = "provider"`` the renewals are the provider's, and paygate
+#: starts its subscriptions; everything else stays. Limits that belong to the shop (largest amount, another or no one-year
+#: limit) are settings of the account as well.
 CAPABILITIES = Capabilities(
     name="UnivaPay",
     renew_expiry=OptionPolicy.OPTIONAL,
@@ -41,5 +43,5 @@ CAPABILITIES = Capabilities(
     # (it has total_hits). Taking a late index for a proof would return money twice, so absence proves nothing here.
     refund_lookup=Lookup.EVENTUAL,
     webhooks=True,  # §12
-    renewals=Renewals.MERCHANT,  # recurring tokens are charged by paygate, §11 is not used
+    renewals=Renewals.MERCHANT,  # recurring tokens are charged by paygate; subscriptions (§11) are a setting
 )

@@ -13,7 +13,7 @@ from paygate.provider import ChargeRequest, ChargeResult, Found, Outcome
 
 from .client import Client
 from .mapping import charge_refusal, charge_result, status_of
-from .resources import CHARGE_REF, listed, since, wait_for_result
+from .resources import CHARGE_REF, listed, network_of, since, token_id, wait_for_result
 
 __all__ = ["charge", "find_charge", "read_charge", "shown"]
 
@@ -22,11 +22,14 @@ _NOTHING_TAKEN = frozenset({"failed", "canceled"})
 
 
 async def charge(client: Client, request: ChargeRequest) -> ChargeResult:
-    """Create the charge and wait a little for its result; see :func:`paygate.hookspecs.charge`."""
+    """Create the charge and wait a little for its result; see :func:`paygate.hookspecs.charge`.
+
+    :raises InvalidValue: the credential looks like a card number; nothing was sent.
+    """
     reply = await client.create(
         "/charges",
         {
-            "transaction_token_id": request.credential,
+            "transaction_token_id": token_id(request.credential),
             "amount": request.amount.minor,
             "currency": request.amount.currency,
             "capture": True,
@@ -69,13 +72,17 @@ async def read_charge(client: Client, reference: str) -> Mapping[str, Any] | Non
 async def shown(
     client: Client, seen: Mapping[str, Any], asked: Money | None, *, repeated: bool = False
 ) -> ChargeResult:
-    """The result that a charge shows, with the address where the customer has to act, if it waits for that."""
+    """The result that a charge shows: with the address where the customer has to act, if it waits for that, and with the
+    card's network, if it was declined.
+    """
     result = charge_result(seen, asked)
     if repeated and result.outcome is Outcome.DECLINED and result.code == "311":
         # the 30-second rule struck a repeat: what it repeats was probably processed (§20.2)
         return ChargeResult.unknown("code 311 on a repeat: the first sending was probably processed", code="311")
     if status_of(seen) == "awaiting":
         return await _with_action(client, result)
+    if result.outcome is Outcome.DECLINED:
+        return attrs.evolve(result, network=await network_of(client, seen.get("transaction_token_id")))
     return result
 
 

@@ -25,12 +25,12 @@ _POLL_TIMEOUT = 10.0
 
 @attrs.frozen
 class Reply:
-    """The answer to a POST.
+    """The answer to a request that changes something.
 
     :param body: the JSON object, or None where the body is none: then whoever answered was not UnivaPay's own code,
         unless the status is one that comes without a body.
-    :param doubtful: the driver sent the request more than once, and UnivaPay does not say that it checked the key: an
-        earlier sending may have had its effect beside this one (§20.4).
+    :param repeated: the driver sent the request more than once.
+    :param checked: UnivaPay says that it looked at the idempotency key.
     """
 
     status: int
@@ -38,7 +38,12 @@ class Reply:
     code: str
     text: str
     repeated: bool
-    doubtful: bool
+    checked: bool
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether an earlier sending may have had its effect beside this one (§20.4)."""
+        return self.repeated and not self.checked
 
     @property
     def created(self) -> Mapping[str, Any] | None:
@@ -60,11 +65,18 @@ class Client:
         """The client for *settings*."""
         return cls(settings, settings.store_id, settings.mode)
 
+    def path(self, kind: str, *segments: str) -> str:
+        """``/stores/{store}/{kind}/…`` with *segments* escaped: ids come from outside."""
+        return "/".join(("", "stores", quote(self.store_id, safe=""), kind, *(quote(s, safe="") for s in segments)))
+
     def charge_path(self, *segments: str) -> str:
-        """``/stores/{store}/charges/…`` with *segments* escaped: ids come from outside."""
-        return "/".join(
-            ("", "stores", quote(self.store_id, safe=""), "charges", *(quote(s, safe="") for s in segments))
-        )
+        """``/stores/{store}/charges/…``."""
+        return self.path("charges", *segments)
+
+    def owns(self, resource: Mapping[str, Any]) -> bool:
+        """Whether *resource* belongs to the account's store and mode; what it does not say is not held against it."""
+        place = resource.get("store_id", self.store_id), resource.get("mode", self.mode)
+        return place == (self.store_id, self.mode)
 
     async def create(self, path: str, body: Mapping[str, Any], key: str) -> Reply:
         """POST *body* under the idempotency *key*.
@@ -74,14 +86,29 @@ class Client:
         :raises ProviderUnavailable: certainly nothing happened.
         :raises OutcomeUnknown: the answer was lost.
         """
-        headers = {**self._headers(), "Content-Type": "application/json", "Idempotency-Key": key}
-        data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        headers = {**self._headers(), "Idempotency-Key": key}
+        return await self._write("POST", path, headers, body, Replay.SAME_KEY)
+
+    async def change(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Reply:
+        """PATCH or DELETE the resource at *path*. What the answer says is no proof: read the resource again.
+
+        :raises ProviderUnavailable: certainly nothing happened.
+        :raises OutcomeUnknown: the answer was lost.
+        """
+        return await self._write(method, path, self._headers(), body, Replay.NEVER)
+
+    async def _write(
+        self, method: str, path: str, headers: Mapping[str, str], body: Mapping[str, Any] | None, replay: Replay
+    ) -> Reply:
+        data = b"" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        if body is not None:
+            headers = {**headers, "Content-Type": "application/json"}
         url = f"{self.settings.base_url.rstrip('/')}{path}"
-        response = await send(Request("POST", url, headers, data, replay=Replay.SAME_KEY))
+        response = await send(Request(method, url, headers, data, replay=replay))
         content = _object(response)
         code, text = _error(content)
         checked = response.headers.get("idempotency-status") in _CHECKED
-        return Reply(response.status, content, code, text, response.repeated, response.repeated and not checked)
+        return Reply(response.status, content, code, text, response.repeated, checked)
 
     async def read(
         self, path: str, query: Mapping[str, str] | None = None, *, poll: bool = False

@@ -17,61 +17,19 @@ from paygate.money import Money
 from paygate.provider import ChargeResult, DeclineClass, RefundResult
 
 from .client import Reply
+from .codes import CHARGE_CODES, FIRST_ONE_EXISTS, HTTP_CODES, UNCLEAR_CODES
 
-__all__ = ["charge_refusal", "charge_result", "instant", "redacted", "refund_refusal", "refund_result", "status_of"]
-
-_SOFT, _HARD, _ACTION, _CONFIG = DeclineClass.SOFT, DeclineClass.HARD, DeclineClass.ACTION, DeclineClass.CONFIG
-
-
-def _table(by_class: Mapping[DeclineClass, str]) -> dict[str, DeclineClass]:
-    return {code: decline for decline, codes in by_class.items() for code in codes.split()}
-
-
-#: ``error.code`` of a failed charge (§15.3).
-CHARGE_CODES = _table(
-    {
-        _HARD: "301 302 303 304 305 307 308 314 319 326 332 333 334 335 340 342 351 355 356 359",
-        _SOFT: "306 309 313 315 320 330 336 337 343 344 346",
-        _ACTION: "322 323 327 358 363",
-        _CONFIG: "310 316 317 318 321 331 341",
-        DeclineClass.DUPLICATE: "311",
-        # about a cancel or a refund: on a charge they say that it failed, not why
-        DeclineClass.UNKNOWN: "312 329 345",
-    }
-)
-
-#: Codes with which a charge says ``failed`` while the state of the money is unclear: somebody has to look (§15.3).
-UNCLEAR_CODES = frozenset({"324", "325", "328", "338", "339", "500", "501", "502", "504", "601", "602", "603", "604"})
-
-#: Codes of HTTP 4xx refusals (§15.2). What is missing here is declined with class UNKNOWN.
-HTTP_CODES = _table(
-    {
-        _CONFIG: """
-            VALIDATION_ERROR RECURRING_USAGE_LIMIT_REQUIRED USAGE_LIMIT_NOT_APPLICABLE INVALID_TOKEN_TYPE
-            NON_SUBSCRIPTION_PAYMENT NOT_ONE_TIME_TOKEN NOT_SUBSCRIPTION_TOKEN TOKEN_FOR_WRONG_STORE
-            PROCESSING_MODE_MISMATCH NO_TEST_CARD_IN_LIVE_MODE LIVE_MODE_NOT_ENABLED_WHEN_UNVERIFIED
-            CHARGE_AMOUNT_TOO_HIGH CHARGE_AMOUNT_TOO_LOW CARD_PROCESSING_DISABLED NO_GATEWAYS_AVAILABLE
-            NO_DIRECT_CURRENCY_GATEWAY NOT_SUPPORTED_BY_PROCESSOR AUTH_NOT_SUPPORTED RESOURCE_LIMIT_REACHED
-            INVALID_PLATFORM PAYMENT_TYPE_NOT_ALLOWED ONE_TIME_ONLY_ALLOWED
-            AUTH_HEADER_MISSING INVALID_APP_TOKEN INVALID_CREDENTIALS INVALID_DOMAIN INVALID_LOGIN_TOKEN
-            EXPIRED_LOGIN_TOKEN INVALID_PERMISSIONS OUTDATED_APP_TOKEN AUTH_EXPIRED
-        """,
-        _HARD: """
-            TRANSACTION_ALREADY_PROCESSED TRANSACTION_TOKEN_EXPIRED RECURRING_TOKEN_DISABLED
-            RECURRING_TOKEN_NOT_ALLOWED CARD_BRAND_NOT_SUPPORTED CARD_COUNTRY_NOT_SUPPORTED FORBIDDEN_IP USER_BANNED
-            NOT_FOUND
-        """,
-        _ACTION: """
-            RECURRING_USAGE_REQUIRES_CVV CVV_REQUIRED CVV_AUTHORIZATION_NOT_COMPLETED LAST_NAME_REQUIRED
-            TOKEN_MUST_BE_CONFIRMED
-        """,
-        _SOFT: "CARD_LOCKED SERVICE_RESTRICTED CARD_LIMIT_EXCEEDED_FOR_STORE",
-        DeclineClass.DUPLICATE: "CHARGE_TOO_QUICK",
-    }
-)
-
-#: Refusals that, met on a repeat, say that the first sending very probably had its effect (§20.4, step 4).
-_FIRST_ONE_EXISTS = frozenset({"CHARGE_TOO_QUICK", "TRANSACTION_ALREADY_PROCESSED"})
+__all__ = [
+    "charge_refusal",
+    "charge_result",
+    "failure",
+    "instant",
+    "redacted",
+    "refund_refusal",
+    "refund_result",
+    "status_of",
+    "unclear_refusal",
+]
 
 _LONG_NUMBER = re.compile(r"\d(?:[ -]?\d){11,18}")
 
@@ -103,7 +61,7 @@ def charge_result(charge: Mapping[str, Any], asked: Money | None) -> ChargeResul
             said = f"UnivaPay reports {charged or 'no amount'} charged where {expected or 'an amount'} was asked for"
             return ChargeResult.unknown(said, reference=reference, code="amount_mismatch", raw=raw)
         return ChargeResult.succeeded(reference, amount=charged, charged_at=instant(charge.get("updated_on")), raw=raw)
-    code, message = _failure(charge)
+    code, message = failure(charge)
     if status == "failed":
         if code in UNCLEAR_CODES:
             said = f"failed with code {code}, which leaves the state of the money open"
@@ -120,7 +78,7 @@ def charge_refusal(reply: Reply) -> ChargeResult:
     """What a POST that brought no charge says (§20.2)."""
     if reply.status == 429:
         return ChargeResult.not_sent("UnivaPay takes no more requests just now", code="429")
-    unclear = _unclear(reply) or _said_on_repeat(reply)
+    unclear = unclear_refusal(reply) or _said_on_repeat(reply)
     if unclear:
         return ChargeResult.unknown(unclear, code=reply.code or None)
     code = reply.code or "NOT_FOUND"
@@ -142,7 +100,7 @@ def refund_result(refund: Mapping[str, Any], asked: Money | None) -> RefundResul
             said = f"UnivaPay reports {returned or 'no amount'} returned where {asked} was asked for"
             return RefundResult.unknown(said, reference=reference, raw=raw)
         return RefundResult.succeeded(reference, refunded_at=instant(refund.get("updated_on")), raw=raw)
-    code, message = _failure(refund)
+    code, message = failure(refund)
     if status == "failed" and code not in UNCLEAR_CODES:
         return RefundResult.declined(code or "failed", message, reference=reference, raw=raw)
     said = f"status {_text(status)!r}, code {code or 'none'}: a person has to look at refund {_text(reference)}"
@@ -153,7 +111,7 @@ def refund_refusal(reply: Reply) -> RefundResult:
     """What a POST that brought no refund says. ``REFUND_EXCEEDS_SALES`` is the balance limit of R-248."""
     if reply.status == 429:
         return RefundResult.not_sent("UnivaPay takes no more requests just now", code="429")
-    if unclear := _unclear(reply):
+    if unclear := unclear_refusal(reply):
         return RefundResult.unknown(unclear)
     return RefundResult.declined(reply.code or "NOT_FOUND", reply.text)
 
@@ -170,7 +128,7 @@ def status_of(resource: Mapping[str, Any]) -> str:
 def redacted(resource: Mapping[str, Any]) -> Mapping[str, Any]:
     """What of a resource may be kept, by allow-list: no card, e-mail, cardholder, credential or foreign metadata."""
     kept = {name: resource[name] for name in _HARMLESS if name in resource}
-    code, message = _failure(resource)
+    code, message = failure(resource)
     if code:
         kept["error"] = {"code": code, "message": message}
     if metadata := _own_metadata(resource):
@@ -193,7 +151,7 @@ def instant(value: object) -> dt.datetime | None:
     return None if moment.tzinfo is None else moment.astimezone(dt.UTC)
 
 
-def _unclear(reply: Reply) -> str | None:
+def unclear_refusal(reply: Reply) -> str | None:
     """Why a POST without a resource leaves open whether anything happened; None where it was refused for certain."""
     if reply.doubtful:
         return "an earlier answer was lost, and UnivaPay did not check the idempotency key of the repeat"
@@ -207,12 +165,12 @@ def _unclear(reply: Reply) -> str | None:
 
 
 def _said_on_repeat(reply: Reply) -> str | None:
-    if reply.repeated and reply.code in _FIRST_ONE_EXISTS:
+    if reply.repeated and reply.code in FIRST_ONE_EXISTS:
         return f"{reply.code} on a repeat: the first sending was probably processed"
     return None
 
 
-def _failure(resource: Mapping[str, Any]) -> tuple[str, str]:
+def failure(resource: Mapping[str, Any]) -> tuple[str, str]:
     """Code and text of ``error``, where null, missing and ``{}`` are alike (§4)."""
     error = resource.get("error")
     if not isinstance(error, Mapping) or type(error.get("code")) not in {int, str}:

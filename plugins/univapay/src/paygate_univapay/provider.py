@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import ClassVar
 
-from paygate.errors import InvalidValue, ProviderUnavailable
+import attrs
+
+from paygate.clock import Clock, SystemClock, business_date
+from paygate.errors import CapabilityNotSupported, InvalidValue, ProviderUnavailable
 from paygate.provider import (
     Capabilities,
     ChargeRequest,
@@ -16,10 +20,14 @@ from paygate.provider import (
     ProviderEvent,
     RefundRequest,
     RefundResult,
+    Renewals,
+    StartedSubscription,
+    SubscriptionRequest,
+    SubscriptionStart,
     Webhook,
 )
 
-from . import charges, refunds, webhooks
+from . import charges, refunds, subscriptions, webhooks
 from .capabilities import CAPABILITIES
 from .client import Client
 from .settings import UnivaPaySettings
@@ -28,18 +36,26 @@ __all__ = ["UnivaPay"]
 
 
 class UnivaPay(Provider):
-    """One UnivaPay store. All methods but :meth:`capabilities` are flows; see :mod:`paygate.hookspecs` for each."""
+    """One UnivaPay store. All methods but :meth:`capabilities` are flows; see :mod:`paygate.hookspecs` for each.
+
+    :param clock: which says whether the first charge of a subscription lies ahead; a gateway gives its own where this is
+        None.
+    """
 
     Settings: ClassVar[type] = UnivaPaySettings
 
-    def __init__(self, settings: UnivaPaySettings) -> None:
+    def __init__(self, settings: UnivaPaySettings, clock: Clock | None = None) -> None:
+        self.clock = clock
         self._client = Client.of(settings)
         # live_test is for UnivaPay's own staff: whether it moves money is not documented (provider fact sheet §4)
         self.mode = {"live": Mode.LIVE, "test": Mode.TEST}.get(settings.mode)
+        self._capabilities = CAPABILITIES
+        if settings.renewals == "provider":
+            self._capabilities = attrs.evolve(CAPABILITIES, renewals=Renewals.PROVIDER, starts_subscriptions=True)
 
     def capabilities(self) -> Capabilities:
-        """:data:`~paygate_univapay.CAPABILITIES`."""
-        return CAPABILITIES
+        """:data:`~paygate_univapay.CAPABILITIES`, with renewals as the account's settings say."""
+        return self._capabilities
 
     async def charge(self, request: ChargeRequest) -> ChargeResult:
         """Charge a recurring transaction token; ``request.credential`` is its id."""
@@ -67,6 +83,29 @@ class UnivaPay(Provider):
             raise InvalidValue("find_refund looks for a refund; use find_charge for a charge")
         return await refunds.find_refund(self._client, request.attempt, request.reference)
 
+    async def start_recurring(self, request: SubscriptionStart) -> StartedSubscription:
+        """Start a subscription of UnivaPay's; ``request.credential`` is the id of a recurring or subscription token.
+
+        :raises CapabilityNotSupported: the account's renewals are paygate's.
+        """
+        self._owns_renewals()
+        return await subscriptions.start_recurring(self._client, request, business_date(self._now()))
+
+    async def stop_recurring(self, request: SubscriptionRequest) -> None:
+        """End UnivaPay's subscription now; :meth:`start_recurring` says when it refuses."""
+        self._owns_renewals()
+        await subscriptions.stop_recurring(self._client, request)
+
+    async def end_recurring(self, request: SubscriptionRequest) -> None:
+        """End UnivaPay's subscription when its next payment is due; :meth:`start_recurring` says when it refuses."""
+        self._owns_renewals()
+        await subscriptions.end_recurring(self._client, request)
+
+    async def resume_recurring(self, request: SubscriptionRequest) -> None:
+        """Let UnivaPay's subscription go on; :meth:`start_recurring` says when it refuses."""
+        self._owns_renewals()
+        await subscriptions.resume_recurring(self._client, request)
+
     async def parse_webhook(self, webhook: Webhook) -> list[ProviderEvent]:
         """Check the word in the header, read the resource again, and believe only that."""
         return await webhooks.parse_webhook(self._client, webhook)
@@ -80,3 +119,13 @@ class UnivaPay(Provider):
         if await self._client.read("/me") is None:
             raise ProviderUnavailable("univapay: HTTP 404 for /me; is base_url the address of UnivaPay's interface?")
         return f"UnivaPay answers for store {self._client.store_id} in {self._client.mode} mode"
+
+    def _now(self) -> dt.datetime:
+        return (self.clock or SystemClock()).now()
+
+    def _owns_renewals(self) -> None:
+        if self._capabilities.renewals is not Renewals.PROVIDER:
+            raise CapabilityNotSupported(
+                'univapay: paygate charges the renewals of this account; set renewals = "provider" for UnivaPay\'s own '
+                "subscriptions. Nothing was sent"
+            )

@@ -1,25 +1,46 @@
-"""What charges and refunds do alike: wait for a result, list, and find those that carry our reference."""
+"""What charges, refunds and subscriptions do alike: wait for a result, list, and find those that carry our reference."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from paygate.errors import ConfigurationError, OutcomeUnknown, ProviderUnavailable
+from paygate.errors import ConfigurationError, InvalidValue, OutcomeUnknown, ProviderUnavailable
 from paygate.flow import sleep
 
 from .client import Client
-from .mapping import status_of
+from .mapping import instant, status_of
 
-__all__ = ["CHARGE_REF", "REFUND_REF", "listed", "reference_in", "since", "wait_for_result"]
+__all__ = [
+    "CHARGE_REF",
+    "CONTRACT_REF",
+    "REFUND_REF",
+    "items_of",
+    "listed",
+    "made_since",
+    "network_of",
+    "reference_in",
+    "since",
+    "token_id",
+    "wait_for_result",
+]
 
 #: Metadata keys that carry paygate's own ids: UnivaPay has no field for them (§20.4).
 CHARGE_REF = "paygate_charge"
 REFUND_REF = "paygate_refund"
+CONTRACT_REF = "paygate_contract"
 
-#: Statuses that looking again cannot be expected to change soon: settled, or waiting for the customer.
+#: Statuses of charges and refunds that looking again cannot be expected to change soon: settled, or waiting for the
+#: customer.
 _NO_USE_WAITING = frozenset({"successful", "failed", "error", "canceled", "awaiting"})
+
+#: Brands of a token that name no network (§6.1).
+_NO_NETWORK = frozenset({"unknown", "private_label"})
+
+_BRAND = re.compile(r"[a-z_]{2,30}")
+_CARD_NUMBER = re.compile(r"\d(?:[ -]?\d){11,18}")
 
 #: Longest hold of one look, and the pause between two, in seconds (§7.3).
 _HOLD, _PAUSE = 3, 1
@@ -28,14 +49,22 @@ _HOLD, _PAUSE = 3, 1
 _SKEW = dt.timedelta(minutes=5)
 
 
-async def wait_for_result(client: Client, path: str, resource: Mapping[str, Any]) -> Mapping[str, Any]:
+async def wait_for_result(
+    client: Client,
+    path: str,
+    resource: Mapping[str, Any],
+    *,
+    until: Callable[[str], bool] = _NO_USE_WAITING.__contains__,
+) -> Mapping[str, Any]:
     """Look at *path* until it is settled or the account's budget is used up; returns the latest state seen.
 
     A look that fails is no news: what was created stays created.
+
+    :param until: whether looking again at something of that status is of no use.
     """
     looks = (client.settings.poll_budget + _PAUSE) // (_HOLD + _PAUSE)
     for turn in range(looks):
-        if status_of(resource) in _NO_USE_WAITING:
+        if until(status_of(resource)):
             break
         if turn:
             await sleep(_PAUSE)
@@ -49,29 +78,77 @@ async def wait_for_result(client: Client, path: str, resource: Mapping[str, Any]
 
 
 async def listed(
-    client: Client, path: str, query: Mapping[str, str], key: str, reference: str
+    client: Client,
+    path: str,
+    query: Mapping[str, str],
+    key: str,
+    reference: str,
+    *,
+    made_after: dt.datetime | None = None,
 ) -> list[Mapping[str, Any]]:
     """All resources of the list at *path* whose metadata has *reference* under *key*, newest first.
 
     Compared here and not by UnivaPay's filter, whose matching nobody documents (§7.4).
 
+    :param made_after: nothing older is wanted, which spares the pages after; for lists without such a filter.
     :raises ProviderUnavailable: a page could not be read.
     """
     found: list[Mapping[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:
         page = await client.read(path, {**query, "limit": "100", **cursor})
-        items = [one for one in _items(page) if isinstance(one, Mapping) and isinstance(one.get("id"), str)]
+        items = items_of(page)
         found += [one for one in items if reference_in(one, key) == reference]
         last = items[-1]["id"] if items else None
         if page is None or page.get("has_more") is not True or last in {None, cursor.get("cursor")}:
             return found
+        if made_after is not None and not made_since(items[-1], made_after):
+            return found
         cursor = {"cursor": last}
 
 
-def reference_in(resource: Mapping[str, Any], key: str) -> str | None:
+def items_of(page: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """What is on a page of a list and has an id."""
+    items = page.get("items") if page is not None else None
+    if not isinstance(items, list):
+        return []
+    return [one for one in items if isinstance(one, Mapping) and isinstance(one.get("id"), str) and one["id"]]
+
+
+async def network_of(client: Client, token: object) -> str | None:
+    """The card network of a transaction token, such as ``visa``, which nothing but the token tells (§6.1).
+
+    None where it cannot be had: it helps to plan retries, and no result may wait for it.
+    """
+    if not isinstance(token, str) or not token:
+        return None
+    try:
+        seen = await client.read(client.path("tokens", token))
+    except (ProviderUnavailable, OutcomeUnknown, ConfigurationError):
+        return None
+    data = seen.get("data") if seen is not None else None
+    card = data.get("card") if isinstance(data, Mapping) else None
+    brand = card.get("brand") if isinstance(card, Mapping) else None
+    return brand if isinstance(brand, str) and _BRAND.fullmatch(brand) and brand not in _NO_NETWORK else None
+
+
+def token_id(credential: str) -> str:
+    """*credential*, which is the id of a transaction token.
+
+    :raises InvalidValue: it looks like a card number, which no server of the shop's may see or send (§1); it is not
+        quoted, and nothing was sent.
+    """
+    if _CARD_NUMBER.fullmatch(credential.strip()):
+        raise InvalidValue(
+            "univapay: the credential looks like a card number; give the id of a recurring transaction token, which "
+            "UnivaPay's browser widget makes. Nothing was sent"
+        )
+    return credential
+
+
+def reference_in(resource: Mapping[str, Any] | None, key: str) -> str | None:
     """Our reference in the metadata of *resource*."""
-    metadata = resource.get("metadata")
+    metadata = resource.get("metadata") if resource is not None else None
     value = metadata.get(key) if isinstance(metadata, Mapping) else None
     return value if isinstance(value, str) and value else None
 
@@ -83,6 +160,7 @@ def since(moment: dt.datetime | None) -> dict[str, str]:
     return {"from": (moment - _SKEW).astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
-def _items(page: Mapping[str, Any] | None) -> list[Any]:
-    items = page.get("items") if page is not None else None
-    return items if isinstance(items, list) else []
+def made_since(resource: Mapping[str, Any], moment: dt.datetime) -> bool:
+    """Whether *resource* was made since *moment*, with room for clocks that differ; True where it does not say."""
+    made = instant(resource.get("created_on"))
+    return made is None or made >= moment - _SKEW

@@ -38,6 +38,11 @@ def _budget(_instance: object, _attribute: object, value: int) -> None:
         raise ConfigurationError(f"univapay: poll_budget is a whole number of seconds from 0 up, got {value!r}")
 
 
+def _renewals(_instance: object, _attribute: object, value: str) -> None:
+    if value not in {"merchant", "provider"}:
+        raise ConfigurationError(f"univapay: renewals is one of merchant, provider, got {value!r}")
+
+
 def _app_token(_instance: object, _attribute: object, value: str) -> None:
     claims = _claims(value)
     if not isinstance(claims.get("store_id"), str) or not claims["store_id"]:
@@ -75,6 +80,7 @@ class UnivaPaySettings:
     :param base_url: where the interface is.
     :param poll_budget: seconds that a charge or refund may wait for its result before it is left pending; each look
         is held open by UnivaPay for up to 3 seconds. 0: never wait, the webhook and reconciliation bring the result.
+    :param renewals: ``merchant``: paygate charges renewals; ``provider``: UnivaPay's subscriptions do.
     :raises ConfigurationError: naming the setting and the remedy, without the value of a secret.
     """
 
@@ -83,6 +89,7 @@ class UnivaPaySettings:
     webhook_auth_token: str = paygate.secret()
     base_url: str = attrs.field(default="https://api.univapay.com", validator=_base_url)
     poll_budget: int = attrs.field(default=11, converter=_number, validator=_budget)
+    renewals: str = attrs.field(default="merchant", validator=_renewals)
 
     @property
     def store_id(self) -> str:

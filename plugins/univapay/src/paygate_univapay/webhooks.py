@@ -18,12 +18,22 @@ from .charges import read_charge, shown
 from .client import Client
 from .mapping import refund_result, status_of
 from .refunds import read_refund
+from .renewals import subscription_events
 from .resources import CHARGE_REF, REFUND_REF, reference_in
 
 __all__ = ["parse_webhook"]
 
 _CHARGE_EVENTS = frozenset({"charge_updated", "charge_finished"})
 _REFUND_EVENTS = frozenset({"refund_finished"})
+_SUBSCRIPTION_EVENTS = frozenset(
+    {
+        "subscription_payment",
+        "subscription_failure",
+        "subscription_suspended",
+        "subscription_canceled",
+        "subscription_completed",
+    }
+)
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _EVENT = re.compile(r"[0-9A-Za-z_.]{1,64}")
 
@@ -32,8 +42,8 @@ async def parse_webhook(client: Client, webhook: Webhook) -> list[ProviderEvent]
     """Authenticate a delivery and read what it is about; see :func:`paygate.hookspecs.parse_webhook`.
 
     The event's id is made of its name, the resource's id and the status that was read, so that repeats are dropped
-    and news is not (R-269). Charges of other stores or modes and those not made by paygate, such as CVV checks, are
-    OTHER.
+    and news is not (R-269). One about a subscription tells of its latest attempts, each under the id of its charge.
+    Resources of other stores or modes and those not made by paygate, such as CVV checks, are OTHER.
 
     :raises WebhookRejected: 401 forged, 400 malformed.
     :raises ProviderUnavailable: the resource could not be read just now; UnivaPay delivers again.
@@ -41,48 +51,60 @@ async def parse_webhook(client: Client, webhook: Webhook) -> list[ProviderEvent]
     """
     _authenticate(client, webhook)
     event, data = _envelope(webhook.body)
-    if event not in _CHARGE_EVENTS | _REFUND_EVENTS or not _ours(client, data):
-        return [_other(event, data)]
-    if event in _REFUND_EVENTS:
-        return [await _refund_event(client, event, data)]
-    return [await _charge_event(client, event, data)]
+    events: list[ProviderEvent] = []
+    if client.owns(data):
+        if event in _CHARGE_EVENTS:
+            events = await _charge_events(client, event, data)
+        elif event in _REFUND_EVENTS:
+            events = await _refund_events(client, event, data)
+        elif event in _SUBSCRIPTION_EVENTS:
+            events = await subscription_events(client, event, data["id"])
+    return events or [_other(event, data)]
 
 
-async def _charge_event(client: Client, event: str, data: Mapping[str, Any]) -> ProviderEvent:
+async def _charge_events(client: Client, event: str, data: Mapping[str, Any]) -> list[ProviderEvent]:
     seen = await read_charge(client, data["id"])
-    attempt = reference_in(seen, CHARGE_REF) if seen is not None and _ours(client, seen) else None
-    if seen is None or attempt is None:
-        return _other(event, data)
+    if seen is None or not client.owns(seen):
+        return []
+    attempt, subscription = reference_in(seen, CHARGE_REF), seen.get("subscription_id")
+    if attempt is None:
+        # made by a subscription, or not for paygate at all
+        known = isinstance(subscription, str) and _ID.fullmatch(subscription)
+        return await subscription_events(client, event, str(subscription), seen) if known else []
     result = await shown(client, seen, None)
-    return ProviderEvent(
-        event_id=f"{event}:{seen['id']}:{status_of(seen)}",
-        kind=EventKind.CHARGE,
-        type=event,
-        reference=seen["id"],
-        attempt_id=attempt,
-        charge=result,
-        raw=result.raw,
-    )
+    return [
+        ProviderEvent(
+            event_id=f"{event}:{seen['id']}:{status_of(seen)}",
+            kind=EventKind.CHARGE,
+            type=event,
+            reference=seen["id"],
+            attempt_id=attempt,
+            charge=result,
+            raw=result.raw,
+        )
+    ]
 
 
-async def _refund_event(client: Client, event: str, data: Mapping[str, Any]) -> ProviderEvent:
+async def _refund_events(client: Client, event: str, data: Mapping[str, Any]) -> list[ProviderEvent]:
     charge_id = data.get("charge_id")
     if not isinstance(charge_id, str) or not _ID.fullmatch(charge_id):
         raise WebhookRejected("univapay: a refund event names no charge")
     seen = await read_refund(client, charge_id, data["id"])
-    attempt = reference_in(seen, REFUND_REF) if seen is not None and _ours(client, seen) else None
+    attempt = reference_in(seen, REFUND_REF) if seen is not None and client.owns(seen) else None
     if seen is None or attempt is None:  # made in the dashboard, or a chargeback
-        return _other(event, data)
+        return []
     result = refund_result(seen, None)
-    return ProviderEvent(
-        event_id=f"{event}:{seen['id']}:{status_of(seen)}",
-        kind=EventKind.REFUND,
-        type=event,
-        reference=seen["id"],
-        attempt_id=attempt,
-        refund=result,
-        raw=result.raw,
-    )
+    return [
+        ProviderEvent(
+            event_id=f"{event}:{seen['id']}:{status_of(seen)}",
+            kind=EventKind.REFUND,
+            type=event,
+            reference=seen["id"],
+            attempt_id=attempt,
+            refund=result,
+            raw=result.raw,
+        )
+    ]
 
 
 def _authenticate(client: Client, webhook: Webhook) -> None:
@@ -108,12 +130,6 @@ def _envelope(body: bytes) -> tuple[str, Mapping[str, Any]]:
     if not isinstance(data, dict) or not isinstance(data.get("id"), str) or not _ID.fullmatch(data["id"]):
         raise WebhookRejected("univapay: the delivery holds no resource with an id")
     return event, data
-
-
-def _ours(client: Client, resource: Mapping[str, Any]) -> bool:
-    """Whether *resource* belongs to the account's store and mode; what it does not say is not held against it."""
-    place = resource.get("store_id", client.store_id), resource.get("mode", client.mode)
-    return place == (client.store_id, client.mode)
 
 
 def _other(event: str, data: Mapping[str, Any]) -> ProviderEvent:

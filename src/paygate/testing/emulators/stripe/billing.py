@@ -67,8 +67,10 @@ class Billing:
 
     # --- what requests do --------------------------------------------------------------------------------------------
 
-    def subscribe(self, customer: Customer, params: Mapping[str, Any], *, confronts: bool = False) -> Subscription:
-        """Start a subscription; charge its first period now, unless it begins with a trial.
+    def subscribe(
+        self, customer: Customer, items: Sequence[Item], params: Mapping[str, Any], *, confronts: bool = False
+    ) -> Subscription:
+        """Start a subscription to new *items*; charge its first period now, unless it begins with a trial.
 
         :param confronts: the customer is there and passes 3-D Secure, as on a page of Stripe's.
         :raises ApiError: 402, with ``payment_behavior=error_if_incomplete``, if the first payment is refused.
@@ -80,7 +82,6 @@ class Billing:
         if (method := params.get("default_payment_method")) is not None:
             self._collecting.method(method, customer.id, "default_payment_method")
         check_ending(params, now)
-        items = self._items.new(params["items"], stamp(now))
         trial = trial_end(params, now)
         cycle, first_end = first_cycle(items[0].price, params, now, trial)
         subscription = Subscription(
@@ -102,6 +103,8 @@ class Billing:
             anchor_config=params.get("billing_cycle_anchor_config"),
             test_clock=customer.test_clock,
         )
+        for item in items:
+            item.created = subscription.created
         self._check(subscription, customer)
         free = trial is not None or (params.get("proration_behavior") == "none" and first_end == cycle.anchor)
         behaviour, paid = params.get("payment_behavior", "allow_incomplete"), None
@@ -130,7 +133,7 @@ class Billing:
         metadata = merged(subscription.metadata, params)
         items: Sequence[Item] = subscription.items
         if "items" in params:
-            items = self._items.changed(subscription, params, stamp(now))
+            items = self._items.changed(subscription, params)
         # nothing is refused from here on
         subscription.items, subscription.metadata = items, metadata
         self._items.keep(subscription)

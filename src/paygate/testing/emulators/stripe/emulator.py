@@ -16,8 +16,9 @@ from ..wishes import CardKind
 from .assumptions import Behaviour
 from .billing import Billing
 from .cards import CARDS, PENDING_CARD, decline
-from .catalog import Products
 from .charges import Charges
+from .checkout_page import CheckoutPage
+from .checkout_sessions import CheckoutSessions
 from .collecting import Collecting
 from .customers import Customers
 from .disputes import Disputes
@@ -34,6 +35,7 @@ from .ledger import Account, BalanceTransactions
 from .params import read
 from .payment_intents import PaymentIntents
 from .payment_methods import PaymentMethods
+from .products import Products
 from .refunds import Refunds
 from .resource import Object, Route
 from .setup_intents import SetupIntents
@@ -133,7 +135,9 @@ class StripeEmulator(Emulator):
         clocks = TestClocks(state, customers, subscriptions)
         collecting = Collecting(state, customers, self._methods, intents, invoices, subscriptions, clocks)
         invoicing = Invoicing(state, customers, products, subscriptions, invoices, collecting, clocks)
-        Billing(state, customers, subscriptions, items, invoices, invoicing, collecting, clocks)
+        billing = Billing(state, customers, subscriptions, items, invoices, invoicing, collecting, clocks)
+        sessions = CheckoutSessions(state, customers, products.prices)
+        self._pages = CheckoutPage(state, sessions, customers, self._methods, self._setups, intents, items, billing)
 
     # --- what every emulator offers ----------------------------------------------------------------------------------
 
@@ -230,6 +234,15 @@ class StripeEmulator(Emulator):
             else:
                 self._refunds.fail(refund, failure)
             self.changed.notify_all()
+
+    def fill_in(self, session_id: str, card: CardKind) -> None:
+        """Let the customer on a page of Checkout fill in another card than a good one, the next time they agree.
+
+        :raises KeyError: there is no such page, or nobody waits on it any more.
+        """
+        with self.changed:
+            self._state.tick()
+            self._pages.fill_in(session_id, _CARDS[card])
 
     def resend(self, event_id: str) -> None:
         """Deliver an event once more, to every endpoint that wants it.

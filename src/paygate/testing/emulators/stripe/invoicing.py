@@ -8,12 +8,12 @@ from typing import Any
 
 import attrs
 
-from .catalog import Products
 from .collecting import Collecting
 from .customers import Customers
 from .errors import ApiError
 from .invoices import Invoice, Invoices, Line
 from .payment_intents import PaymentIntent
+from .products import Products
 from .resource import Object
 from .state import State
 from .subscriptions import Subscription, Subscriptions

@@ -149,9 +149,7 @@ class SetupIntents(Resource[SetupIntent]):
     def cancel(self, call: Call) -> Object:
         intent = self.table.find(call.id)
         self._require_open(intent, "canceled")
-        self._leave(intent)
-        intent.status, intent.cancellation_reason = "canceled", call.params.get("cancellation_reason")
-        self.state.emit("setup_intent.canceled", self.show(intent))
+        self.end(intent, call.params.get("cancellation_reason"))
         return self.show(intent)
 
     def show(self, record: SetupIntent) -> Object:
@@ -194,6 +192,12 @@ class SetupIntents(Resource[SetupIntent]):
         self.table.add(intent)
         self.state.emit("setup_intent.created", self.show(intent))
         return intent
+
+    def end(self, intent: SetupIntent, reason: str | None) -> None:
+        """Cancel *intent*."""
+        self._leave(intent)
+        intent.status, intent.cancellation_reason = "canceled", reason
+        self.state.emit("setup_intent.canceled", self.show(intent))
 
     def attempt(self, intent: SetupIntent, method: PaymentMethod, *, authenticated: bool = False) -> None:
         """Try to store *method*; how it went is in the intent's ``status`` and ``failure``.

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .catalog import PRICE_DATA, Price, Prices
 from .errors import ApiError
 from .params import METADATA, PAGE, Table, boolean, choice, integer, mapping, merged, text
+from .prices import PRICE_DATA, Price, Prices
 from .resource import Object, Resource, route
 from .state import Call, State
 from .tables import Record
@@ -105,18 +105,18 @@ class SubscriptionItems(Resource[Item]):
 
     # --- for subscriptions -------------------------------------------------------------------------------------------
 
-    def new(self, asked: Sequence[Mapping[str, Any]], now: int) -> Sequence[Item]:
-        """New items as *asked* for, made *now*, in seconds since 1970; :meth:`keep` makes them known.
+    def new(self, asked: Sequence[Mapping[str, Any]]) -> Sequence[Item]:
+        """New items as *asked* for; :meth:`keep` makes them known.
 
         :raises ApiError: none, or prices that cannot stand together.
         """
         if not asked:
             raise ApiError.invalid("items", "A subscription has at least one item.", "parameter_missing")
-        found = [self._made(one, position, now) for position, one in enumerate(asked)]
+        found = [self._described(one, position) for position, one in enumerate(asked)]
         _check(found)
         return found
 
-    def changed(self, subscription: Subscription, params: Mapping[str, Any], now: int) -> Sequence[Item]:
+    def changed(self, subscription: Subscription, params: Mapping[str, Any]) -> Sequence[Item]:
         """The items of *subscription* after an update.
 
         :raises ApiError: the change would need prorations or another period, or names something that is not there.
@@ -130,7 +130,7 @@ class SubscriptionItems(Resource[Item]):
             if "id" in one and known is None:
                 raise ApiError.missing("subscription item", one["id"], f"items[{position}][id]")
             if known is None:
-                added = self._made(one, position, now)
+                added = self._described(one, position)
                 items[added.id] = added
             elif one.get("deleted"):
                 del items[known.id]
@@ -160,13 +160,12 @@ class SubscriptionItems(Resource[Item]):
             item.subscription = subscription.id
             self.table.add(item)
 
-    def _made(self, one: Mapping[str, Any], position: int, now: int) -> Item:
-        return Item(
-            **{**self.birth(), "created": now},
-            price=self._prices.chosen(one, f"items[{position}]"),
-            quantity=one.get("quantity", 1),
-            metadata=merged({}, one),
-        )
+    def made(self, price: Price, quantity: int, metadata: Mapping[str, str] | None = None) -> Item:
+        """A new item of no subscription yet."""
+        return Item(**self.birth(), price=price, quantity=quantity, metadata=metadata or {})
+
+    def _described(self, one: Mapping[str, Any], position: int) -> Item:
+        return self.made(self._prices.chosen(one, f"items[{position}]"), one.get("quantity", 1), merged({}, one))
 
     def _change(self, subscription: Subscription, params: Mapping[str, Any], change: Mapping[str, Any]) -> None:
         how = {name: params[name] for name in _HOW if name in params}

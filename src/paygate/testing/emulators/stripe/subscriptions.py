@@ -165,7 +165,7 @@ class Subscriptions(Resource[Subscription]):
     @route("POST", "/subscriptions", _CREATE)
     def create(self, call: Call) -> Object:
         customer = self._customers.table.find(call.params["customer"], "customer")
-        return self.show(self.billing.subscribe(customer, call.params))
+        return self.show(self.billing.subscribe(customer, self.items.new(call.params["items"]), call.params))
 
     @route("GET", "/subscriptions", _LIST)
     def list(self, call: Call) -> Object:

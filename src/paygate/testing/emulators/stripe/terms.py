@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from .catalog import Price
 from .errors import ApiError
 from .periods import Cycle, first_anchor
+from .prices import Price
 from .timeline import instant_of
 
 __all__ = ["check_ending", "first_cycle", "missing_method", "trial_end"]

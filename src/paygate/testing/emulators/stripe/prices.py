@@ -1,9 +1,9 @@
-"""Products and the prices they are sold at."""
+"""Prices: what one unit of a product costs, once or per interval."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -16,50 +16,29 @@ from .search import SEARCH, Fields, search
 from .state import Call, State
 from .tables import Record
 
-__all__ = ["PRICE_DATA", "Price", "Prices", "Product", "Products"]
+if TYPE_CHECKING:
+    from .products import Product, Products
 
-_RECURRING: Table = {
+__all__ = ["PRICE_DATA", "RECURRING", "TAX", "Price", "Prices"]
+
+#: How often a price is paid.
+RECURRING: Table = {
     "interval": choice(*INTERVALS, required=True),
     "interval_count": integer(least=1, most=1095),
     "usage_type": choice("licensed"),
 }
-_TAX = choice("exclusive", "inclusive", "unspecified")
+
+#: Whether a price holds its tax.
+TAX = choice("exclusive", "inclusive", "unspecified")
 
 #: A price made on the spot, for one subscription or one checkout.
 PRICE_DATA: Table = {
     "currency": attrs.evolve(CURRENCY, required=True),
-    "product": text(required=True),
-    "recurring": mapping(_RECURRING),
-    "tax_behavior": _TAX,
+    "product": text(),
+    "recurring": mapping(RECURRING),
+    "tax_behavior": TAX,
     "unit_amount": integer(least=0, required=True),
 }
-
-_PRODUCT: Table = {
-    "active": boolean(),
-    "description": text(unset=True),
-    "images": array(text()),
-    "metadata": METADATA,
-    "statement_descriptor": text(most=22),
-    "tax_code": text(unset=True),
-    "unit_label": text(most=12, unset=True),
-    "url": text(unset=True),
-}
-_NEW_PRODUCT: Table = {
-    **_PRODUCT,
-    "id": text(most=100),
-    "name": text(required=True),
-    "type": choice("good", "service"),
-    "default_price_data": mapping(
-        {
-            "currency": attrs.evolve(CURRENCY, required=True),
-            "metadata": METADATA,
-            "recurring": mapping(_RECURRING),
-            "tax_behavior": _TAX,
-            "unit_amount": integer(least=0, required=True),
-        }
-    ),
-}
-_PRODUCTS: Table = {**PAGE, "active": boolean(), "created": span(), "ids": array(text()), "url": text()}
 
 _NEW_PRICE: Table = {
     "active": boolean(),
@@ -70,8 +49,8 @@ _NEW_PRICE: Table = {
     "nickname": text(),
     "product": text(),
     "product_data": mapping({"id": text(most=100), "name": text(required=True), "metadata": METADATA}),
-    "recurring": mapping(_RECURRING),
-    "tax_behavior": _TAX,
+    "recurring": mapping(RECURRING),
+    "tax_behavior": TAX,
     "transfer_lookup_key": boolean(),
     "unit_amount": integer(least=0, required=True),
 }
@@ -80,7 +59,7 @@ _CHANGED_PRICE: Table = {
     "lookup_key": text(most=200, unset=True),
     "metadata": METADATA,
     "nickname": text(unset=True),
-    "tax_behavior": _TAX,
+    "tax_behavior": TAX,
 }
 _PRICES: Table = {
     **PAGE,
@@ -92,22 +71,6 @@ _PRICES: Table = {
     "recurring": mapping({"interval": choice(*INTERVALS), "usage_type": choice("licensed")}),
     "type": choice("one_time", "recurring"),
 }
-
-#: Parameters of a product that are kept and shown as they came.
-_PLAIN = ("description", "statement_descriptor", "tax_code", "unit_label", "url")
-
-
-@attrs.define
-class Product(Record):
-    """Something sold."""
-
-    name: str
-    metadata: Mapping[str, str]
-    details: Mapping[str, Any]
-    images: tuple[str, ...] = ()
-    active: bool = True
-    default_price: str | None = None
-    updated: int = 0
 
 
 @attrs.define
@@ -124,124 +87,6 @@ class Price(Record):
     nickname: str | None = None
     lookup_key: str | None = None
     tax_behavior: str = "unspecified"
-
-
-class Products(Resource[Product]):
-    """``/v1/products``."""
-
-    kind = "product"
-    prefix = "prod"
-    expandable = frozenset({"default_price"})
-
-    def __init__(self, state: State) -> None:
-        super().__init__(state)
-        self.prices = Prices(state, self)
-        self._deleted: dict[str, Product] = {}
-
-    @route("POST", "/products", _NEW_PRODUCT)
-    def create(self, call: Call) -> Object:
-        params = call.params
-        product = self.new(params["name"], params)
-        if "default_price_data" in params:
-            product.default_price = self.prices.new(product, params["default_price_data"]).id
-        return self.show(product)
-
-    @route("GET", "/products", _PRODUCTS)
-    def list(self, call: Call) -> Object:
-        active, ids = call.params.get("active"), call.params.get("ids")
-        return self.listing(
-            "/products",
-            call.params,
-            wanted=lambda one: active in {None, one.active} and (ids is None or one.id in ids),
-        )
-
-    @route("GET", "/products/search", SEARCH)
-    def search(self, call: Call) -> Object:
-        fields: Fields[Product] = {
-            "active": lambda one: str(one.active).lower(),
-            "description": lambda one: one.details["description"],
-            "metadata": lambda one: one.metadata,
-            "name": lambda one: one.name,
-        }
-        return search(self, call, "/products/search", fields)
-
-    @route("GET", "/products/{id}")
-    def retrieve(self, call: Call) -> Object:
-        return self.show(self.table.find(call.id))
-
-    @route("POST", "/products/{id}", {**_PRODUCT, "name": text(), "default_price": text()})
-    def update(self, call: Call) -> Object:
-        product, params = self.table.find(call.id), call.params
-        before = self.show(product)
-        if "default_price" in params:
-            price = self.prices.table.find(params["default_price"], "default_price")
-            if price.product != product.id:
-                raise ApiError.invalid("default_price", f"The price {price.id} belongs to another product.")
-            product.default_price = price.id
-        product.metadata = merged(product.metadata, params)
-        product.name = params.get("name", product.name)
-        product.details = {name: params.get(name, product.details[name]) for name in _PLAIN}
-        product.images = tuple(params.get("images", product.images))
-        product.active = params.get("active", product.active)
-        shown = self.show(product)
-        if previous := changes(before, shown):
-            product.updated = self.state.timestamp()
-            self.state.emit("product.updated", self.show(product), previous)
-        return self.show(product)
-
-    @route("DELETE", "/products/{id}")
-    def delete(self, call: Call) -> Object:
-        product = self.table.find(call.id)
-        if self.prices.table.by("product", product.id):
-            message = "This product cannot be deleted because it has one or more user-created prices."
-            raise ApiError.state(message, None)
-        self.table.remove(product)
-        self._deleted[product.id] = product
-        self.state.emit("product.deleted", self.show(product))
-        return {**self.head(product), "deleted": True}
-
-    def new(self, name: str, params: Mapping[str, Any]) -> Product:
-        """A new product, with the id that *params* ask for.
-
-        :raises ApiError: there is one of that id.
-        """
-        birth = self.birth()
-        if "id" in params:
-            if self.table.get(params["id"]) is not None or params["id"] in self._deleted:
-                message = f"Product already exists: {params['id']}"
-                raise ApiError.state(message, "resource_already_exists", param="id")
-            birth["id"] = params["id"]
-        product = self.table.add(
-            Product(
-                **birth,
-                name=name,
-                metadata=merged({}, params),
-                details={name: params.get(name) for name in _PLAIN},
-                images=tuple(params.get("images", ())),
-                active=params.get("active", True),
-                updated=birth["created"],
-            )
-        )
-        self.state.emit("product.created", self.show(product))
-        return product
-
-    def show(self, record: Product) -> Object:
-        return {
-            **self.head(record),
-            **record.details,
-            "active": record.active,
-            "created": record.created,
-            "default_price": record.default_price,
-            "images": list(record.images),
-            "livemode": False,
-            "marketing_features": [],
-            "metadata": dict(record.metadata),
-            "name": record.name,
-            "package_dimensions": None,
-            "shippable": None,
-            "type": "service",
-            "updated": record.updated,
-        }
 
 
 class Prices(Resource[Price]):
@@ -355,7 +200,13 @@ class Prices(Resource[Price]):
                 raise ApiError.invalid(f"{param}[price]", f"The price specified is inactive: {price.id}.")
             return price
         data = params["price_data"]
-        product = self._products.table.find(data["product"], f"{param}[price_data][product]")
+        if ("product" in data) == ("product_data" in data):
+            message = f"You must specify one of {param}[price_data][product] and {param}[price_data][product_data]."
+            raise ApiError.invalid(f"{param}[price_data][product]", message, "parameter_missing")
+        if "product" in data:
+            product = self._products.table.find(data["product"], f"{param}[price_data][product]")
+        else:
+            product = self._products.new(data["product_data"]["name"], data["product_data"])
         return self.new(product, {**data, "active": False})  # it serves this item alone
 
     def show(self, record: Price) -> Object:

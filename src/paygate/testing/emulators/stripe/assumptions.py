@@ -6,6 +6,8 @@ so that a look at the real service changes one line. Fields may be changed while
 
 from __future__ import annotations
 
+from typing import Literal
+
 import attrs
 
 __all__ = ["Behaviour"]
@@ -48,7 +50,7 @@ class Behaviour:
     #: Waits before the retries of an invoice: the custom schedule, up to three (§10: a setting of the dashboard).
     invoice_retries: tuple[float, ...] = (3 * _DAY, 5 * _DAY, 7 * _DAY)
     #: What a subscription is once the retries are used up: canceled, unpaid or past_due (§10: a setting of the dashboard).
-    after_retries: str = "canceled"
+    after_retries: Literal["canceled", "unpaid", "past_due"] = "canceled"
 
     # --- uncertain (the provider fact sheet, §15 where nothing else is said) -----------------------------------------
 

@@ -22,7 +22,7 @@ from .payment_intents import PaymentIntent
 from .state import State
 from .subscription_items import Item, SubscriptionItems
 from .subscriptions import Subscription, Subscriptions
-from .terms import check_ending, first_cycle, missing_method, trial_end
+from .terms import check_ending, first_cycle, missing_method, saves_method, trial_end
 from .test_clocks import TestClocks
 from .timeline import instant_of, stamp
 
@@ -100,6 +100,7 @@ class Billing:
             trial_start=None if trial is None else stamp(now),
             trial_end=None if trial is None else stamp(trial),
             missing_method=missing_method(params, "create_invoice"),
+            saves_method=saves_method(params, known=False),
             anchor_config=params.get("billing_cycle_anchor_config"),
             test_clock=customer.test_clock,
         )
@@ -141,6 +142,7 @@ class Billing:
             if name in params:
                 setattr(subscription, attribute, params[name])
         subscription.missing_method = missing_method(params, subscription.missing_method)
+        subscription.saves_method = saves_method(params, known=subscription.saves_method)
         if "cancellation_details" in params:
             subscription.cancellation = {**subscription.cancellation, **params["cancellation_details"]}
         if params.get("pause_collection") and "resumes_at" in params["pause_collection"]:
@@ -161,6 +163,16 @@ class Billing:
             if invoice.status in {"draft", "open"}:
                 invoice.auto_advance, invoice.next_attempt = False, None
         self._state.emit("customer.subscription.deleted", self._subscriptions.show(subscription))
+
+    def forget(self, subscription: Subscription) -> None:
+        """Delete *subscription* and its invoices, as the end of its test clock does."""
+        subscription.status = "canceled"
+        for invoice in tuple(self._invoices.table.by("subscription", subscription.id)):
+            self._state.waiting.pop(invoice.id, None)
+            self._invoices.payments.forget(invoice)
+            self._invoices.table.remove(invoice)
+        self._items.forget(subscription)
+        self._subscriptions.table.remove(subscription)
 
     def hold(self, subscription: Subscription) -> None:
         """Pause *subscription*: no periods, no invoices, until it is resumed."""
@@ -240,12 +252,15 @@ class Billing:
     # --- what payments do --------------------------------------------------------------------------------------------
 
     def _collected(self, invoice: Invoice) -> None:
-        subscription = self._subscriptions.table.get(invoice.subscription)
-        if subscription is None:
-            return  # deleted with its test clock
+        subscription = self._subscriptions.table.find(invoice.subscription)
+        before = self._subscriptions.show(subscription)
         newest = subscription.latest_invoice == invoice.id
         if subscription.status == "incomplete" or (subscription.status in _WAITING_FOR_MONEY and newest):
-            self._set_status(subscription, "active")
+            subscription.status = "active"
+        method = self._collecting.paid_by(invoice)
+        if subscription.saves_method and method is not None:
+            subscription.method = method.id
+        self._subscriptions.told(subscription, before)
 
     def _missed(self, invoice: Invoice, last: bool) -> None:
         subscription = self._subscriptions.table.find(invoice.subscription)

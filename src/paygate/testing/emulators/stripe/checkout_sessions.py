@@ -300,7 +300,7 @@ class CheckoutSessions(Resource[CheckoutSession]):
         if bool(asked) == (mode == "setup"):
             message = "You can not pass line_items in setup mode." if asked else "Missing required param: line_items."
             raise ApiError.invalid("line_items", message, None if asked else "parameter_missing")
-        found = []
+        found: tuple[LineItem, ...] = ()
         for position, one in enumerate(asked):
             price = self._prices.chosen(one, f"line_items[{position}]")
             if (price.interval is not None) != (mode == "subscription"):
@@ -310,8 +310,8 @@ class CheckoutSessions(Resource[CheckoutSession]):
             if found and found[0].price.currency != price.currency:
                 message = "All prices of a Checkout Session have the same currency."
                 raise ApiError.invalid(f"line_items[{position}][price]", message)
-            found.append(LineItem(self.state.ids.new("li"), price, one.get("quantity", 1)))
-        return tuple(found)
+            found = (*found, LineItem(self.state.ids.new("li"), price, one.get("quantity", 1)))
+        return found
 
     def _lapse(self, session: CheckoutSession) -> None:
         if session.status == "open":

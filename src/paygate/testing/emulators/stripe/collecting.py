@@ -96,6 +96,7 @@ class Collecting:
             customer=subscription.customer,
             metadata={},
             description="Subscription creation" if first else "Subscription update",
+            setup_future_usage="off_session" if subscription.saves_method else None,
         )
 
     def expect(self, invoice: Invoice, subscription: Subscription, paid: PaymentIntent | None = None) -> None:
@@ -107,6 +108,11 @@ class Collecting:
         invoice.intent = intent.id
         self._by_intent[intent.id] = invoice.id
         self._invoices.payments.open(invoice, intent.id, self._now(invoice))
+
+    def paid_by(self, invoice: Invoice) -> PaymentMethod | None:
+        """What paid *invoice*; None where no card did."""
+        intent = self._intents.table.get(invoice.intent or "")
+        return intent.method if intent is not None and intent.status == "succeeded" else None
 
     def attempt_first(
         self, subscription: Subscription, amount: int, *, off_session: bool, confronts: bool = False
@@ -206,20 +212,15 @@ class Collecting:
 
     def _miss(self, invoice: Invoice, intent: PaymentIntent | None) -> None:
         """An attempt to pay *invoice* has failed. A retry that is planned already stays."""
-        subscription = self._subscriptions.table.get(invoice.subscription)
-        if subscription is None:
-            return  # deleted with its test clock
+        self._state.waiting.pop(invoice.id, None)
+        subscription = self._subscriptions.table.find(invoice.subscription)
         retries = () if subscription.status == "incomplete" else self._state.behaviour.invoice_retries
         last = invoice.attempt_count > len(retries)
         if not last and invoice.next_attempt is None and _retried(invoice):
             self._plan_retry(invoice, intent, retries[invoice.attempt_count - 1])
-        failure = intent.failure if intent is not None else None
         shown = self._invoices.show(invoice)
-        if intent is not None and failure is not None and failure.reason.code == "authentication_required":
-            self._wait_for_customer(invoice, intent, failure.method)
-            self._state.emit("invoice.payment_action_required", shown)
-        elif intent is not None and intent.asking:
-            self._state.waiting[invoice.id] = self._state.waiting[intent.id]
+        if intent is not None and (method := _waits_with(intent)) is not None:
+            self._wait_for_customer(invoice, intent, method)
             self._state.emit("invoice.payment_action_required", shown)
         self._state.emit("invoice.payment_failed", shown)
         self.missed(invoice, last)
@@ -258,7 +259,9 @@ class Collecting:
 
         def finish(passed: bool) -> None:
             self._state.waiting.pop(invoice.id, None)
-            if intent.status == "requires_payment_method":
+            if intent.asking:
+                self._state.waiting[intent.id].finish(passed)
+            elif intent.status == "requires_payment_method":
                 self._intents.payments.confront(intent, method, passed=passed)
 
         self._state.waiting[invoice.id] = Waiting(finish)
@@ -285,6 +288,14 @@ class Collecting:
 
     def _now(self, invoice: Invoice) -> int:
         return stamp(self._clocks.timeline(invoice.test_clock).now())
+
+
+def _waits_with(intent: PaymentIntent) -> PaymentMethod | None:
+    """The card with which *intent* needs its customer, for 3-D Secure; None where it does not."""
+    if intent.asking:
+        return intent.method
+    failure = intent.failure
+    return failure.method if failure is not None and failure.reason.code == "authentication_required" else None
 
 
 def _retried(invoice: Invoice) -> bool:

@@ -88,6 +88,11 @@ class InvoicePayments(Resource[InvoicePayment]):
         for payment in self._open(invoice):
             payment.status, payment.canceled_at = "canceled", now
 
+    def forget(self, invoice: Invoice) -> None:
+        """Delete the payments of *invoice*."""
+        for payment in tuple(self.table.by("invoice", invoice.id)):
+            self.table.remove(payment)
+
     def show(self, record: InvoicePayment) -> Object:
         return {
             **self.head(record),

@@ -121,7 +121,7 @@ class SubscriptionItems(Resource[Item]):
 
         :raises ApiError: the change would need prorations or another period, or names something that is not there.
         """
-        if params.get("proration_behavior") != "none":
+        if params.get("proration_behavior") != "none" and subscription.status != "trialing":
             message = "The emulated Stripe knows no prorations: send proration_behavior=none with items."
             raise ApiError.invalid("proration_behavior", message)
         items = {item.id: item for item in subscription.items}

@@ -109,6 +109,7 @@ class Subscription(Record):
 
     :param cycle: where periods begin; :param anchor_config: as it was asked for.
     :param missing_method: what the end of a trial does without a payment method.
+    :param saves_method: whether what pays an invoice becomes its own method.
     """
 
     customer: str
@@ -125,6 +126,7 @@ class Subscription(Record):
     trial_start: int | None = None
     trial_end: int | None = None
     missing_method: str = "create_invoice"
+    saves_method: bool = False
     anchor_config: Mapping[str, int] | None = None
     cancel_at: int | None = None
     cancel_at_period_end: bool = False
@@ -242,12 +244,6 @@ class Subscriptions(Resource[Subscription]):
 
     # --- for billing -------------------------------------------------------------------------------------------------
 
-    def remove(self, subscription: Subscription) -> None:
-        """Delete *subscription*, as the end of its test clock does."""
-        subscription.status = "canceled"
-        self.items.forget(subscription)
-        self.table.remove(subscription)
-
     def told(self, subscription: Subscription, before: Object) -> None:
         """Emit what has changed since *before*, if anything has."""
         after = self.show(subscription)
@@ -298,7 +294,7 @@ class Subscriptions(Resource[Subscription]):
             "payment_settings": {
                 "payment_method_options": None,
                 "payment_method_types": None,
-                "save_default_payment_method": "off",
+                "save_default_payment_method": "on_subscription" if record.saves_method else "off",
             },
             "pending_invoice_item_interval": None,
             "pending_setup_intent": None,

@@ -11,7 +11,7 @@ from .periods import Cycle, first_anchor
 from .prices import Price
 from .timeline import instant_of
 
-__all__ = ["check_ending", "first_cycle", "missing_method", "trial_end"]
+__all__ = ["check_ending", "first_cycle", "missing_method", "saves_method", "trial_end"]
 
 _LONGEST_TRIAL = dt.timedelta(days=5 * 366)
 
@@ -69,6 +69,12 @@ def missing_method(params: Mapping[str, Any], known: str) -> str:
     """What the end of a trial does without a payment method: what *params* say, else what is *known*."""
     chosen: str = params.get("trial_settings", {}).get("end_behavior", {}).get("missing_payment_method", known)
     return chosen
+
+
+def saves_method(params: Mapping[str, Any], *, known: bool) -> bool:
+    """Whether what pays an invoice becomes the subscription's own method: as *params* say, else as is *known*."""
+    saving = params.get("payment_settings", {}).get("save_default_payment_method")
+    return known if saving is None else saving == "on_subscription"
 
 
 def check_ending(params: Mapping[str, Any], now: dt.datetime) -> None:

@@ -181,7 +181,7 @@ class TestClocks(Resource[TestClock]):
         if self.table.get(clock.id) is None:
             return
         for subscription in tuple(self._subscriptions.table.by("test_clock", clock.id)):
-            self._subscriptions.remove(subscription)
+            self._subscriptions.billing.forget(subscription)
         for customer in tuple(self._customers.table.by("test_clock", clock.id)):
             self._customers.remove(customer)
         self.table.remove(clock)

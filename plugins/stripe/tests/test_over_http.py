@@ -24,6 +24,7 @@ from paygate import (
     RefundState,
     Status,
 )
+from paygate.provider import CheckoutState
 from paygate.testing.clock import ManualClock
 from paygate.testing.emulators import CardKind, Fault, FaultKind, When, Wish, WishKind, serve
 from paygate.testing.emulators.stripe import StripeEmulator
@@ -200,6 +201,25 @@ def test_a_payment_that_the_bank_wants_confirmed_waits_for_the_customer_behind_a
         assert (await done(scene.gateway.charges.get(left.id))).state is state
 
     play(scenario, return_url="https://shop.example/paid")
+
+
+def test_a_customer_stores_a_card_on_stripes_page_and_is_charged_with_it(play):
+    async def scenario(scene):
+        gateway, customer = scene.gateway, Customer("cus_42", email="hanako@example.com")
+        checkout = await done(gateway.checkouts.begin("stripe", customer, return_url="https://shop.example/done"))
+        waiting = await done(gateway.checkouts.complete("stripe", checkout.reference))
+        scene.emulator.approve(checkout.reference)
+        outcomes = await scene.hear()
+        stored = await done(gateway.checkouts.complete("stripe", checkout.reference))
+        contract = await scene.contract(customer=customer, payment=Card("stripe", token=stored.credential))
+
+        assert checkout.url.startswith("http")
+        assert (waiting.state, stored.state) == (CheckoutState.OPEN, CheckoutState.COMPLETED)
+        assert "unmatched" not in outcomes
+        assert contract.status is Status.ACTIVE
+        assert [row.amount.minor for row in scene.emulator.book.captures] == [3000]
+
+    play(scenario)
 
 
 # --- renewals that Stripe charges ------------------------------------------------------------------------------------

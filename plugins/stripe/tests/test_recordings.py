@@ -223,6 +223,21 @@ def test_a_customer_stores_a_card_in_a_form_of_the_sellers(shop):
     assert result.state is CheckoutState.OPEN
 
 
+def test_a_customer_stores_a_card_on_stripes_page(shop):
+    checkout_id = uuid.uuid4().hex
+    request = CheckoutRequest(checkout_id, checkout_id, "42", "hanako@example.com", "https://shop.example/done")
+
+    checkout = shop.run(shop.provider.begin_checkout(request))
+    before = shop.run(shop.provider.complete_checkout(checkout.reference))
+    shop.meanwhile(lambda: shop.emulator.approve(checkout.reference))
+    after = shop.run(shop.provider.complete_checkout(checkout.reference))
+
+    assert checkout.url
+    assert (before.state, after.state) == (CheckoutState.OPEN, CheckoutState.COMPLETED)
+    assert after.credential.startswith("cus_")
+    assert after.network == "visa"
+
+
 # --- renewals that Stripe charges ------------------------------------------------------------------------------------
 
 

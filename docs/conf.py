@@ -12,6 +12,7 @@ ROOT = DOCS.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import cli_reference  # noqa: E402 - found through the path above
+import conformance_cases  # noqa: E402
 import hook_reference  # noqa: E402
 import rules_without_tests as rules  # noqa: E402
 
@@ -57,6 +58,7 @@ def _write_generated_pages(_app: object, _config: object) -> None:
     generated.mkdir(parents=True, exist_ok=True)
     (generated / "rules.md").write_text(_rules_page(), encoding="utf-8")
     (generated / "cli.md").write_text(cli_reference.page(), encoding="utf-8")
+    (generated / "conformance.md").write_text(conformance_cases.page(), encoding="utf-8")
     (generated / "hooks.md").write_text(hook_reference.page(), encoding="utf-8")
 
 

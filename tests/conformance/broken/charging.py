@@ -32,7 +32,7 @@ class TakesANewKeyForEveryRepeat(Acme):
     """The key counts calls."""
 
     CAUGHT_BY: ClassVar = {"CORE-14", "CHARGE-06", "PROBE-01"}
-    ALSO: ClassVar = {*ids("FAULT", 1, 10), *ids("PROBE", 2, 4)}
+    ALSO: ClassVar = {*ids("FAULT", 1, 10), *ids("PROBE", 2, 4), "CHARGE-14"}
 
     calls = 0
 

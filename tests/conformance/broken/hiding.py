@@ -62,7 +62,7 @@ class AwaitsAnEventLoop(Acme):
     """Works on asyncio, and nowhere else."""
 
     CAUGHT_BY: ClassVar = {"CORE-08"}
-    ALSO: ClassVar = set()
+    ALSO: ClassVar = {"CORE-23"}
 
     async def ping(self) -> str:
         await asyncio.sleep(0)
@@ -78,3 +78,13 @@ class SleepsForReal(Acme):
     async def ping(self) -> str:
         time.sleep(0.001)  # noqa: ASYNC251 - the mistake
         return await super().ping()
+
+
+class PingsNobody(Acme):
+    """Fine, whatever the key."""
+
+    CAUGHT_BY: ClassVar = {"CORE-23"}
+    ALSO: ClassVar = set()
+
+    async def ping(self) -> str:
+        return "Acme answers"

@@ -254,6 +254,26 @@ class Charges(Acting):
                 self.settled_charge(self.shop.attempt(amount))
                 self.moved(amount, before=before)
 
+    @case(
+        "CHARGE-14",
+        claim="on asyncio and on trio a charge takes the amount once, and a repeat under its key nothing more",
+        why="AsyncGateway runs the very same flows; what works in a thread has to work there.",
+        fix="Await only paygate.flow, and keep nothing that belongs to an event loop or a thread.",
+        needs=Need.BOOK,
+    )
+    def test_a_charge_on_asyncio_and_on_trio(self) -> None:
+        for backend in ("asyncio", "trio"):
+            attempt = self.shop.attempt()
+            before = self.shop.captured()
+            for _ in range(2 if Need.KEYS.declared(self.capabilities) else 1):
+                result = self.world.run_on(backend, self.shop.flow("charge", request=attempt))
+                self.expect(
+                    result.outcome in {Outcome.SUCCEEDED, Outcome.PENDING},
+                    f"{backend}: a charge on a good card is {result.outcome.name}",
+                )
+            self.shop.settle()
+            self.moved(attempt.amount, before=before)
+
     def _opened(self, seconds: int) -> ChargeRequest:
         card = self.world.store_card()
         self.world.wish(Wish(WishKind.PENDING, seconds=seconds), credential=card)

@@ -9,13 +9,14 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from ....drivers import Lost, NotSent
-from ....errors import PaygateError, WebhookRejected
+from ....errors import ConfigurationError, PaygateError, WebhookRejected
 from ....flow import Request, Response
 from ....provider import ChargeRequest, Found, Lookup, Outcome, Webhook
 from ..base import Cases
 from ..case import CaseFailed, NotApplicable, case
 from ..needs import Need
 from ..shop import Answer, Shop
+from ..world import Bare
 
 __all__ = ["OnTheWire"]
 
@@ -249,6 +250,30 @@ class OnTheWire(Cases):
                 )
                 seen = found.result.outcome if found is not None and found.result is not None else Outcome.UNKNOWN
                 self.expect(seen is Outcome.UNKNOWN, f"{said} was read as {seen.name}")
+
+    @case(
+        "CORE-23",
+        claim="ping answers with the right credentials, and names the setting where they are refused",
+        why="It is what an operator tries first; a ping that says 'fine' to a wrong key sends them the wrong way.",
+        fix="Read something that needs the credentials, and raise ConfigurationError for HTTP 401 and 403.",
+    )
+    def test_ping_tells_whether_the_credentials_work(self) -> None:
+        if not self.shop.has("ping"):
+            raise NotApplicable("the plugin has no ping")
+        if isinstance(self.world, Bare):
+            raise NotApplicable("nobody is there who could answer; name an emulator")
+        said = self.shop.ask("ping")
+        self.expect(isinstance(said, str) and said, f"ping answered {said!r}, not a text")
+        if not self.world.has_wire:
+            return
+        self.world.spoil_credentials()
+        try:
+            self.shop.ask("ping")
+        except ConfigurationError:
+            return
+        except PaygateError as exc:
+            raise CaseFailed(f"refused credentials make ping raise {type(exc).__name__}: {exc}") from exc
+        raise CaseFailed("ping is content with credentials that the provider refuses")
 
     def _longest_key(self) -> ChargeRequest:
         keys = self.capabilities.idempotency

@@ -281,6 +281,28 @@ class Subscriptions(Recurring):
         self.expect(outcomes == expected, f"a success and a decline are told as {sorted(one.name for one in outcomes)}")
         self.expect(self.paid(start) == 1, f"{self.paid(start)} periods were charged, not one")
 
+    @case(
+        "SUBSCRIPTION-15",
+        claim="an end whose answer is lost is an error, and an end that is answered lets nothing be renewed",
+        why="The customer is told that they will not be charged again.",
+        fix="Raise ProviderError unless the provider has said that it will end; be safe to repeat.",
+        needs=(*_STARTS, Need.WIRE),
+    )
+    def test_a_lost_end_is_no_end(self) -> None:
+        for trouble in (Trouble.TIMEOUT, Trouble.ERROR, Trouble.HTML, Trouble.EMPTY, Trouble.WRONG_TYPE):
+            for when in trouble.moments:
+                start, reference = self.started()
+                self.live(1)
+                before = self.paid(start)
+                strike = Strike(trouble, when, On.ALL)
+                ended = self._changed_under(strike, "end_recurring", start, reference)
+                self.live(_MONTH + 1)
+                extra = self.paid(start) - before
+                self.expect(
+                    not ended or extra == 0, f"{strike}: end_recurring said nothing, and {extra} periods were charged"
+                )
+                self.change("stop_recurring", start, reference)
+
     def _started_under(self, strike: Strike) -> None:
         start = self.shop.subscription()
         self.world.break_line(strike, "start_recurring")

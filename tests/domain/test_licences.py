@@ -90,29 +90,16 @@ def test_what_is_bought_opens_everything_once(subscription, over, make_contract,
 
 
 @pytest.mark.rule("R-082")
-@pytest.mark.parametrize(
-    ("interval", "day", "opened"),
-    [
-        (None, "2024-10-08", 1),
-        (None, "2024-11-07", 1),
-        (None, "2024-11-08", 2),
-        (Cycle.MONTHLY, "2025-01-08", 4),
-        (Cycle.BIWEEKLY, "2024-10-22", 2),
-        (Cycle.WEEKLY, "2024-10-22", 3),
-        (Cycle.DAILY, "2024-10-10", 3),
-    ],
-)
-def test_a_bought_unlock_product_opens_one_content_and_one_more_per_interval(
-    make_contract, new_id, interval, day, opened
+def test_a_bought_unlock_product_opens_its_first_content_with_the_sale_and_no_other_with_later_payments(
+    subscription, over
 ):
-    product = Product("b", ProductType.BUYOUT_UNLOCK, unlock_interval=interval)
-    contract = make_contract(plan=Plan.one_off("Course", PRICE, products=(product,)))
-    at_purchase = issue(contract, contract.start_on, "row-1", (), new_id)
+    package = subscription(Product("b", ProductType.BUYOUT_UNLOCK), Product("m", ProductType.MONTHLY_UNLOCK))
 
-    later = issue(contract, dt.date.fromisoformat(day), "row-1", at_purchase, new_id)
-
-    assert [known.scope for known in at_purchase] == ["#1"]
-    assert [known.scope for known in at_purchase + later] == [f"#{n}" for n in range(1, opened + 1)]
+    assert [(known.product, known.scope) for known in over(package, "2024-10-08", "2024-11-08")] == [
+        ("b", "#1"),
+        ("m", "#1"),
+        ("m", "#2"),
+    ]
 
 
 @pytest.mark.rule("R-074", "R-075", "R-077")

@@ -40,6 +40,7 @@ from paygate.domain.rules import Rules
 from paygate.domain.running import next_renewal_on
 from paygate.domain.suspending import remind, resume, suspend
 from paygate.domain.transitions import TRANSITIONS, allowed
+from paygate.domain.unlocking import unlock
 from paygate.errors import OperationNotAllowed, PaygateError, PermissionDenied
 from paygate.money import Money
 from paygate.provider import Capabilities, RefundPolicy, Renewals
@@ -86,7 +87,7 @@ def yen(amount):
 
 
 def plans():
-    products = st.lists(st.sampled_from([kind for kind in ProductType if kind.monthly] + [ProductType.BUYOUT]), max_size=3, unique=True)  # fmt: skip
+    products = st.lists(st.sampled_from([kind for kind in ProductType if kind.monthly] + [ProductType.BUYOUT, ProductType.BUYOUT_UNLOCK]), max_size=3, unique=True)  # fmt: skip
     recurring = st.builds(
         lambda cycle, fee, special, kinds, end_month: Plan.recurring(
             "Club", yen(3000), cycle, initial_fee=fee, special_price=yen(1000), special_periods=special,
@@ -99,7 +100,11 @@ def plans():
         st.sampled_from([None, None, "2024-03", "2024-06"]),
     )  # fmt: skip
     book = Product("book", ProductType.BUYOUT)
-    return st.one_of(recurring, recurring, recurring, st.just(Plan.one_off("Book", yen(8000), products=(book,))))
+    course = Product("course", ProductType.BUYOUT_UNLOCK, unlock_interval=Cycle.WEEKLY)
+    bought = st.sampled_from([(book,), (book, course)])
+    return st.one_of(
+        recurring, recurring, recurring, bought.map(lambda them: Plan.one_off("Book", yen(8000), products=them))
+    )
 
 
 class Life(RuleBasedStateMachine):
@@ -227,6 +232,9 @@ class Life(RuleBasedStateMachine):
     def carry_out(self, step, *, declined):
         if step.kind is StepKind.CANCELLATION:
             self.write(end(self.contract, step.on, self.now, RULES, self.new_id))
+        elif step.kind is StepKind.UNLOCK:
+            known = tuple(self.licences.values())
+            self.write(unlock(self.contract, step.on, self.now, RULES, self.new_id, licences=known))
         elif step.kind is StepKind.PRODUCT_END:
             self.write(schedule_product_end(self.contract, self.now, self.new_id))
         elif self.contract.is_card and step.price and declined:

@@ -24,6 +24,7 @@ from ..domain.dunning import RetryPlan
 from ..domain.forecast import why_due
 from ..domain.renewal import end, renew, schedule_product_end, start
 from ..domain.subscribing import charged_by_provider
+from ..domain.unlocking import unlock
 from ..flow import call
 from ..money import Money
 from ..store import Session
@@ -50,6 +51,7 @@ class Work(enum.Enum):
     RETRY = "retry"
     CANCELLATION = "cancellation"
     PRODUCT_END = "product end"
+    UNLOCK = "unlock"
     NOTHING = "nothing"  #: a card that is not retried, or a contract left alone; ``why`` says which rule forbids it
 
 
@@ -77,9 +79,10 @@ class BillingReport:
     """What a run did: numbers of contracts, and what was charged.
 
     ``failed`` counts declined charges, first attempts and retries alike; ``suspended`` those of them that made a contract
-    past due, ``terminated`` those that ended one; ``unsent`` charges that certainly never reached the provider;
-    ``unknown`` charges without a result yet; ``blocked`` contracts that were left alone because they were made in test
-    mode and their account is live, or the other way round (X-24).
+    past due, ``terminated`` those that ended one; ``unlocked`` days on which further contents opened (R-082);
+    ``unsent`` charges that certainly never reached the provider; ``unknown`` charges without a result yet; ``blocked``
+    contracts that were left alone because they were made in test mode and their account is live, or the other way round
+    (X-24).
     """
 
     started: int = 0
@@ -89,6 +92,7 @@ class BillingReport:
     suspended: int = 0
     terminated: int = 0
     cancelled: int = 0
+    unlocked: int = 0
     unsent: int = 0
     unknown: int = 0
     blocked: int = 0
@@ -169,6 +173,7 @@ _COUNTED: dict[StepKind, dict[str, int]] = {
     StepKind.RENEWAL: {"renewed": 1},
     StepKind.CANCELLATION: {"cancelled": 1},
     StepKind.PRODUCT_END: {},
+    StepKind.UNLOCK: {"unlocked": 1},
 }
 
 
@@ -192,6 +197,9 @@ def _step(services: Services, contract_id: str, horizon: dt.datetime) -> tuple[D
         elif contract.is_card and step.price:
             charge = _intend(services, session, contract, step.on, step.price)
             return (step, charge, contract) if charge else (None, None, contract)
+        elif step.kind is StepKind.UNLOCK:
+            known = session.licences.for_contract(contract.id)
+            settlement = unlock(contract, step.on, now, rules, new_id, licences=known)
         elif step.kind is StepKind.START:
             settlement = start(contract, now, rules, new_id)
         else:
@@ -327,6 +335,7 @@ def _would_do(services: Services, contract: Contract, horizon: dt.datetime) -> l
         StepKind.RENEWAL: Work.RENEWAL,
         StepKind.CANCELLATION: Work.CANCELLATION,
         StepKind.PRODUCT_END: Work.PRODUCT_END,
+        StepKind.UNLOCK: Work.UNLOCK,
     }
     if not services.in_mode(contract):
         why = "made in the other of test and live mode than its account is in (X-24)"

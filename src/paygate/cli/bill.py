@@ -237,6 +237,7 @@ def _print_report(report: BillingReport) -> None:
             ("Now past due", report.suspended),
             ("Ended for non-payment", report.terminated),
             ("Ended as scheduled", report.cancelled),
+            ("Contents opened", report.unlocked),
             ("Not sent", report.unsent),
             ("Without a result yet", report.unknown),
             ("Left alone: test and live do not mix", report.blocked),

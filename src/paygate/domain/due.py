@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import attrs
 
@@ -18,6 +18,7 @@ from .calendar import next_renewal
 from .contract import CancellationOrigin, Contract, Status
 from .rules import Rules
 from .running import in_final_period, next_renewal_on, period_price, product_ends_on
+from .unlocking import OPENING, next_unlock_on, opened_until, unlocks_between
 
 __all__ = ["DueStep", "StepKind", "due_steps", "next_due_on"]
 
@@ -31,6 +32,7 @@ class StepKind(enum.Enum):
     START = "START"  #: the start date has come (T-23 to T-25)
     RENEWAL = "RENEWAL"  #: a new period begins (T-40, T-41, T-50, T-51)
     PRODUCT_END = "PRODUCT_END"  #: the product's final period has begun (T-46, T-75)
+    UNLOCK = "UNLOCK"  #: a further content of a bought unlock product opens (R-082)
 
 
 @attrs.frozen
@@ -53,7 +55,25 @@ def due_steps(contract: Contract, now: dt.datetime, rules: Rules) -> tuple[DueSt
     failed charge ends the list: PAST_DUE is not billed (R-038, R-039). Nothing follows a cancellation, so a contract
     that ends on a renewal day is not charged on it (R-128).
     """
-    return tuple(_steps(contract, business_date(now, rules.zone)))
+    today = business_date(now, rules.zone)
+    return tuple(_with_unlocks(contract, _steps(contract, today), today))
+
+
+def _with_unlocks(contract: Contract, steps: Iterable[DueStep], today: dt.date) -> Iterator[DueStep]:
+    """*steps* with the contents that open between them, as long as the contract stands or runs (R-082)."""
+    nothing = Money(0, contract.plan.price.currency)
+    last, opens = opened_until(contract), contract.status in OPENING
+    for step in steps:
+        # on one day a renewal comes before what opens, and an end before both: nothing opens on it any more
+        if opens:
+            for day in unlocks_between(contract, last, step.on):
+                yield DueStep(StepKind.UNLOCK, day, nothing)
+            last = max(last, step.on - dt.timedelta(days=1))
+        yield step
+        opens = step.kind is not StepKind.CANCELLATION and (opens or step.kind is StepKind.START)
+    if opens:
+        for day in unlocks_between(contract, last, today + dt.timedelta(days=1)):
+            yield DueStep(StepKind.UNLOCK, day, nothing)
 
 
 def _steps(contract: Contract, today: dt.date) -> Iterator[DueStep]:
@@ -102,17 +122,20 @@ def next_due_on(contract: Contract) -> dt.date | None:
 
     Cheap to store and to index: work is found by date, whatever else exists.
     """
+    begun = contract.period_start or contract.start_on
+    days: list[dt.date | None]
     match contract.status:
         case Status.NOT_STARTED:
             return contract.start_on
-        case Status.CANCEL_SCHEDULED if contract.cancellation is not None:
-            renewal = next_renewal_on(contract, contract.period_start or contract.start_on)
-            return min(contract.cancellation.effective_on, renewal or contract.cancellation.effective_on)
         case Status.PAST_DUE:
             return product_ends_on(contract.plan, contract.start_on)
+        case Status.CANCEL_SCHEDULED if contract.cancellation is not None:
+            days = [contract.cancellation.effective_on, next_renewal_on(contract, begun)]
         case Status.ACTIVE | Status.SPECIAL_PERIOD:
-            begun = contract.period_start or contract.start_on
-            overdue = in_final_period(contract)
-            return begun if overdue else next_renewal_on(contract, begun)
+            days = [begun if in_final_period(contract) else next_renewal_on(contract, begun)]
+        case Status.ESTABLISHED:
+            days = []
         case _:
             return None
+    days.append(next_unlock_on(contract, opened_until(contract)))
+    return min((day for day in days if day is not None), default=None)

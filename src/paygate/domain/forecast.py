@@ -35,6 +35,7 @@ class Coming(enum.Enum):
     RENEWAL = "renewal"
     SPECIAL_END = "special period ends"
     PRODUCT_END = "final period begins"
+    UNLOCK = "content opens"
     RETRY = "retry"
     NO_RETRY = "no retry"
     STEP_MAIL = "step mail"
@@ -82,6 +83,8 @@ def why_due(contract: Contract, step: DueStep) -> str:
             if notice is None or notice.origin is CancellationOrigin.PRODUCT_END:
                 return f"the product ends with {contract.plan.product_end_month}: its last period is over (R-067)"
             return f"cancelled by {notice.by}: the renewal day after the notice (R-126)"
+        case StepKind.UNLOCK:
+            return f"a further content of what was bought on {contract.start_on} (R-082)"
         case StepKind.RENEWAL:
             return "; ".join(_why_renewed(contract, step))
 

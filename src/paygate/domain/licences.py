@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import attrs
 
-from .calendar import renewal_day
-from .contract import Contract, Cycle, Product, ProductType
+from .contract import Contract, Product, ProductType
 
 __all__ = ["License", "LicenseState", "issue", "remove", "restore", "revoke"]
 
@@ -46,11 +45,11 @@ def issue(
     *,
     issued_on: dt.date | None = None,
 ) -> tuple[License, ...]:
-    """The new licences of the paid period that begins on *period_start* (R-073, R-082).
+    """The new licences of the paid period that begins on *period_start* (R-073).
 
     Magazine and school products open the target month, unlock products the next content in order, all-you-can-read and
-    bought products everything, once. A bought unlock product opens one content at the purchase and one per interval:
-    asked again later, with a later day, this gives the contents that have become due since.
+    bought products everything, once. A bought unlock product opens its first content at the purchase; the further ones
+    have days of their own, see :mod:`~paygate.domain.unlocking` (R-082).
 
     :param entry_id: the ledger row that pays for them; a row issues at most once per product.
     :param issued_before: all licences of the contract so far, removed ones included: what is gone does not come back.
@@ -62,23 +61,16 @@ def issue(
     return tuple(
         License(new_id(), contract.id, product.code, scope, entry_id, issued_on or period_start)
         for product in contract.plan.products
-        for scope in _new_scopes(contract, product, period_start, entry_id, before.get(product.code, []))
+        for scope in _new_scopes(product, period_start, entry_id, before.get(product.code, []))
     )
 
 
-def _new_scopes(
-    contract: Contract, product: Product, day: dt.date, entry_id: str, before: list[License]
-) -> Sequence[str]:
+def _new_scopes(product: Product, day: dt.date, entry_id: str, before: list[License]) -> tuple[str, ...]:
     match product.type:
         case ProductType.BUYOUT | ProductType.MONTHLY_ALL_ACCESS:
             return () if before else (ALL,)
         case ProductType.BUYOUT_UNLOCK:
-            interval = product.unlock_interval or Cycle.MONTHLY
-            scopes, n = [], len(before)
-            while renewal_day(contract.start_on, interval, n) <= day:
-                n += 1
-                scopes.append(f"#{n}")
-            return scopes
+            return () if before else ("#1",)
         case ProductType.MONTHLY_UNLOCK | ProductType.MONTHLY_MAGAZINE | ProductType.MONTHLY_SCHOOL:
             if any(known.entry_id == entry_id for known in before):
                 return ()

@@ -92,6 +92,10 @@ _CANCEL: Table = {
     "invoice_now": boolean(),
     "prorate": boolean(),
 }
+_PAUSE: Table = {
+    "bill_for": mapping({"unused_time_from": mapping({"type": choice("none", required=True)})}),
+    "type": choice("subscription"),
+}
 _LIST: Table = {
     **PAGE,
     "collection_method": _COLLECTION,
@@ -222,7 +226,7 @@ class Subscriptions(Resource[Subscription]):
         self.billing.end(subscription, "cancellation_requested", params.get("cancellation_details", {}))
         return self.show(subscription)
 
-    @route("POST", "/subscriptions/{id}/pause", {"type": choice("subscription")})
+    @route("POST", "/subscriptions/{id}/pause", _PAUSE)
     def hold(self, call: Call) -> Object:
         subscription = self._idle(call.id)
         if subscription.status not in {"active", "trialing"}:

@@ -1,6 +1,7 @@
-"""The conformance kit on the plugin and its emulator, with either way of renewing."""
+"""The conformance kit on the plugin and its emulator, and its cases about subscriptions where Stripe owns the renewals."""
 
 from paygate.testing.conformance import ProviderConformance
+from paygate.testing.conformance.cases.subscriptions import Subscriptions
 from paygate.testing.emulators.stripe import StripeEmulator
 from paygate_stripe import Stripe
 
@@ -10,7 +11,7 @@ class TestStripe(ProviderConformance):
     emulator = StripeEmulator
 
 
-class TestStripeOwningRenewals(ProviderConformance):
+class TestStripeOwningRenewals(Subscriptions):
     provider = Stripe
     emulator = StripeEmulator
     settings = {"renewals": "provider"}  # noqa: RUF012 - the kit's own way of naming settings

@@ -1,7 +1,9 @@
 """The documentation is true: its examples run, what they print is what stands there, and nothing public is missing.
 
-The Python blocks of a page share one namespace and run in order in an empty folder; one that begins with the name of a
-test file (``# test_shop.py``) is run by pytest instead. A ``text`` block right after one is what it prints. A block that cannot run is preceded by ``<!-- skip: why -->``.
+The Python blocks of a page share one namespace and run in order in an empty folder. One that begins with the name of a
+test file (``# test_shop.py``) is run by pytest instead, and with that of another file (``# acme.py``) is kept in that file,
+for the others to import. A ``text`` block right after one is what it prints. A block that cannot run is preceded by
+``<!-- skip: why -->``.
 """
 
 import contextlib
@@ -78,12 +80,17 @@ def test_the_examples_of_a_page_run_and_print_what_it_says(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     namespace: dict[str, object] = {"__name__": "docs"}
     for block in blocks(page):
         if block.language != "python" or block.reason:
             continue
-        if file := re.match(r"# (test_\w+\.py)\n", block.code):
+        if file := re.match(r"# ([\w/]+\.py)\n", block.code):
+            (tmp_path / file[1]).parent.mkdir(exist_ok=True)
             (tmp_path / file[1]).write_text(block.code, encoding="utf-8")
+            monkeypatch.delitem(sys.modules, Path(file[1]).stem, raising=False)
+            if not file[1].startswith("test_"):
+                continue
             answer = subprocess.run(
                 [sys.executable, "-m", "pytest", "-q", file[1]], capture_output=True, text=True, check=False
             )

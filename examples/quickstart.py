@@ -1,7 +1,7 @@
 """Quick start: a contract, an additional charge with the customer's agreement, and money back in part.
 
 Runs without account and network: the provider is a fake that refuses what the real one refuses. For the real one,
-``pip install paygate-univapay`` and put ``UnivaPay(UnivaPaySettings(...))`` in its place; nothing else changes.
+install ``paygate-univapay`` and put ``UnivaPay(UnivaPaySettings(...))`` in its place; nothing else changes.
 """
 
 from __future__ import annotations

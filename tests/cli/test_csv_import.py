@@ -33,6 +33,7 @@ GOOD = {
     "last_paid_amount": "2,500",
     "last_paid_reference": "pi_1",
     "products": "gold:MONTHLY_MAGAZINE|silver:monthly_school",
+    "content_from": "2026-03-01",
 }
 PLAIN = {
     **dict.fromkeys(COLUMNS, ""),
@@ -87,6 +88,7 @@ def test_every_column_reaches_the_contract(read):
         Product("silver", ProductType.MONTHLY_SCHOOL),
     )
     assert (row.payment.account, row.payment.token) == ("stripe", "pm_one")
+    assert row.content_from == dt.date(2026, 3, 1)
     assert (row.start_on, row.expires_on) == (dt.date(2026, 1, 31), dt.date(2026, 12, 1))
     assert row.status is Status.ACTIVE
     assert row.last_paid_at == dt.datetime(2026, 10, 31, 9, tzinfo=JST)

@@ -28,6 +28,8 @@ from ..domain.expiry import first_expiry
 from ..domain.ledger import EntryKind, EntryState, LedgerEntry
 from ..domain.running import next_renewal_on, running
 from ..domain.subscribing import taken_over
+from ..domain.takeover import licences_taken_over
+from ..domain.unlocking import OPENING
 from ..errors import InvalidValue, PaygateError
 from ..flow import call
 from ..money import Money
@@ -52,6 +54,8 @@ class NewContract:
     :param last_paid_at: when the customer last paid, aware; the provider's window counts from it (R-197).
     :param last_paid: how much; by default the plan's price.
     :param reference: the provider's id of that payment; with it the payment can be refunded through the provider.
+    :param content_from: periods that began before this business date open no content; by default a contract that runs is
+        taken as paid since its start, so that the content of all its periods is open. What was bought for good is anyway.
     :param subscription: the provider's id of the subscription that charges the renewals; needed where the account has
         its provider charge them, and nowhere else. Importing starts no subscription.
     """
@@ -67,6 +71,7 @@ class NewContract:
     last_paid: Money | None = None
     reference: str | None = None
     subscription: str | None = None
+    content_from: dt.date | None = None
 
 
 @attrs.frozen
@@ -116,6 +121,9 @@ def _import(
             session.contracts.insert(contract)
             if entry is not None:
                 session.ledger.insert_many([entry])
+            session.licences.insert_many(
+                licences_taken_over(contract, services.today(), services.new_id, paid=entry, since=row.content_from)
+            )
             made = change(None, contract, id=services.new_id(), at=now, actor=actor, action="import")
             session.audit.insert_many([made])
             changed(services, session, None, contract, [made])
@@ -154,7 +162,11 @@ def _build(services: Services, row: NewContract, actor: Actor) -> tuple[Contract
         later = max(row.start_on, paid_on) if paid_on else row.start_on
         expires_on = rules.system_max if fixed else first_expiry(row.plan, row.start_on, later, rules.system_max)
     contract = _with_status(services, attrs.evolve(draft, expires_on=expires_on, applied_at=paid_at or now), row.status)
-    contract = attrs.evolve(contract, subscription=taken_over(contract, capabilities, row.subscription))
+    contract = attrs.evolve(
+        contract,
+        subscription=taken_over(contract, capabilities, row.subscription),
+        unlocked_on=services.today() if contract.status in OPENING else None,
+    )
     if paid_at is None or paid_on is None:
         return contract, None
     target = row.start_on

@@ -22,6 +22,7 @@ last_paid_at           optional; ISO 8601 with a zone, or ``2026-01-31 10:00[:00
 last_paid_amount       optional, whole yen; by default the price
 last_paid_reference    optional, the provider's id of that payment
 products               optional, ``code:TYPE|code:TYPE``, for example ``gold:MONTHLY_MAGAZINE|book:BUYOUT``
+content_from           optional, a day in Japan: periods that began before it open no content
 =====================  =============================================================================================
 
 Values are taken as they stand: one that a spreadsheet would calculate, such as ``=1+1``, is a text here. Tokens never
@@ -82,6 +83,7 @@ COLUMNS = (
     "last_paid_amount",
     "last_paid_reference",
     "products",
+    "content_from",
 )
 REQUIRED = ("contract_id", "customer_id", "plan", "kind", "price", "payment", "start_on")
 
@@ -206,6 +208,7 @@ class _Row:
         status = self._optional("status", lambda text: _member(Status, text))
         expires_on = self._optional("expires_on", reading.day)
         reference = self._text("last_paid_reference") or None
+        content_from = self._optional("content_from", reading.day)
         if not self._text("last_paid_at"):
             for column in ("last_paid_amount", "last_paid_reference"):
                 if self._text(column):
@@ -226,6 +229,7 @@ class _Row:
             last_paid=last_paid,
             reference=reference,
             subscription=self._text("subscription") or None,
+            content_from=content_from,
         )
 
     # --- parts -------------------------------------------------------------------------------------------------------

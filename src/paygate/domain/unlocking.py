@@ -8,7 +8,7 @@ the contract stands or runs; what is open already stays open for good (R-077).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import attrs
 
@@ -21,7 +21,7 @@ from .licences import License, LicenseState
 from .rules import Rules
 from .settlement import Settlement
 
-__all__ = ["OPENING", "next_unlock_on", "opened_until", "unlock", "unlocks_between"]
+__all__ = ["OPENING", "contents_due", "next_unlock_on", "opened_until", "unlock", "unlocks_between"]
 
 #: In which contents go on opening.
 OPENING = frozenset({Status.ESTABLISHED, Status.ACTIVE, Status.SPECIAL_PERIOD, Status.CANCEL_SCHEDULED})
@@ -59,6 +59,24 @@ def unlocks_between(contract: Contract, after: dt.date, before: dt.date) -> Iter
         day = next_unlock_on(contract, day)
 
 
+def contents_due(
+    contract: Contract, on: dt.date, known: Sequence[License], new_id: Callable[[], str]
+) -> tuple[License, ...]:
+    """The licences of the further contents that open on business date *on*.
+
+    They belong to the row that paid for the product; if its licence was removed by a refund, nothing more opens (R-083).
+
+    :param known: all licences of the contract so far, removed ones included.
+    """
+    return tuple(
+        License(new_id(), contract.id, product.code, f"#{len(before) + 1}", before[0].entry_id, on)
+        for product, interval in _unlocking(contract)
+        if (before := [one for one in known if one.product == product.code])
+        and before[0].state is not LicenseState.REMOVED
+        and is_renewal_day(contract.start_on, interval, on)
+    )
+
+
 def unlock(
     contract: Contract,
     on: dt.date,
@@ -68,9 +86,7 @@ def unlock(
     *,
     licences: Iterable[License] = (),
 ) -> Settlement:
-    """Open the contents that are due on business date *on*.
-
-    They belong to the row that paid for the product; if its licence was removed by a refund, nothing more opens (R-083).
+    """Open the contents that are due on business date *on*, see :func:`contents_due`.
 
     :param licences: all licences of the contract, removed ones included.
     :raises OperationNotAllowed: the contract neither stands nor runs, or nothing is due on *on* at *now*.
@@ -82,14 +98,7 @@ def unlock(
         raise OperationNotAllowed(
             f"contract {contract.id} is {contract.status.value}: no content opens on {on}", rule="R-082"
         )
-    known = tuple(licences)
-    opened = tuple(
-        License(new_id(), contract.id, product.code, f"#{len(before) + 1}", before[0].entry_id, on)
-        for product, interval in _unlocking(contract)
-        if (before := [one for one in known if one.product == product.code])
-        and before[0].state is not LicenseState.REMOVED
-        and is_renewal_day(contract.start_on, interval, on)
-    )
+    opened = contents_due(contract, on, tuple(licences), new_id)
     after = attrs.evolve(contract, unlocked_on=on)
     record = change(
         contract,

@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
+JOBS   ?= auto
 UNDER  ?=
 
 BIN     := $(VENV)/bin
@@ -23,8 +24,8 @@ demo: $(VENV)/.installed ## a year of contracts in a moment, against an emulated
 	$(BIN)/paygate demo $(ARGS)
 
 # UNDER="-m coverage run" measures: coverage has to start before pytest loads the plugins, and ours with them.
-test: $(VENV)/.installed-dev ## the test suite; options for pytest in ARGS="-k expiry -x"
-	$(BIN)/python $(UNDER) -m pytest $(ARGS)
+test: $(VENV)/.installed-dev ## the test suite, on all cores; options for pytest in ARGS="-k expiry -x", one core by JOBS=0
+	$(BIN)/python $(UNDER) -m pytest -n $(JOBS) $(ARGS)
 
 lint: $(VENV)/.installed-dev ## style, forbidden constructs, generated files
 	$(BIN)/ruff check .

@@ -1,5 +1,7 @@
 """The fakes keep what they declare."""
 
+from typing import ClassVar
+
 from paygate.testing import FakeAmazonPay, FakeStripe, FakeTelecom, FakeUnivaPay
 from paygate.testing.conformance import ProviderConformance
 
@@ -18,3 +20,13 @@ class TestFakeStripe(ProviderConformance):
 
 class TestFakeAmazonPay(ProviderConformance):
     provider = FakeAmazonPay
+
+
+class TestFakeStripeThatOwnsTheRenewals(ProviderConformance):
+    provider = FakeStripe
+    settings: ClassVar = {"renewals": "provider"}
+
+
+class TestFakeUnivaPayThatOwnsTheRenewals(ProviderConformance):
+    provider = FakeUnivaPay
+    settings: ClassVar = {"renewals": "provider"}

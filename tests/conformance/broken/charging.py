@@ -148,7 +148,7 @@ class GuessesAnUnknownState(Acme):
     """What has not failed has succeeded."""
 
     CAUGHT_BY: ClassVar = {"FAULT-10"}
-    ALSO: ClassVar = {"FAULT-21"}
+    ALSO: ClassVar = {"FAULT-21", "FAULT-23"}
 
     def _result(self, charge: Any, asked: Money | None) -> ChargeResult:
         if charge.get("state") in {"processing", "action", "declined"}:

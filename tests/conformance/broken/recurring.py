@@ -69,6 +69,20 @@ class StopsQuietly(Acme):
             return
 
 
+class EndsQuietly(Acme):
+    """An end that fails says nothing."""
+
+    settings_of: ClassVar = {"renewals": "provider"}
+    CAUGHT_BY: ClassVar = {"SUBSCRIPTION-15"}
+    ALSO: ClassVar = set()
+
+    async def end_recurring(self, request: SubscriptionRequest) -> None:
+        try:
+            await super().end_recurring(request)
+        except PaygateError:
+            return
+
+
 class StopsWhateverUsesTheCard(Acme):
     """A customer who cancels one contract cancels all."""
 

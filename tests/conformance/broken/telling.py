@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from paygate.errors import ConfigurationError
+from paygate.errors import ConfigurationError, ProviderUnavailable
 from paygate.flow import Response
 from paygate.money import Money
 from paygate.provider import (
@@ -182,3 +182,29 @@ class ChangesItsMind(Acme):
     def capabilities(self) -> Capabilities:
         self.asked += 1
         return attrs.evolve(super().capabilities(), name=f"Acme {self.asked}")
+
+
+class TakesAnErrorForAbsence(Acme):
+    """What cannot be read is not there."""
+
+    CAUGHT_BY: ClassVar = {"CORE-19", "FAULT-21", "FAULT-22"}
+    ALSO: ClassVar = set()
+
+    async def _get(self, path: str) -> Any:
+        try:
+            return await super()._get(path)
+        except ProviderUnavailable:
+            return None
+
+
+class GuessesWhatItCannotRead(Acme):
+    """The webhook came, so something will have failed."""
+
+    CAUGHT_BY: ClassVar = {"FAULT-23"}
+    ALSO: ClassVar = set()
+
+    async def _read_record(self, kind: str, reference: str) -> Mapping[str, Any]:
+        try:
+            return await super()._read_record(kind, reference)
+        except ProviderUnavailable:
+            return {"id": reference, "order": "", "state": "declined", "code": "unreadable"}

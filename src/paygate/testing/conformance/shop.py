@@ -34,7 +34,7 @@ from ...provider import (
 from .case import CaseFailed
 from .world import World
 
-__all__ = ["Answer", "Heard", "Shop"]
+__all__ = ["A_WHILE", "Answer", "Heard", "Shop"]
 
 R = TypeVar("R")
 T = TypeVar("T")

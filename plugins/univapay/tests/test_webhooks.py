@@ -17,13 +17,6 @@ URL = "https://shop.example/hooks/univapay"
 AUTH_TOKEN = "word-only-for-webhooks"
 
 
-def deliveries(shop):
-    """The deliveries that are due, taken as the merchant would."""
-    taken = []
-    shop.emulator.deliver(taken.append)
-    return taken
-
-
 @pytest.fixture
 def listening(shop):
     shop.emulator.add_webhook(URL, AUTH_TOKEN)
@@ -45,7 +38,7 @@ def test_a_pending_charge_is_settled_by_its_event(listening):
     left = listening.charge(attempt)
     listening.emulator.settle(left.reference)
 
-    [delivery] = deliveries(listening)
+    [delivery] = listening.deliveries()
     [event] = listening.hear(delivery)
 
     assert left.outcome is Outcome.PENDING
@@ -63,7 +56,7 @@ def test_a_pending_refund_is_settled_by_its_event(listening):
     left = listening.refund(attempt)
     listening.emulator.settle_refund(left.reference, "failed", code=329)
 
-    event = listening.hear(deliveries(listening)[-1])[0]
+    event = listening.hear(listening.deliveries()[-1])[0]
 
     assert (event.kind, event.reference, event.attempt_id) == (EventKind.REFUND, left.reference, attempt.refund_id)
     assert (event.refund.outcome, event.refund.code) == (Outcome.DECLINED, "329")
@@ -74,7 +67,7 @@ def test_a_delivery_that_comes_twice_has_one_event_id(listening):
     listening.emulator.outbox.duplicate = True
     listening.charge()
 
-    ids = [listening.hear(delivery)[0].event_id for delivery in deliveries(listening)]
+    ids = [listening.hear(delivery)[0].event_id for delivery in listening.deliveries()]
 
     assert len(ids) == 2
     assert len(set(ids)) == 1
@@ -85,7 +78,7 @@ def test_a_late_event_tells_the_state_of_now_and_not_that_of_its_body(listening)
     listening.emulator.behaviour.three_ds_required = True
     attempt = listening.attempt()
     waiting = listening.charge(attempt)
-    [old] = deliveries(listening)
+    [old] = listening.deliveries()
     listening.emulator.customer_returns(waiting.reference)
 
     [event] = listening.hear(old)
@@ -109,7 +102,7 @@ def test_the_word_is_accepted_with_and_without_bearer(listening, prefix):
     listening.emulator.behaviour.webhook_prefix = prefix
     listening.charge()
 
-    [delivery] = deliveries(listening)
+    [delivery] = listening.deliveries()
 
     assert listening.hear(delivery)[0].kind is EventKind.CHARGE
 
@@ -201,7 +194,7 @@ def test_a_charge_made_without_paygate_such_as_a_security_code_check_is_other(li
 
 def test_while_the_charge_cannot_be_read_the_delivery_is_not_taken(listening):
     listening.charge()
-    [delivery] = deliveries(listening)
+    [delivery] = listening.deliveries()
     listening.emulator.faults.add(Fault(FaultKind.TIMEOUT), times=3)
 
     with pytest.raises(ProviderUnavailable):
@@ -215,7 +208,7 @@ def test_a_store_of_the_same_merchant_gets_no_events_of_this_one(listening):
         attrs.evolve(listening.settings, app_token=other.app_token, secret=other.secret)
     )
     listening.charge()
-    [delivery] = deliveries(listening)
+    [delivery] = listening.deliveries()
     headers = {name.lower(): value for name, value in delivery.headers.items()}
 
     [event] = listening.driver.run(provider.parse_webhook(Webhook(headers, delivery.body)))

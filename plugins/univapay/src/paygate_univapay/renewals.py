@@ -24,8 +24,12 @@ from .subscriptions import DUPLICATE_REF, ENDED, read_subscription
 
 __all__ = ["subscription_events"]
 
-#: The latest payments are the one that is planned or being tried, and the one before it.
-_LATEST = 2
+#: How many payments are looked at: the one that is planned or being tried, and those before it, in case that the
+#: deliveries about them were lost.
+_LATEST = 4
+
+#: How many more are looked at for a charge that is none of theirs.
+_OLDER = 2
 
 #: Statuses that a subscription takes when UnivaPay has noted that a charge failed.
 _FAILED = frozenset({"unpaid", "suspended", "unconfirmed", "canceled"})
@@ -83,36 +87,57 @@ async def subscription_events(
 
 
 async def _attempts(client: Client, reference: str, charge: Mapping[str, Any] | None) -> list[_Attempt]:
-    """The charges of the latest payments, oldest first, and *charge*, which may belong to an older one."""
-    payments = items_of(await client.read(client.path("subscriptions", reference, "payments"), {"limit": "10"}))
+    """The charges of the latest payments and *charge*, which may belong to an older one, oldest first."""
+    payments = items_of(await client.read(client.path("subscriptions", reference, "payments"), {"limit": "100"}))
     found: list[_Attempt] = []
-    for payment in reversed(payments[:_LATEST]):
+    for position, payment in enumerate([*payments[:_LATEST], *_older(payments, charge)]):
+        if position >= _LATEST and _has(found, charge):
+            break
         path = client.path("subscriptions", reference, "payments", payment["id"], "charges")
         charges = items_of(await client.read(path, {"limit": "100"}))[::-1]
+        attempts: list[_Attempt] = []
         for number, one in enumerate(charges, start=1):
             following = instant(charges[number].get("created_on")) if number < len(charges) else None
             # lists come from a search index and may be late: what was read by itself is newer
             latest = charge if charge is not None and one["id"] == charge["id"] else one
-            found.append(_Attempt(latest, payment, number, following))
-    if charge is not None and all(one.charge["id"] != charge["id"] for one in found):
-        found.append(_Attempt(charge))
-    return found
+            attempts.append(_Attempt(latest, payment, number, following))
+        found = [*attempts, *found]
+    return found if charge is None or _has(found, charge) else [*found, _Attempt(charge)]
+
+
+def _older(payments: list[Mapping[str, Any]], charge: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """The payments to which *charge* can belong, where none of the latest is its own: nothing is charged before its day."""
+    made_at = instant(charge.get("created_on")) if charge is not None else None
+    if made_at is None:
+        return []
+    due = [(day_of(payment.get("due_date")), payment) for payment in payments[_LATEST:]]
+    return [payment for day, payment in due if day is not None and day <= business_date(made_at)][:_OLDER]
+
+
+def _has(found: list[_Attempt], charge: Mapping[str, Any] | None) -> bool:
+    return charge is None or any(one.charge["id"] == charge["id"] for one in found)
 
 
 def _result(seen: Mapping[str, Any], attempt: _Attempt) -> ChargeResult | None:
     """What the attempt came to; None while that is open, or UnivaPay has not drawn its conclusions yet."""
     result = charge_result(attempt.charge, None)
     noted = attempt.next_at is not None or status_of(seen) in _FAILED
-    if result.outcome is Outcome.UNKNOWN and status_of(attempt.charge) in {"failed", "error"} and noted:
+    if result.outcome is Outcome.PENDING:
+        return None
+    if (
+        status_of(attempt.charge) not in {"successful", "canceled"}
+        and not attempt.paid
+        and not noted
+        and attempt.payment
+    ):
+        return None  # whether it is tried again is not decided yet; the event about the failure follows
+    if result.outcome is Outcome.UNKNOWN and status_of(attempt.charge) in {"failed", "error"}:
         # the charge alone leaves it open; but UnivaPay goes on to collect the payment, which says that it is not made
         code, message = failure(attempt.charge)
         code = code or status_of(attempt.charge)
-        return (
-            None if attempt.paid else ChargeResult.declined(code, message, reference=result.reference, raw=result.raw)
-        )
-    if result.outcome is Outcome.DECLINED and not noted and not attempt.paid and attempt.payment is not None:
-        return None  # whether it is tried again is not decided yet; the event about the failure follows
-    return result if result.outcome in {Outcome.SUCCEEDED, Outcome.DECLINED, Outcome.UNKNOWN} else None
+        declined = ChargeResult.declined(code, message, reference=result.reference, raw=result.raw)
+        return declined if noted and not attempt.paid else None
+    return result
 
 
 async def _with_network(client: Client, attempt: _Attempt, result: ChargeResult) -> ChargeResult:
@@ -124,10 +149,10 @@ async def _with_network(client: Client, attempt: _Attempt, result: ChargeResult)
 def _renewal(
     event: str, contract: str, seen: Mapping[str, Any], attempt: _Attempt, result: ChargeResult
 ) -> ProviderEvent:
-    failed = result.outcome is Outcome.DECLINED and not attempt.paid
     retry_on = day_of(attempt.payment.get("retry_date")) if attempt.payment is not None else None
     next_on = business_date(attempt.next_at) if attempt.next_at is not None else retry_on
-    retries = failed and (attempt.next_at is not None or status_of(seen) == "unpaid")
+    pending = not attempt.paid and status_of(seen) == "unpaid"
+    retries = result.outcome is Outcome.DECLINED and (attempt.next_at is not None or pending)
     return ProviderEvent(
         event_id=f"{attempt.charge['id']}:{status_of(attempt.charge)}",
         kind=EventKind.RENEWAL,

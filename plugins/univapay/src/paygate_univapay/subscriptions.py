@@ -53,7 +53,7 @@ async def start_recurring(client: Client, request: SubscriptionStart, today: dt.
     body = _body(request, today)
     try:
         standing = await _standing(client, request)
-    except (ConfigurationError, OutcomeUnknown) as exc:
+    except ConfigurationError as exc:
         # only a look so far
         raise ProviderUnavailable(f"univapay: no subscription was started: {exc}") from exc
     if standing is None:

@@ -41,6 +41,11 @@ class Shop:
         """A subscription whose first charge is still to come."""
         return self.subscribe(card, trial_end=self.stamp(days=days), **more)
 
+    def wait(self, **delta: float) -> None:
+        """Let time pass, and everything happen that is due by then."""
+        self.clock.advance(**delta)
+        self.emulator.tick()
+
     def stamp(self, **delta: float) -> int:
         """Seconds since 1970, *delta* from now."""
         return int((self.clock.now() + dt.timedelta(**delta)).timestamp())

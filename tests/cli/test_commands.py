@@ -1,10 +1,15 @@
 """The other commands: what they show, what they change, and what they leave alone."""
 
+import contextlib
+import datetime as dt
 import json
 import re
 
 import pytest
 from freezegun import freeze_time
+
+from paygate.clock import SystemClock
+from paygate.store import Store
 
 CONSENT = ("--consent", "phone")
 
@@ -317,3 +322,24 @@ def test_an_empty_database_is_set_up_and_a_second_upgrade_changes_nothing(shell)
     assert first["before"] is None
     assert shell.json("db", "upgrade", "--database", url) == {"before": first["after"], "after": first["after"]}
     assert "Changed no" in said(shell("db", "upgrade").stdout)
+
+
+def test_delivered_notices_are_removed_once_they_are_old(shell):
+    def fill(days: int, *, delivered: bool) -> None:
+        at = dt.datetime(2026, 11, 20, 1, tzinfo=dt.UTC) - dt.timedelta(days=days)
+        store = Store.open(f"sqlite:///{shell.folder / 'paygate.db'}", clock=SystemClock())
+        with contextlib.closing(store), store.write() as session:
+            name = f"{days}-{delivered}"
+            session.outbox.put("on_refund", None, {}, id=name, at=at)
+            if delivered:
+                session.outbox.delivered(name, at)
+
+    fill(100, delivered=True)
+    fill(95, delivered=False)
+    fill(91, delivered=True)
+    fill(40, delivered=True)
+
+    assert shell.json("db", "purge") == {"removed": 2}
+    assert "Removed 1" in said(shell("db", "purge", "--older-than", "30").stdout)
+    for wrong in ("0d", "a week", "-1"):
+        assert shell("db", "purge", "--older-than", wrong).exit_code == 2

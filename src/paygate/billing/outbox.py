@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import attrs
@@ -13,6 +14,7 @@ from ..domain.charge import ChargeState
 from ..domain.contract import Contract
 from ..domain.ledger import LedgerEntry
 from ..domain.mails import MailSet, StepMail
+from ..errors import InvalidValue
 from ..flow import call
 from ..notices import ChargeNotice, ContractNotice, OperatorNotice, RefundNotice, StepMailNotice
 from ..store import OutboxRow, Session
@@ -20,11 +22,13 @@ from .changes import unpack_change
 from .packing import unpack
 from .services import Services
 
-__all__ = ["Delivery", "deliver", "operator", "put", "stuck"]
+__all__ = ["Delivery", "deliver", "operator", "purge", "put", "stuck"]
 
 _logger = logging.getLogger(__name__)
 _FIRST_PAUSE = dt.timedelta(seconds=30)
 _LONGEST_PAUSE = dt.timedelta(hours=1)
+#: Rows that one transaction of a purge looks at.
+_LOT = 1000
 
 
 @attrs.frozen
@@ -87,6 +91,29 @@ async def stuck(services: Services, attempts: int) -> list[OutboxRow]:
             return session.outbox.stuck(attempts)
 
     return await call(read)
+
+
+async def purge(services: Services, older_than: dt.timedelta) -> int:
+    """Remove notices that every observer was told longer than *older_than* ago, some at a time; nothing else.
+
+    Each lot is a transaction of its own, so that nobody has to wait for long, and it may be interrupted at any time.
+
+    :returns: how many were removed.
+    :raises InvalidValue: *older_than* is not a duration of at least a day.
+    """
+    if not isinstance(older_than, dt.timedelta) or older_than < dt.timedelta(days=1):
+        raise InvalidValue(f"older_than is a timedelta of a day or more, got {older_than!r}")
+    before = services.now() - older_than
+
+    def lot(after: int) -> tuple[int, int | None]:
+        with services.store.write() as session:
+            return session.outbox.purge(before, after, _LOT)
+
+    removed, after = await call(partial(lot, 0))
+    while after is not None:
+        gone, after = await call(partial(lot, after))
+        removed += gone
+    return removed
 
 
 def _deliver(services: Services, limit: int) -> Delivery:

@@ -362,6 +362,16 @@ class AsyncBilling(AsyncNamespace):
         """Notices that failed at least *attempts* times, with the last error."""
         return tuple(await self._run(outbox.stuck(self._services, attempts)))
 
+    async def purge(self, *, older_than: dt.timedelta = dt.timedelta(days=90)) -> int:
+        """Remove notices that were delivered longer than *older_than* ago, a day at least; nothing else is removed.
+
+        They have done their work; contracts, ledger and audit trail keep what they told of. Works in small lots, at any
+        time, beside everything else.
+
+        :returns: how many were removed.
+        """
+        return await self._run(outbox.purge(self._services, older_than))
+
 
 class AsyncWebhooks(AsyncNamespace):
     """What providers tell us."""

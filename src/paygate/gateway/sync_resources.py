@@ -358,6 +358,16 @@ class Billing(Namespace):
         """Notices that failed at least *attempts* times, with the last error."""
         return tuple(self._run(outbox.stuck(self._services, attempts)))
 
+    def purge(self, *, older_than: dt.timedelta = dt.timedelta(days=90)) -> int:
+        """Remove notices that were delivered longer than *older_than* ago, a day at least; nothing else is removed.
+
+        They have done their work; contracts, ledger and audit trail keep what they told of. Works in small lots, at any
+        time, beside everything else.
+
+        :returns: how many were removed.
+        """
+        return self._run(outbox.purge(self._services, older_than))
+
 
 class Webhooks(Namespace):
     """What providers tell us."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from paygate.errors import ConfigurationError, PluginError
+from paygate.errors import ConfigurationError, InvalidValue, PluginError
 from paygate.provider import Capabilities, ChargeRequest, ChargeResult, Provider
+from paygate.testing import FakeStripe
 from paygate.testing.conformance import (
     CaseFailed,
     Group,
@@ -244,6 +245,27 @@ def test_a_plain_function_will_do_as_well() -> None:
     (result,) = run(Made, ids=["CORE-01"])
 
     assert result.result is Result.PASSED
+
+
+def test_a_fake_may_be_made_by_a_function() -> None:
+    results = run(suite_for(lambda: FakeStripe(renewals="provider")), ids=["CHARGE-01", "SUBSCRIPTION-02"])
+
+    assert [one.result for one in results] == [Result.PASSED, Result.PASSED]
+
+
+def test_a_provider_without_an_emulator_is_given_a_credential_of_its_form() -> None:
+    class Choosy(Acme):
+        async def charge(self, request: ChargeRequest) -> ChargeResult:
+            if not request.credential.startswith("card_"):
+                raise InvalidValue("acme: a credential begins with card_")
+            return await super().charge(request)
+
+    def core_09(**attributes: object) -> Result:
+        (result,) = run(suite_for(Choosy, **attributes), ids=["CORE-09"])
+        return result.result
+
+    assert core_09() is Result.FAILED
+    assert core_09(credential="card_1") is Result.PASSED
 
 
 def test_settings_that_cannot_be_made_up_are_asked_for() -> None:

@@ -36,6 +36,9 @@ class Cases:
     #: Names of the JSON fields in which this provider puts a status.
     status_fields: ClassVar[Sequence[str]] = STATUS_FIELDS
 
+    #: A stored credential in the form that the provider takes; the emulator's own where there is one.
+    credential: ClassVar[str] = "card-that-nobody-knows"
+
     #: The undeclared capability for which this case has turned round, see :meth:`unmet`.
     turned: Need | None = None
 
@@ -65,7 +68,7 @@ class Cases:
         from .faked import Faked, makes_fake  # noqa: PLC0415 - fakes load when they are wanted
 
         provider: Callable[..., Any] = inspect.getattr_static(cls, "provider")
-        setup = Setup(provider, cls.emulator, cls.settings, cls.status_fields)
+        setup = Setup(provider, cls.emulator, cls.settings, cls.status_fields, cls.credential)
         if setup.emulator is not None:
             return Emulated(setup)
         return Faked(setup) if makes_fake(setup) else Bare(setup)

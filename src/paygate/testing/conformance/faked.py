@@ -21,7 +21,7 @@ from ..fakes import (
 from ..fakes.outcomes import ChargeOutcome
 from .case import NotApplicable
 from .wire import Strike, Trouble, When
-from .world import Setup, World
+from .world import Setup, World, plain
 
 __all__ = ["Faked", "makes_fake"]
 
@@ -36,8 +36,8 @@ _CARDS: dict[CardKind, ChargeOutcome] = {
 
 def makes_fake(setup: Setup) -> bool:
     """Whether the suite's provider is a fake."""
-    provider = setup.provider
-    return inspect.isclass(provider) and issubclass(provider, FakeProvider)
+    kind = plain(setup.provider)
+    return issubclass(kind, FakeProvider) if inspect.isclass(kind) else isinstance(kind(), FakeProvider)
 
 
 class Faked(World):
@@ -54,8 +54,12 @@ class Faked(World):
         self._told: list[Webhook] = []
 
     def fresh(self) -> Any:
-        settings = FakeSettings(webhook_secret=_SECRET)
-        return self._setup.provider(settings, clock=self.clock, **self._setup.settings)
+        kind: Any = plain(self._setup.provider)
+        if inspect.isclass(kind):
+            return kind(FakeSettings(webhook_secret=_SECRET), clock=self.clock, **self._setup.settings)
+        made = kind()
+        made.clock = self.clock
+        return made
 
     @property
     def sent(self) -> int:

@@ -28,7 +28,7 @@ from ..emulators import CardKind, Delivery, Emulator, Wish, WishKind
 from .case import NotApplicable
 from .wire import STATUS_FIELDS, Strike, Wire
 
-__all__ = ["Bare", "Emulated", "Setup", "World"]
+__all__ = ["Bare", "Emulated", "Setup", "World", "make_provider", "plain", "secret_values"]
 
 T = TypeVar("T")
 
@@ -47,12 +47,14 @@ class Setup:
     :param emulator: where it has one.
     :param settings: settings beside those that the emulator knows; they win.
     :param status_fields: names of the JSON fields that hold a status at this provider.
+    :param credential: a stored credential of the right form, for a provider without an emulator.
     """
 
     provider: Callable[..., Any]
     emulator: type[Emulator] | None = None
     settings: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     status_fields: Sequence[str] = STATUS_FIELDS
+    credential: str = attrs.field(default="card-that-nobody-knows", repr=False)
 
 
 class World(abc.ABC):
@@ -234,7 +236,7 @@ class Bare(World):
         super().__init__()
         self._setup = setup
         self.wire = Wire(lambda _request: Response(404), setup.status_fields)
-        self._known = _made_up(getattr(_plain(setup.provider), "Settings", None), setup.settings)
+        self._known = _made_up(getattr(plain(setup.provider), "Settings", None), setup.settings)
         self.secrets = secret_values({**self._known, **setup.settings})
         self.provider = self.fresh()
 
@@ -244,7 +246,7 @@ class Bare(World):
     def store_card(self, card: CardKind = CardKind.GOOD) -> str:
         if card is not CardKind.GOOD:
             raise NotApplicable("only an emulator or a fake has cards that fail")
-        return "card-that-nobody-knows"
+        return self._setup.credential
 
     def wish(self, wish: Wish, *, credential: str) -> None:  # noqa: ARG002 - the base names it
         raise NotApplicable(f"only an emulator or a fake can be asked for a payment of kind {wish.kind.value}")
@@ -270,7 +272,7 @@ def make_provider(setup: Setup, known: Mapping[str, Any]) -> Any:
     :param known: what its emulator knows; what its settings do not take is left out.
     :raises ConfigurationError: its settings cannot be made; the message says which attribute of the suite helps.
     """
-    kind = _plain(setup.provider)
+    kind = plain(setup.provider)
     declared = getattr(kind, "Settings", None) if inspect.isclass(kind) else None
     if declared is None:
         return kind()
@@ -286,7 +288,8 @@ def make_provider(setup: Setup, known: Mapping[str, Any]) -> Any:
         raise ConfigurationError(msg) from None
 
 
-def _plain(provider: Callable[..., Any]) -> Callable[..., Any]:
+def plain(provider: Callable[..., Any]) -> Callable[..., Any]:
+    """What a suite has as its provider, out of its ``staticmethod``."""
     return provider.__func__ if isinstance(provider, staticmethod) else provider
 
 

@@ -272,3 +272,16 @@ def test_a_customer_who_pays_by_3d_secure_on_demand_is_asked(
     emulator.approve(error["payment_intent"]["id"])
 
     assert shop.seen(made)["status"] == "active"
+
+
+def test_the_page_of_an_invoice_does_nothing_while_its_payment_is_processed(
+    shop: Shop, client: Client, emulator: StripeEmulator
+) -> None:
+    made = failed(shop, CardKind.ACTION_REQUIRED)
+    emulator.wish(Wish(WishKind.PENDING), amount=3000)
+    invoice = shop.invoice(made)["id"]
+    client.post(f"/invoices/{invoice}/pay")
+
+    emulator.approve(invoice)
+
+    assert (shop.intent(made)["status"], emulator.book.captured()) == ("processing", 0)

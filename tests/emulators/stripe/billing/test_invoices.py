@@ -202,3 +202,32 @@ def test_the_next_invoice_can_be_looked_at_before_it_exists(shop: Shop, client: 
     stranger = {"subscription": made["id"], "customer": client.post("/customers")["id"]}
     assert client.refused("/invoices/create_preview", stranger)["param"] == "customer"
     assert client.refused("/invoices/create_preview")["code"] == "parameter_missing"
+
+
+@pytest.mark.parametrize("verb", ["pay", "mark_uncollectible"])
+def test_a_draft_over_nothing_is_paid_whatever_one_does_with_it(
+    shop: Shop, client: Client, emulator: StripeEmulator, verb: str
+) -> None:
+    made = shop.subscribe(items=[{"price": shop.sell(0)["id"]}])
+    shop.wait(days=30)
+    done = client.post(f"/invoices/{shop.invoice(made)['id']}/{verb}")
+
+    assert (done["status"], done["total"], emulator.book.captured()) == ("paid", 0, 0)
+
+
+def test_a_draft_can_be_given_up(shop: Shop, client: Client) -> None:
+    invoice = drafted(shop)
+
+    assert client.post(f"/invoices/{invoice['id']}/mark_uncollectible")["status"] == "uncollectible"
+
+
+def test_a_payment_that_is_being_processed_cannot_be_called_back(
+    shop: Shop, client: Client, emulator: StripeEmulator
+) -> None:
+    made = shop.subscribe(CardKind.PENDING)
+    client.post(f"/invoices/{made['latest_invoice']}/void")
+    emulator.settle(shop.intent(made)["id"])
+
+    assert (shop.invoice(made)["status"], emulator.book.captured()) == ("void", 3000)
+    shop.wait(hours=23)
+    assert shop.seen(made)["status"] == "incomplete_expired"

@@ -108,10 +108,8 @@ class SubscriptionItems(Resource[Item]):
     def new(self, asked: Sequence[Mapping[str, Any]]) -> Sequence[Item]:
         """New items as *asked* for; :meth:`keep` makes them known.
 
-        :raises ApiError: none, or prices that cannot stand together.
+        :raises ApiError: prices that cannot stand together.
         """
-        if not asked:
-            raise ApiError.invalid("items", "A subscription has at least one item.", "parameter_missing")
         found = [self._described(one, position) for position, one in enumerate(asked)]
         _check(found)
         return found

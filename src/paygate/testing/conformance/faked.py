@@ -54,10 +54,11 @@ class Faked(World):
         self._told: list[Webhook] = []
 
     def fresh(self) -> Any:
-        kind: Any = plain(self._setup.provider)
-        if inspect.isclass(kind):
-            return kind(FakeSettings(webhook_secret=_SECRET), clock=self.clock, **self._setup.settings)
-        made = kind()
+        make = plain(self._setup.provider)
+        takes_settings = inspect.isclass(make)
+        if takes_settings:
+            return make(FakeSettings(webhook_secret=_SECRET), clock=self.clock, **self._setup.settings)
+        made = make()
         made.clock = self.clock
         return made
 

@@ -5,6 +5,7 @@ understands what it did, on a machine that has no emulator.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import uuid
 
@@ -13,9 +14,20 @@ import attrs
 import pytest
 
 from paygate import Money
+from paygate.clock import business_date
 from paygate.drivers import AsyncDriver, SyncDriver
 from paygate.errors import ConfigurationError
-from paygate.provider import ChargeRequest, DeclineClass, EventKind, LookupRequest, Outcome, RefundRequest, Webhook
+from paygate.provider import (
+    ChargeRequest,
+    DeclineClass,
+    EventKind,
+    LookupRequest,
+    Outcome,
+    RefundRequest,
+    SubscriptionRequest,
+    SubscriptionStart,
+    Webhook,
+)
 from paygate.testing.emulators import CardKind, Wish, WishKind
 from paygate_univapay import UnivaPay, UnivaPaySettings
 
@@ -170,3 +182,23 @@ def test_a_second_charge_of_the_same_amount_within_thirty_seconds_is_refused(sho
 
     assert [one.outcome for one in (first, too_soon, later)] == [Outcome.SUCCEEDED, Outcome.DECLINED, Outcome.SUCCEEDED]
     assert too_soon.decline is DeclineClass.DUPLICATE
+
+
+def test_a_subscription_is_started_found_again_and_stopped(shop):
+    provider = UnivaPay(attrs.evolve(shop.settings, renewals="provider"), shop.clock)
+    contract = uuid.uuid4().hex
+    wanted = SubscriptionStart(
+        contract_id=contract,
+        key=contract,
+        credential=shop.card,
+        price=Money(3000, "JPY"),
+        months=1,
+        starts_on=business_date(shop.clock.now() + dt.timedelta(days=30)),
+        requested_at=shop.clock.now(),
+    )
+
+    started = shop.run(provider.start_recurring(wanted))
+    again = shop.run(provider.start_recurring(wanted))
+    shop.run(provider.stop_recurring(SubscriptionRequest(contract, shop.card, reference=started.reference)))
+
+    assert started.reference == again.reference

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+import attrs
 import pytest
 
-from paygate.drivers import SyncDriver
+from paygate.drivers import Lost, SyncDriver
 from paygate.errors import ProviderUnavailable
 from paygate.flow import Response
 from paygate.provider import DeclineClass, LookupRequest, Outcome
@@ -166,3 +167,40 @@ def test_an_unchecked_repeat_stays_unknown_when_the_list_cannot_be_read(shop):
     result = shop.charge()
 
     assert (result.outcome, result.reference) == (Outcome.UNKNOWN, None)
+
+
+@pytest.mark.rule("R-205")
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"status": "error", "code": "CHARGE_TOO_QUICK"}),
+        (400, {"status": "error", "code": "TRANSACTION_ALREADY_PROCESSED"}),
+        (201, {**CHARGE, "status": "failed", "error": {"code": 311}}),
+    ],
+)
+def test_a_duplicate_refusal_of_a_repeat_whose_key_was_checked_is_unknown_all_the_same(shop, status, body):
+    sent = []
+
+    def handle(request):
+        sent.append(request.method)
+        if sent.count("POST") == 1:
+            raise Lost("no answer")
+        if request.method == "GET":
+            return Response(200, {}, b'{"items": []}')
+        return Response(status, {"Idempotency-Status": "not_stored"}, json.dumps(body).encode())
+
+    driver = SyncDriver(shop.clock, mounts={"https://api.univapay.com": handle})
+    result = driver.run(shop.provider.charge(shop.attempt(3980)))
+
+    assert sent.count("POST") == 2
+    assert result.outcome is Outcome.UNKNOWN
+
+
+def test_a_charge_whose_time_is_not_known_is_looked_for_without(shop):
+    attempt = shop.attempt()
+    done = shop.charge(attempt)
+
+    found = shop.find_charge(attrs.evolve(attempt, requested_at=None))
+
+    assert found.result.reference == done.reference
+    assert not any("from=" in request.url for request in shop.emulator.requests)

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from paygate import Money
-from paygate.drivers import HttpSettings, SyncDriver
+from paygate.drivers import HttpSettings, Lost, SyncDriver
 from paygate.errors import (
     CapabilityNotSupported,
     ChargeDeclined,
@@ -239,6 +239,30 @@ def test_while_the_list_is_late_an_unchecked_start_is_unknown_and_the_next_one_e
     assert started.reference == renewing.subscriptions()[0]["id"]
 
 
+def test_the_second_one_is_ended_also_where_the_list_has_only_the_first_as_yet(renewing):
+    twice(renewing)
+    renewing.emulator.behaviour.list_delay = 60
+    renewing.driver = SyncDriver(
+        renewing.clock, settings=HttpSettings(retries=0), mounts={"https://api.univapay.com": renewing.emulator.handle}
+    )
+    with pytest.raises(OutcomeUnknown):
+        renewing.start()
+    renewing.clock.advance(seconds=59)
+
+    def slow(request):
+        answer = renewing.emulator.handle(request)
+        if request.method == "POST":
+            renewing.clock.advance(seconds=2)
+        return answer
+
+    driver = SyncDriver(renewing.clock, mounts={"https://api.univapay.com": slow})
+    started = driver.run(renewing.provider.start_recurring(renewing.wanted()))
+
+    renewing.clock.advance(minutes=5)
+    assert statuses(renewing) == ["current", "canceled"]
+    assert started.reference == renewing.subscriptions()[0]["id"]
+
+
 def test_an_unchecked_start_that_made_one_stands(renewing):
     renewing.emulator.behaviour.key_store_down = True
 
@@ -268,7 +292,7 @@ class Once:
 
     def handle(self, request):
         if self.created and request.method == "GET":
-            raise ProviderUnavailable("down")
+            raise Lost("no answer")
         self.created += request.method == "POST"
         return self.shop.emulator.handle(request)
 

@@ -192,6 +192,18 @@ def test_a_charge_made_without_paygate_such_as_a_security_code_check_is_other(li
     assert heard.charge is None
 
 
+def test_a_refund_made_in_the_dashboard_is_other(listening):
+    charge = listening.charge(3000)
+    path = f"/stores/{listening.settings.store_id}/charges/{charge.reference}/refunds"
+    headers = {"Authorization": listening.emulator.credentials.header}
+    body = json.dumps({"amount": 1000, "currency": "JPY"}).encode()
+    made = listening.emulator.handle(Request("POST", f"https://api.univapay.com{path}", headers, body)).json()
+
+    [heard] = hear(listening, body_of("refund_finished", id=made["id"], charge_id=charge.reference))
+
+    assert (heard.kind, heard.refund) == (EventKind.OTHER, None)
+
+
 def test_while_the_charge_cannot_be_read_the_delivery_is_not_taken(listening):
     listening.charge()
     [delivery] = listening.deliveries()

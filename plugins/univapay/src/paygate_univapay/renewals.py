@@ -122,15 +122,9 @@ def _result(seen: Mapping[str, Any], attempt: _Attempt) -> ChargeResult | None:
     """What the attempt came to; None while that is open, or UnivaPay has not drawn its conclusions yet."""
     result = charge_result(attempt.charge, None)
     noted = attempt.next_at is not None or status_of(seen) in _FAILED
-    if result.outcome is Outcome.PENDING:
-        return None
-    if (
-        status_of(attempt.charge) not in {"successful", "canceled"}
-        and not attempt.paid
-        and not noted
-        and attempt.payment
-    ):
-        return None  # whether it is tried again is not decided yet; the event about the failure follows
+    decided = noted or attempt.paid or status_of(attempt.charge) == "successful"
+    if result.outcome is Outcome.PENDING or not decided:
+        return None  # whether it is tried again is still open; the event about the failure follows
     if result.outcome is Outcome.UNKNOWN and status_of(attempt.charge) in {"failed", "error"}:
         # the charge alone leaves it open; but UnivaPay goes on to collect the payment, which says that it is not made
         code, message = failure(attempt.charge)

@@ -26,13 +26,14 @@ UNIVAPAY = AllowList(
     links="endpoint issuer_token redirect_endpoint url",
     keep="""
         active amount amount_refunded authorized brand call_method capture capture_at card charged_amount
-        charged_currency code configuration created_on currency cursor_direction cyclical_period data enabled error
-        errors event field from has_more initial_amount installment_plan issuer_token_call_method items limit metadata
-        mode next_payment next_payment_date only_direct_currency payload_type payment_type platform_credentials polling
-        reason recurring_token_configuration recurring_type redirect refundable_amount requested_amount
-        requested_currency retry_interval schedule_settings start_on status subscription_plan subsequent_cycles_start
-        termination_mode three_ds three_ds_mode to total_hits transaction_token_type transaction_type triggers type
-        updated_on usage_limit zone_id
+        charged_currency code configuration created_on currency cursor_direction cyclical_period data due_date enabled
+        error errors event field from has_more initial_amount installment_plan issuer_token_call_method items limit
+        metadata mode next_payment next_payment_date only_direct_currency paygate_anchor_day payload_type payment_type
+        period platform_credentials polling reason recurring_token_configuration recurring_type redirect
+        refundable_amount requested_amount requested_currency retry_date retry_interval schedule_settings start_on
+        status subscription_plan subsequent_cycles_start successful_payment_date terminate_with_status termination_mode
+        three_ds three_ds_mode to total_hits transaction_token_type transaction_type triggers type updated_on
+        usage_limit zone_id
     """,
     words="""
         cancels capture charges events heartbeat issuer_token me payments redeliver refunds resume simulate_plan

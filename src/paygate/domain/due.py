@@ -18,7 +18,7 @@ from .calendar import next_renewal
 from .contract import CancellationOrigin, Contract, Status
 from .rules import Rules
 from .running import in_final_period, next_renewal_on, period_price, product_ends_on
-from .unlocking import OPENING, next_unlock_on, opened_until, unlocks_between
+from .unlocking import OPENING, next_unlock_on, opened_until, opens_further, unlocks_between
 
 __all__ = ["DueStep", "StepKind", "due_steps", "next_due_on"]
 
@@ -56,7 +56,9 @@ def due_steps(contract: Contract, now: dt.datetime, rules: Rules) -> tuple[DueSt
     that ends on a renewal day is not charged on it (R-128).
     """
     today = business_date(now, rules.zone)
-    return tuple(_with_unlocks(contract, _steps(contract, today), today))
+    steps = _steps(contract, today)
+    # few plans sell what opens by and by, and asking for it costs as much as all the rest
+    return tuple(_with_unlocks(contract, steps, today) if opens_further(contract.plan) else steps)
 
 
 def _with_unlocks(contract: Contract, steps: Iterable[DueStep], today: dt.date) -> Iterator[DueStep]:
@@ -137,5 +139,6 @@ def next_due_on(contract: Contract) -> dt.date | None:
             days = []
         case _:
             return None
-    days.append(next_unlock_on(contract, opened_until(contract)))
+    if opens_further(contract.plan):
+        days.append(next_unlock_on(contract, opened_until(contract)))
     return min((day for day in days if day is not None), default=None)

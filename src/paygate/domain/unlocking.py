@@ -16,12 +16,12 @@ from ..clock import business_date, require_aware
 from ..errors import OperationNotAllowed
 from .audit import change
 from .calendar import is_renewal_day, next_renewal
-from .contract import Actor, Contract, Cycle, Product, ProductType, Status
+from .contract import Actor, Contract, Cycle, Plan, Product, ProductType, Status
 from .licences import License, LicenseState
 from .rules import Rules
 from .settlement import Settlement
 
-__all__ = ["OPENING", "contents_due", "next_unlock_on", "opened_until", "unlock", "unlocks_between"]
+__all__ = ["OPENING", "contents_due", "next_unlock_on", "opened_until", "opens_further", "unlock", "unlocks_between"]
 
 #: In which contents go on opening.
 OPENING = frozenset({Status.ESTABLISHED, Status.ACTIVE, Status.SPECIAL_PERIOD, Status.CANCEL_SCHEDULED})
@@ -32,6 +32,11 @@ def _unlocking(contract: Contract) -> Iterator[tuple[Product, Cycle]]:
     for product in contract.plan.products:
         if product.type is ProductType.BUYOUT_UNLOCK:
             yield product, product.unlock_interval or Cycle.MONTHLY
+
+
+def opens_further(plan: Plan) -> bool:
+    """Whether *plan* sells a product that opens by and by."""
+    return any(product.type is ProductType.BUYOUT_UNLOCK for product in plan.products)
 
 
 def opened_until(contract: Contract) -> dt.date:

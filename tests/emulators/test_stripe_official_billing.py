@@ -90,7 +90,8 @@ def test_a_subscription_lives_from_its_trial_to_its_end(
 
     ending = client.v1.subscriptions.update(made.id, {"cancel_at_period_end": True})
     assert ending.cancel_at == ending["items"].data[0].current_period_end
-    assert client.v1.subscriptions.cancel(made.id).status == "canceled"
+    canceled = client.v1.subscriptions.cancel(made.id, {"cancellation_details": {"comment": "moving"}})
+    assert (canceled.status, canceled.cancellation_details.comment) == ("canceled", "moving")
     assert client.v1.subscriptions.list({"customer": customer}).data == []
     assert [one.id for one in client.v1.subscriptions.list({"status": "all"}).auto_paging_iter()] == [made.id]
 

@@ -327,6 +327,11 @@ def test_a_renewal_is_a_draft_for_an_hour_and_then_charged(shop: Shop, emulator:
     draft = shop.invoice(made)
     assert (draft["status"], draft["billing_reason"], draft["attempted"]) == ("draft", "subscription_cycle", False)
     assert draft["automatically_finalizes_at"] == draft["created"] + HOUR == draft["next_payment_attempt"]
+    told = shop.events()[-1]
+    assert (told["type"], told["data"]["object"]["next_payment_attempt"]) == (
+        "invoice.created",
+        draft["next_payment_attempt"],
+    )
     shop.wait(hours=1)
 
     paid = shop.invoice(made)

@@ -7,7 +7,7 @@ and :mod:`.collecting`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -112,7 +112,9 @@ class Billing:
         present = not params.get("off_session", False)
         if behaviour == "error_if_incomplete" and not free and (total := self._invoicing.total(subscription)):
             paid = self._collecting.attempt_first(subscription, total, off_session=not present, confronts=confronts)
-        self._begin(subscription, customer, free=free, paid=paid, present=present, collect="default" not in behaviour)
+        self._begin(
+            subscription, customer, free=free, paid=paid, present=present, collect=behaviour != "default_incomplete"
+        )
         self._end_when(subscription, params, now)
         if subscription.status == "incomplete":
             expires = now + dt.timedelta(seconds=self._state.behaviour.incomplete_life)
@@ -208,7 +210,7 @@ class Billing:
 
         self._plan(subscription, planned, turn)
 
-    def _plan(self, subscription: Subscription, when: int, action: Any) -> None:
+    def _plan(self, subscription: Subscription, when: int, action: Callable[[], None]) -> None:
         def act() -> None:
             if not subscription.ended:
                 action()
@@ -237,8 +239,7 @@ class Billing:
         invoice = self._invoicing.draft(subscription, "subscription_cycle", last_start, start)
         self._subscriptions.told(subscription, before)
         self._plan_turn(subscription)
-        self._state.emit("invoice.created", self._invoices.show(invoice))
-        self._invoicing.plan_finalization(subscription, invoice)
+        self._invoicing.issue(subscription, invoice)
 
     def _expire(self, subscription: Subscription) -> None:
         """The first payment did not come in time (§10)."""

@@ -61,19 +61,19 @@ class Invoicing:
         subscription.latest_invoice = invoice.id
         return invoice
 
-    def plan_finalization(self, subscription: Subscription, invoice: Invoice) -> None:
-        """Let the draft become final when that is due, or deal with it as a pause of the collection says."""
+    def issue(self, subscription: Subscription, invoice: Invoice) -> None:
+        """Tell of a draft, and let it become final when that is due, or at once what a pause of the collection says."""
         pause = subscription.pause["behavior"] if subscription.pause is not None else None
-        if subscription.status == "unpaid" or pause == "keep_as_draft":
-            invoice.auto_advance = False
-            return
-        if pause is not None:
-            self.finalize(invoice, collect=False)
-            (self.void if pause == "void" else self.give_up)(invoice)
-            return
         timeline = self.clocks.timeline(invoice.test_clock)
         when = timeline.now() + dt.timedelta(seconds=self._state.behaviour.draft_life)
-        invoice.finalizes_at = invoice.next_attempt = stamp(when)
+        if subscription.status == "unpaid" or pause == "keep_as_draft":
+            invoice.auto_advance = False
+        elif pause is None:
+            invoice.finalizes_at = invoice.next_attempt = stamp(when)
+        self._state.emit("invoice.created", self._invoices.show(invoice))
+        if pause in {"mark_uncollectible", "void"}:
+            self.finalize(invoice, collect=False)
+            (self.void if pause == "void" else self.give_up)(invoice)
 
         def finish() -> None:
             if invoice.status == "draft" and invoice.auto_advance:

@@ -1,4 +1,4 @@
-"""The emulated Stripe: customers, cards, payments, refunds, events and webhooks of its HTTP interface.
+"""The emulated Stripe: customers, cards, payments, refunds, subscriptions, events and webhooks of its HTTP interface.
 
 Behaves as the provider fact sheet says; what that leaves open is in :mod:`.assumptions`.
 

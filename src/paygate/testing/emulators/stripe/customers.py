@@ -158,6 +158,13 @@ class Customers(Resource[Customer]):
         self._deleted[customer.id] = customer
         self.state.emit("customer.deleted", self.show(customer))
 
+    def prefer(self, customer: Customer, method_id: str) -> None:
+        """Let that payment method, which is attached to *customer*, pay what names no other."""
+        before = self.show(customer)
+        customer.default_method = method_id
+        shown = self.show(customer)
+        self.state.emit("customer.updated", shown, changes(before, shown))
+
     def new(self, email: str) -> Customer:
         """A customer of whom nothing but the address is known."""
         details = dict.fromkeys(_PLAIN)

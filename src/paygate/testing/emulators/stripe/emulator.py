@@ -15,6 +15,7 @@ from ..webhooks import Delivery, Receiver
 from ..wishes import CardKind
 from .assumptions import Behaviour
 from .billing import Billing
+from .billing_portal import PortalSessions
 from .cards import CARDS, PENDING_CARD, decline
 from .charges import Charges
 from .checkout_page import CheckoutPage
@@ -136,6 +137,7 @@ class StripeEmulator(Emulator):
         collecting = Collecting(state, customers, self._methods, intents, invoices, subscriptions, clocks)
         invoicing = Invoicing(state, customers, products, subscriptions, invoices, collecting, clocks)
         billing = Billing(state, customers, subscriptions, items, invoices, invoicing, collecting, clocks)
+        PortalSessions(state, customers, self._methods, subscriptions, billing)
         sessions = CheckoutSessions(state, customers, products.prices)
         self._pages = CheckoutPage(state, sessions, customers, self._methods, self._setups, intents, items, billing)
 

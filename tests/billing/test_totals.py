@@ -102,7 +102,7 @@ def test_once_every_result_has_come_net_sales_are_what_the_provider_took_less_wh
     stripe = FakeStripe(clock=clock)
 
     @given(st.lists(_card_steps, max_size=14))
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     def holds(story: list[tuple[Any, ...]]) -> None:
         shop = _CardShop(gateway, stripe, clock)
         for step in story:
@@ -171,7 +171,7 @@ def test_without_a_card_only_payments_that_were_found_count_and_only_until_they_
     clock = ManualClock(START)
 
     @given(st.lists(_manual_steps, max_size=16))
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     def holds(story: list[str]) -> None:
         shop = _ManualShop(gateway, clock)
         for step in story:

@@ -16,12 +16,14 @@ import attrs
 from paygate import JST, Card, Charge, Contract, Customer, Gateway, MailSet, Money, Plan, hookimpl
 from paygate import Product as Item
 from paygate.billing.running import BillingReport
+from paygate.cli.demo_endpoint import Endpoint
 from paygate.domain.contract import ProductType
 from paygate.domain.operations import Operation
 from paygate.errors import OutcomeUnknown
 from paygate.provider import DeclineClass
 from paygate.testing import Book, Decline, FakeProvider, ManualClock
 from paygate.testing.emulators import Delivery
+from paygate.testing.emulators.server import post
 from paygate.testing.emulators.univapay import ChargePlan, UnivaPayEmulator
 
 HANAKO = Customer("hanako", "山田花子", "hanako@example.com")
@@ -77,8 +79,8 @@ class Till(Protocol):
     def asked(self) -> int:
         """How many charges the provider was asked for."""
 
-    def notices(self) -> list[tuple[Mapping[str, str], bytes]]:
-        """What the provider has to say since the last time: headers and body."""
+    def tell(self, gateway: Gateway) -> None:
+        """What the provider has to say since the last time reaches the shop."""
 
 
 class FakeTill:
@@ -105,12 +107,13 @@ class FakeTill:
     def asked(self) -> int:
         return sum(call.hook == "charge" for call in self.provider.calls)
 
-    def notices(self) -> list[tuple[Mapping[str, str], bytes]]:
-        return [(notice.headers, notice.body) for notice in self.provider.notifications()]
+    def tell(self, gateway: Gateway) -> None:
+        for notice in self.provider.notifications():
+            gateway.webhooks.receive(self.account, notice.headers, notice.body)
 
 
 class EmulatedUnivaPay:
-    """The UnivaPay plugin in front of the emulator, mounted in process or reached over HTTP."""
+    """The UnivaPay plugin in front of the emulator, mounted in process."""
 
     account = "univapay"
 
@@ -134,14 +137,27 @@ class EmulatedUnivaPay:
     def asked(self) -> int:
         return sum(one.method == "POST" and one.url.endswith("/charges") for one in self.emulator.requests)
 
-    def notices(self) -> list[tuple[Mapping[str, str], bytes]]:
-        said: list[tuple[Mapping[str, str], bytes]] = []
+    def tell(self, gateway: Gateway) -> None:
+        said: list[Delivery] = []
+        self.emulator.deliver(said.append)
+        for delivery in said:
+            gateway.webhooks.receive(self.account, delivery.headers, delivery.body)
 
-        def take(delivery: Delivery) -> None:
-            said.append((delivery.headers, delivery.body))
 
-        self.emulator.deliver(take)
-        return said
+class ServedUnivaPay(EmulatedUnivaPay):
+    """The same over HTTP, and the notices too: they are posted to the shop's endpoint."""
+
+    endpoint: Endpoint
+
+    def tell_at(self, endpoint: Endpoint, word: str) -> None:
+        """Notices go to *endpoint*, with *word* to prove that they are UnivaPay's."""
+        self.endpoint = endpoint
+        self.emulator.add_webhook(endpoint.url(self.account), word)
+
+    def tell(self, gateway: Gateway) -> None:
+        before = len(self.endpoint.answers)
+        made = self.emulator.deliver(post)
+        assert [answer.status for answer in self.endpoint.answers[before:]] == [200] * made
 
 
 class LetterBox:
@@ -206,8 +222,7 @@ class Shop:
         """A minute passes, and what the provider has to say arrives."""
         self.clock.advance(minutes=1)
         if self._till is not None:
-            for headers, body in self._till.notices():
-                self.gateway.webhooks.receive(self._till.account, headers, body)
+            self._till.tell(self.gateway)
 
     def execute(self, contract: Contract, amount: int, **options: Any) -> Charge:
         """「課金を実行する」 and OK: the charge is sent."""

@@ -35,9 +35,8 @@ def test_a_course_paid_through_univapay_is_cancelled_and_refunded(univapay):
 
 
 @pytest.mark.rule("R-098", "R-099", "R-100")
-@pytest.mark.parametrize("provider", ["stripe", "amazonpay"])
-def test_stripe_and_amazon_pay_return_the_additional_charges_too_if_asked(provider, request):
-    shop = request.getfixturevalue(provider)
+def test_stripe_and_amazon_pay_return_the_additional_charges_too_if_asked(stripe_or_amazonpay):
+    shop = stripe_or_amazonpay
     contract = shop.sign_up(COURSE)
     shop.charged(contract, 980)
 

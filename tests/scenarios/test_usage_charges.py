@@ -243,9 +243,8 @@ def test_univapay_refuses_a_year_after_the_very_last_payment_and_each_charge_sta
 
 
 @pytest.mark.rule("R-203", "R-213", "R-216")
-@pytest.mark.parametrize("provider", ["telecom", "stripe"])
-def test_the_others_know_no_such_limit(provider, request):
-    shop = request.getfixturevalue(provider)
+def test_the_others_know_no_such_limit(telecom_or_stripe):
+    shop = telecom_or_stripe
     buyer = shop.sign_up(COURSE)
 
     shop.at("2026-10-09 12:00")

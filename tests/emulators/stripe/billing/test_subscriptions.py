@@ -10,7 +10,7 @@ import pytest
 
 from paygate.testing.clock import ManualClock
 from paygate.testing.emulators import CardKind, Wish, WishKind
-from paygate.testing.emulators.stripe import Behaviour, StripeEmulator
+from paygate.testing.emulators.stripe import StripeEmulator
 
 Client = Any
 Shop = Any
@@ -667,7 +667,11 @@ def test_a_wish_decides_about_a_renewal(shop: Shop, emulator: StripeEmulator) ->
     assert (shop.seen(made)["status"], emulator.book.captured()) == ("active", 6000)
 
 
-def test_the_times_of_billing_are_switches(clock: ManualClock) -> None:
-    behaviour = Behaviour(draft_life=0, incomplete_life=60, invoice_retries=(5,), after_retries="past_due")
+def test_how_long_a_draft_and_a_first_payment_may_take_are_switches(shop: Shop, emulator: StripeEmulator) -> None:
+    emulator.behaviour.draft_life, emulator.behaviour.incomplete_life = 60, 120
+    made, never = shop.subscribe(), shop.subscribe(CardKind.DECLINED_SOFT)
+    shop.wait(minutes=2)
+    assert shop.seen(never)["status"] == "incomplete_expired"
+    shop.wait(days=30)
 
-    assert StripeEmulator(clock, behaviour=behaviour).behaviour.invoice_retries == (5,)
+    assert (shop.invoice(made)["status"], emulator.book.captured()) == ("paid", 6000)

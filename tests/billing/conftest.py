@@ -28,7 +28,15 @@ from paygate import (
 )
 from paygate.domain.charge import Charge
 from paygate.errors import OutcomeUnknown
-from paygate.provider import StartedSubscription, SubscriptionRequest, SubscriptionStart
+from paygate.provider import (
+    ChargeResult,
+    EventKind,
+    ProviderEvent,
+    StartedSubscription,
+    SubscriptionRequest,
+    SubscriptionStart,
+    Webhook,
+)
 from paygate.testing import FakeAmazonPay, FakeStripe, FakeTelecom, FakeUnivaPay, ManualClock
 
 PLAN = Plan.recurring("Gold", Money(3000, "JPY"), Cycle.MONTHLY)
@@ -102,6 +110,17 @@ class Renewing(FakeStripe):
         if self.trouble:
             self.trouble.pop()()
         await super().stop_recurring(request)
+
+
+class Puzzling(FakeTelecom):
+    """A Telecom whose notices about renewals cannot be read."""
+
+    async def parse_webhook(self, webhook: Webhook) -> list[ProviderEvent]:
+        answer = ChargeResult.unknown("30 JPY instead of 3,000", reference="rel-1")
+        return [
+            attrs.evolve(event, charge=answer) if event.kind is EventKind.RENEWAL else event
+            for event in await super().parse_webhook(webhook)
+        ]
 
 
 def fails_with(error: BaseException) -> Callable[[], Any]:
@@ -232,10 +251,22 @@ def faces(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[World]
     yield from _world("sqlite://", clock, request.param)
 
 
-def _world(url: str, clock: ManualClock, face: str, stripe: FakeStripe | None = None) -> Iterator[World]:
+@pytest.fixture
+def puzzling(clock: ManualClock) -> Iterator[World]:
+    """The world, with a Telecom that cannot be understood."""
+    yield from _world("sqlite://", clock, "sync", telecom=Puzzling(clock=clock))
+
+
+def _world(
+    url: str,
+    clock: ManualClock,
+    face: str,
+    stripe: FakeStripe | None = None,
+    telecom: FakeTelecom | None = None,
+) -> Iterator[World]:
     fakes = {
         "univapay": FakeUnivaPay(clock=clock),
-        "telecom": FakeTelecom(clock=clock),
+        "telecom": telecom or FakeTelecom(clock=clock),
         "stripe": stripe or FakeStripe(clock=clock),
         "amazonpay": FakeAmazonPay(clock=clock),
     }

@@ -146,3 +146,61 @@ def test_a_renewal_of_an_unknown_contract_is_stored_and_reported(world, contract
 
     assert tell(world, notice) == "unmatched"
     assert "unmatched_event" in [told.code for told in world.observer.of("operator")]
+
+
+@pytest.mark.rule("R-162", "R-269", "T-94")
+def test_a_success_that_the_next_one_has_overtaken_pays_its_own_period(world, contract):
+    february = report(world, contract, period_on=dt.date(2026, 2, 15), attempt=1)
+    world.clock.set(dt.datetime(2026, 3, 15, 3, 0, tzinfo=JST))
+    march = report(world, contract, period_on=dt.date(2026, 3, 15), attempt=1)
+
+    outcomes = [tell(world, march), tell(world, february), tell(world, february)]
+
+    assert outcomes == ["applied", "applied", "repeated"]
+    assert sorted(periods(world, contract)) == ["2026-01-15", "2026-02-15", "2026-03-15"]
+    assert now(world, contract).period_start == dt.date(2026, 3, 15)
+    assert now(world, contract).expires_on == dt.date(2026, 4, 15)
+    assert not any(n.notice.kind.value == "operator_action" for n in world.observer.of("notice"))
+    assert world.gateway.ledger.net(contract.id).minor == world.telecom.book.captured()
+
+
+@pytest.mark.rule("R-162", "T-94")
+def test_an_overtaken_success_does_not_make_up_for_the_period_that_is_missing(world, contract):
+    february = report(world, contract, period_on=dt.date(2026, 2, 15), attempt=1)
+    world.clock.set(dt.datetime(2026, 3, 15, 3, 0, tzinfo=JST))
+    tell(world, report(world, contract, NO, period_on=dt.date(2026, 3, 15), attempt=1))
+
+    tell(world, february)
+
+    late = now(world, contract)
+    assert (late.status, late.past_due.period_start) == (Status.PAST_DUE, dt.date(2026, 3, 15))
+    assert periods(world, contract)[-1] == "2026-02-15"
+    assert late.expires_on == dt.date(2026, 3, 15)
+
+
+@pytest.mark.rule("T-94")
+def test_a_second_payment_of_a_period_is_to_be_returned_however_late_it_comes(world, contract):
+    again = report(world, contract, period_on=dt.date(2026, 2, 15), attempt=2)
+    tell(world, report(world, contract, period_on=dt.date(2026, 2, 15), attempt=1))
+    world.clock.set(dt.datetime(2026, 3, 15, 3, 0, tzinfo=JST))
+    tell(world, report(world, contract, period_on=dt.date(2026, 3, 15), attempt=1))
+
+    tell(world, again)
+
+    assert periods(world, contract) == ["2026-01-15", "2026-02-15", "2026-03-15"]
+    assert [n.notice.kind.value for n in world.observer.of("notice")].count("operator_action") == 1
+
+
+def test_a_payment_that_cannot_be_read_books_nothing_and_calls_an_operator(puzzling, clock):
+    contract = puzzling.contract("telecom")
+    clock.set(dt.datetime(2026, 2, 15, 3, 0, tzinfo=JST))
+    notice = report(puzzling, contract, period_on=dt.date(2026, 2, 15))
+
+    tell(puzzling, notice)
+    tell(puzzling, notice)
+
+    (told,) = puzzling.observer.of("operator")
+    assert periods(puzzling, contract) == ["2026-01-15"]
+    assert "period of 2026-02-15" in told.message
+    assert "30 JPY instead of 3,000" in told.message
+    assert told.code == "unknown_outcome"

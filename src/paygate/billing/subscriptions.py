@@ -14,14 +14,16 @@ from ..domain.charge import Charge, ChargeKind, ChargeState
 from ..domain.contract import Actor, Contract, Status
 from ..domain.due import StepKind, due_steps
 from ..domain.failing import FailedAttempt, fail, subscription_ended
-from ..domain.renewal import renew, start
+from ..domain.ledger import EntryKind, EntryState
+from ..domain.renewal import overtaken, renew, start
 from ..domain.settlement import Settlement
 from ..domain.subscription import SubscriptionState
+from ..drivers.redact import mask_text
 from ..errors import NotFound
 from ..plugins.account import Account
 from ..provider import ChargeResult, EventKind, Outcome, ProviderEvent
 from ..store import Session
-from .outbox import put
+from .outbox import operator, put
 from .services import Services, fingerprint, secret_hash
 from .settling import failure, write_settlement
 from .starting import make_contract
@@ -59,6 +61,8 @@ def apply_renewal(
     :returns: the id of the charge that records it; None if its outcome is still to come, or it is recorded already.
     """
     result = event.charge
+    if result is not None and result.outcome is Outcome.UNKNOWN:
+        _tell_unknown(services, session, account, contract, event, result)
     if result is None or result.outcome not in {Outcome.SUCCEEDED, Outcome.DECLINED}:
         return None
     known = session.charges.by_reference(account.name, result.reference) if result.reference else None
@@ -72,6 +76,40 @@ def apply_renewal(
     hook = "on_charge_success" if charge.state is ChargeState.SUCCEEDED else "on_charge_failure"
     put(services, session, hook, {"charge_id": charge.id}, contract_id=contract.id, now=now)
     return charge.id
+
+
+def _tell_unknown(
+    services: Services,
+    session: Session,
+    account: Account,
+    contract: Contract,
+    event: ProviderEvent,
+    result: ChargeResult,
+) -> None:
+    """What the provider reports cannot be booked as it stands; somebody has to look, because money may have moved."""
+    period = f" for the period of {event.period_on}" if event.period_on else ""
+    message = (
+        f"{account.capabilities.name} reports a payment of contract {contract.id}{period} that paygate cannot read "
+        f"({mask_text(result.message) or 'no reason given'}); look {result.reference or event.reference or 'it'} up in "
+        "the provider's console: nothing has been booked"
+    )
+    operator(services, session, "unknown_outcome", message, contract_id=contract.id, now=services.now())
+
+
+def _is_overtaken(session: Session, contract: Contract, period: dt.date) -> bool:
+    """Whether *period* lies before the one that the contract knows of, and was missed: webhooks come in any order.
+
+    Of a contract that was taken over, the periods before are not known, so nothing there can have been missed.
+    """
+    latest = contract.past_due.period_start if contract.past_due else contract.period_start
+    if latest is None or period >= latest or contract.status in {Status.TERMINATED, Status.CANCELED}:
+        return False
+    known = {
+        entry.target_on
+        for entry in session.ledger.for_contract(contract.id)
+        if entry.kind is EntryKind.PERIOD and entry.state is not EntryState.VOID
+    }
+    return period not in known and any(before < period for before in known)
 
 
 def apply_end(services: Services, session: Session, account: Account, contract: Contract, reason: str) -> None:
@@ -150,9 +188,10 @@ def _settlement(
     if charge.state is ChargeState.SUCCEEDED:
         if contract.status is Status.NOT_STARTED:
             return start(contract, now, rules, new_id, charge=charge)
-        return renew(
-            contract, period, now, rules, new_id, charge=charge, licences=session.licences.for_contract(contract.id)
-        )
+        licences = session.licences.for_contract(contract.id)
+        if _is_overtaken(session, contract, period):
+            return overtaken(contract, period, now, rules, new_id, charge=charge, licences=licences)
+        return renew(contract, period, now, rules, new_id, charge=charge, licences=licences)
     attempt = FailedAttempt(
         period,
         number=event.attempt,

@@ -59,7 +59,7 @@ async def receive(services: Services, account_name: str, headers: Mapping[str, s
     names = {str(name).lower(): str(value) for name, value in headers.items()}
     events = await account.parse_webhook(Webhook(names, bytes(body)))
     outcomes = [await call(partial(_take, services, account, event)) for event in events]
-    if any(outcome.outcome in {"applied", "unmatched"} for outcome in outcomes):
+    if any(outcome.outcome != "repeated" for outcome in outcomes):
         await deliver(services)
     return Receipt(tuple(outcomes))
 

@@ -29,7 +29,7 @@ from .running import in_final_period, next_renewal_on, period_price, product_end
 from .settlement import Settlement
 from .transitions import Event, Transition, find, row
 
-__all__ = ["end", "renew", "schedule_product_end", "start"]
+__all__ = ["end", "overtaken", "renew", "schedule_product_end", "start"]
 
 _RUNNING = frozenset({Status.ACTIVE, Status.SPECIAL_PERIOD})
 _ENDED = frozenset({Status.TERMINATED, Status.CANCELED})
@@ -152,6 +152,48 @@ def renew(
         entitlements.restore(licences) or entitlements.issue(contract, due_on, entry.id, licences, new_id),
         (record,),
         notices=resumption_notices(after, today) if resumes else (),
+    )
+
+
+def overtaken(
+    contract: Contract,
+    due_on: dt.date,
+    now: dt.datetime,
+    rules: Rules,
+    new_id: Callable[[], str],
+    *,
+    charge: Charge,
+    licences: Sequence[License] = (),
+) -> Settlement:
+    """The success for the period of *due_on* is told after something about a later period was (R-162, R-269, T-94).
+
+    The period gets what its payment bought: its row, its share of the expiry, its content and its mails. Which period
+    runs, and whether a later one is missing, stays as it is. The caller has made sure that the period has no row yet.
+
+    :param licences: all licences of the contract so far.
+    """
+    now = require_aware(now, "now")
+    actor = Actor.provider(charge.account)
+    entry = _period_row(contract, due_on, due_on, EntryState.SUCCEEDED, now, new_id, charge, actor)
+    # the end of its own period and no more: counted from today it would pay for a later one as well (R-050)
+    ends = [day for day in (contract.expires_on, next_renewal_on(contract, due_on)) if day is not None]
+    after = attrs.evolve(contract, expires_on=min(max(ends), rules.system_max) if ends else None)
+    record = step(
+        row("T-94"),
+        contract,
+        after,
+        at=now,
+        actor=actor,
+        new_id=new_id,
+        action="overtaken_payment",
+        facts={"period": due_on.isoformat()},
+    )
+    return Settlement(
+        after,
+        (entry,),
+        queue(rules.step_mails, MailSet.ON_RENEWAL, contract, now, new_id, charge_id=charge.id),
+        entitlements.issue(contract, due_on, entry.id, licences, new_id),
+        (record,),
     )
 
 

@@ -30,6 +30,9 @@ from .postgres import CannotStart, Server
 
 _REASON = pytest.StashKey[str]()
 
+# tables are as wide as what is in them, however wide the terminal is in which the tests run
+os.environ.pop("COLUMNS", None)
+
 # no deadline: how long an example takes says something about the machine only
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("fuzz", deadline=None)

@@ -1,14 +1,14 @@
 """The shops in which the two manuals are retold, one fixture for each provider.
 
-Every scenario runs against the fakes, on a SQLite file and on PostgreSQL. UnivaPay's run also against the real plugin in
-front of the emulator: mounted in process, with the database in memory; and over HTTP on loopback in both directions, the
-plugin's requests and the provider's notices.
+Every scenario runs against the fakes, on a SQLite file and on PostgreSQL. UnivaPay's and Stripe's run also against the real
+plugin in front of the emulator: mounted in process, with the database in memory; and over HTTP on loopback in both
+directions, the plugin's requests and the provider's notices.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,14 +17,13 @@ import pytest
 from paygate import Gateway, MailSet, StepMailPlan
 from paygate.cli.demo_endpoint import Endpoint
 from paygate.testing import FakeAmazonPay, FakeStripe, FakeTelecom, FakeUnivaPay, ManualClock
-from paygate.testing.emulators import serve
+from paygate.testing.emulators import Emulator, serve
+from paygate.testing.emulators.stripe import StripeEmulator
 from paygate.testing.emulators.univapay import UnivaPayEmulator
+from paygate_stripe import Stripe, StripeSettings
 from paygate_univapay import UnivaPay, UnivaPaySettings
 
-from .shop import EmulatedUnivaPay, FakeTill, LetterBox, ServedUnivaPay, Shop, Till
-
-UNIVAPAY_URL = "https://api.univapay.com"
-WEBHOOK_WORD = "word-only-for-webhooks"
+from .shop import SECONDS_TO_A_RESULT, EmulatedTill, FakeTill, LetterBox, ServedTill, Shop, Till
 
 #: (till, database)
 Place = tuple[str, str]
@@ -39,10 +38,16 @@ def named(place: Place) -> str:
     return "-".join(place)
 
 
-UNIVAPAY: list[Place] = [
-    *on_both("univapay-fake"), ("univapay-emulator", "memory"), ("univapay-http", "sqlite"),
-]  # fmt: skip
-FAKES = {"telecom": FakeTelecom, "stripe": FakeStripe, "amazonpay": FakeAmazonPay}
+def with_emulator(account: str) -> list[Place]:
+    """The fake of *account* on both, and its plugin in front of the emulator: in process and over HTTP."""
+    return [*on_both(f"{account}-fake"), (f"{account}-emulator", "memory"), (f"{account}-http", "sqlite")]
+
+
+UNIVAPAY = with_emulator("univapay")
+STRIPE = with_emulator("stripe")
+TELECOM = on_both("telecom-fake")
+AMAZON_PAY = on_both("amazonpay-fake")
+FAKES = {"univapay": FakeUnivaPay, "telecom": FakeTelecom, "stripe": FakeStripe, "amazonpay": FakeAmazonPay}
 
 #: The renewal mail has a delay of five minutes, as the first manual recommends (R-211).
 MAILS = (
@@ -54,30 +59,39 @@ MAILS = (
 
 @contextmanager
 def till(name: str, clock: ManualClock) -> Iterator[Till]:
-    if name == "univapay-fake":
-        yield FakeTill("univapay", FakeUnivaPay(clock=clock))
-    elif name in FAKES:
-        yield FakeTill(name, FAKES[name](clock=clock))
+    account, _, kind = name.partition("-")
+    if kind == "fake":
+        yield FakeTill(account, FAKES[account](clock=clock))
+        return
+    emulator = emulated(account, clock)
+    if kind == "emulator":
+        emulator.set_webhook_target("https://shop.example/webhooks")
+        yield EmulatedTill(emulator, PLUGINS[account](emulator, emulator.origin), {emulator.origin: emulator.handle})
     else:
-        emulator = UnivaPayEmulator(clock)
-        if name == "univapay-emulator":
-            emulator.add_webhook("https://shop.example/webhooks/univapay", WEBHOOK_WORD)
-            yield EmulatedUnivaPay(emulator, plugin(emulator, UNIVAPAY_URL), {UNIVAPAY_URL: emulator.handle})
-        else:
-            with serve(emulator, webhooks=False) as url:
-                yield ServedUnivaPay(emulator, plugin(emulator, url), None)
+        with serve(emulator, webhooks=False) as url:
+            yield ServedTill(emulator, PLUGINS[account](emulator, url))
 
 
-def plugin(emulator: UnivaPayEmulator, base_url: str) -> UnivaPay:
-    return UnivaPay(
-        UnivaPaySettings(
-            app_token=emulator.credentials.app_token,
-            secret=emulator.credentials.secret,
-            webhook_auth_token=WEBHOOK_WORD,
-            base_url=base_url,
-            poll_budget=0,  # the scenarios wait where the manual waits
-        )
-    )
+def emulated(account: str, clock: ManualClock) -> Emulator:
+    if account == "stripe":
+        return StripeEmulator(clock)
+    emulator = UnivaPayEmulator(clock)
+    emulator.behaviour.pending = SECONDS_TO_A_RESULT
+    return emulator
+
+
+def stripe_plugin(emulator: Emulator, base_url: str) -> Stripe:
+    known = {**emulator.credentials_for_plugin(), **emulator.webhook_settings()}
+    return Stripe(StripeSettings(**known, api_base=base_url))
+
+
+def univapay_plugin(emulator: Emulator, base_url: str) -> UnivaPay:
+    known = {**emulator.credentials_for_plugin(), **emulator.webhook_settings()}
+    # the scenarios wait where the manual waits
+    return UnivaPay(UnivaPaySettings(**known, base_url=base_url, poll_budget=0))
+
+
+PLUGINS: dict[str, Callable[[Emulator, str], object]] = {"stripe": stripe_plugin, "univapay": univapay_plugin}
 
 
 def database(kind: str, request: pytest.FixtureRequest) -> str:
@@ -107,8 +121,8 @@ def opened(place: Place, clock: ManualClock, request: pytest.FixtureRequest) -> 
                 mounts=counter.mounts if counter else None,
             )
         )
-        if isinstance(counter, ServedUnivaPay):
-            counter.tell_at(stack.enter_context(Endpoint(gateway)), WEBHOOK_WORD)
+        if isinstance(counter, ServedTill):
+            counter.tell_at(stack.enter_context(Endpoint(gateway)))
         yield Shop(gateway, clock, letters, counter)
 
 
@@ -124,46 +138,46 @@ def univapay(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Sho
         yield shop
 
 
-@pytest.fixture(params=on_both("telecom"), ids=named)
+@pytest.fixture(params=TELECOM, ids=named)
 def telecom(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Shop]:
     with opened(request.param, clock, request) as shop:
         yield shop
 
 
-@pytest.fixture(params=on_both("stripe"), ids=named)
+@pytest.fixture(params=STRIPE, ids=named)
 def stripe(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Shop]:
     with opened(request.param, clock, request) as shop:
         yield shop
 
 
-@pytest.fixture(params=on_both("amazonpay"), ids=named)
+@pytest.fixture(params=AMAZON_PAY, ids=named)
 def amazonpay(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Shop]:
     with opened(request.param, clock, request) as shop:
         yield shop
 
 
-@pytest.fixture(params=[*on_both("stripe"), *UNIVAPAY], ids=named)
+@pytest.fixture(params=[*STRIPE, *UNIVAPAY], ids=named)
 def stripe_or_univapay(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Shop]:
     """The two whose renewals paygate charges itself."""
     with opened(request.param, clock, request) as shop:
         yield shop
 
 
-@pytest.fixture(params=on_both("stripe", "amazonpay"), ids=named)
+@pytest.fixture(params=[*STRIPE, *AMAZON_PAY], ids=named)
 def stripe_or_amazonpay(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Shop]:
     """The two that usually answer at once."""
     with opened(request.param, clock, request) as shop:
         yield shop
 
 
-@pytest.fixture(params=on_both("telecom", "stripe"), ids=named)
+@pytest.fixture(params=[*TELECOM, *STRIPE], ids=named)
 def telecom_or_stripe(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Shop]:
     """The two that know no window for additional charges."""
     with opened(request.param, clock, request) as shop:
         yield shop
 
 
-@pytest.fixture(params=[*UNIVAPAY, *on_both("telecom", "stripe", "amazonpay")], ids=named)
+@pytest.fixture(params=[*UNIVAPAY, *TELECOM, *STRIPE, *AMAZON_PAY], ids=named)
 def any_provider(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Shop]:
     """Each of the four providers in turn."""
     with opened(request.param, clock, request) as shop:

@@ -17,14 +17,15 @@ from paygate import JST, Card, Charge, Contract, Customer, Gateway, MailSet, Mon
 from paygate import Product as Item
 from paygate.billing.running import BillingReport
 from paygate.cli.demo_endpoint import Endpoint
+from paygate.domain.charge import ChargeState
 from paygate.domain.contract import ProductType
 from paygate.domain.operations import Operation
 from paygate.errors import OutcomeUnknown
 from paygate.provider import DeclineClass
-from paygate.testing import Book, Decline, FakeProvider, ManualClock
-from paygate.testing.emulators import Delivery
+from paygate.testing import Book, Decline, FakeProvider, ManualClock, StayPending, Succeed
+from paygate.testing.emulators import Delivery, Emulator, Wish, WishKind
 from paygate.testing.emulators.server import post
-from paygate.testing.emulators.univapay import ChargePlan, UnivaPayEmulator
+from paygate.testing.emulators.stripe import StripeEmulator
 
 HANAKO = Customer("hanako", "山田花子", "hanako@example.com")
 AGREED = "agreed on the phone, 2024-10-20"
@@ -35,6 +36,9 @@ BUTTONS = (
     Operation.SUSPEND, Operation.RESUME, Operation.SCHEDULE_CANCELLATION, Operation.REVOKE_CANCELLATION,
     Operation.TERMINATE, Operation.DELETE, Operation.CHARGE_ADDON,
 )  # fmt: skip
+
+#: What the address ends with by which a provider is asked for money.
+CHARGES = {"univapay": "/charges", "stripe": "/payment_intents"}
 
 #: A result takes "seconds to minutes" (first manual, step 4).
 SECONDS_TO_A_RESULT = 20
@@ -76,6 +80,9 @@ class Till(Protocol):
     def decline(self, times: int) -> None:
         """The bank declines the next charges, for want of money."""
 
+    def delay(self, seconds: int, *, refused: bool = False) -> None:
+        """The next charge has no result for *seconds*; then it succeeds, or is *refused* for want of money."""
+
     def asked(self) -> int:
         """How many charges the provider was asked for."""
 
@@ -104,6 +111,9 @@ class FakeTill:
     def decline(self, times: int) -> None:
         self.provider.script(*[Decline(None, DeclineClass.SOFT)] * times)
 
+    def delay(self, seconds: int, *, refused: bool = False) -> None:
+        self.provider.next(StayPending(seconds, then=Decline(None, DeclineClass.SOFT) if refused else Succeed()))
+
     def asked(self) -> int:
         return sum(call.hook == "charge" for call in self.provider.calls)
 
@@ -112,16 +122,15 @@ class FakeTill:
             gateway.webhooks.receive(self.account, notice.headers, notice.body)
 
 
-class EmulatedUnivaPay:
-    """The UnivaPay plugin in front of the emulator, mounted in process."""
+class EmulatedTill:
+    """A real plugin in front of its emulator, mounted in process."""
 
-    account = "univapay"
-
-    def __init__(self, emulator: UnivaPayEmulator, provider: object, mounts: Mapping[str, Any] | None) -> None:
+    def __init__(self, emulator: Emulator, provider: object, mounts: Mapping[str, Any] | None = None) -> None:
+        self.account = emulator.name
         self.emulator = emulator
         self.provider = provider
         self.mounts = mounts
-        emulator.behaviour.pending = SECONDS_TO_A_RESULT
+        self._refused_after: dt.timedelta | None = None
 
     @property
     def book(self) -> Book:
@@ -129,32 +138,47 @@ class EmulatedUnivaPay:
         return self.emulator.book
 
     def card(self) -> str:
-        return self.emulator.add_card()
+        return self.emulator.store_card()
 
     def decline(self, times: int) -> None:
-        self.emulator.plan(*[ChargePlan("failed", 306)] * times)
+        self.emulator.wish(Wish(WishKind.DECLINE), times=times)
+
+    def delay(self, seconds: int, *, refused: bool = False) -> None:
+        self.emulator.wish(Wish(WishKind.PENDING, seconds=None if refused else seconds))
+        if refused:
+            self._refused_after = dt.timedelta(seconds=seconds)
 
     def asked(self) -> int:
-        return sum(one.method == "POST" and one.url.endswith("/charges") for one in self.emulator.requests)
+        return sum(one.method == "POST" and one.url.endswith(CHARGES[self.account]) for one in self.emulator.requests)
 
     def tell(self, gateway: Gateway) -> None:
+        self._refuse(gateway)
         said: list[Delivery] = []
         self.emulator.deliver(said.append)
         for delivery in said:
             gateway.webhooks.receive(self.account, delivery.headers, delivery.body)
 
+    def _refuse(self, gateway: Gateway) -> None:
+        """Bring what was to be refused by now to its end, where the emulator leaves that to a hand."""
+        for charge in gateway.charges.list() if self._refused_after is not None else ():
+            waits = charge.state is ChargeState.PENDING
+            if waits and self.emulator.clock.now() - charge.created_at >= self._refused_after:
+                assert isinstance(self.emulator, StripeEmulator)
+                self.emulator.settle(charge.reference or "", code="insufficient_funds")
 
-class ServedUnivaPay(EmulatedUnivaPay):
+
+class ServedTill(EmulatedTill):
     """The same over HTTP, and the notices too: they are posted to the shop's endpoint."""
 
     endpoint: Endpoint
 
-    def tell_at(self, endpoint: Endpoint, word: str) -> None:
-        """Notices go to *endpoint*, with *word* to prove that they are UnivaPay's."""
+    def tell_at(self, endpoint: Endpoint) -> None:
+        """Notices go to *endpoint*."""
         self.endpoint = endpoint
-        self.emulator.add_webhook(endpoint.url(self.account), word)
+        self.emulator.set_webhook_target(endpoint.url(self.account))
 
     def tell(self, gateway: Gateway) -> None:
+        self._refuse(gateway)
         before = len(self.endpoint.answers)
         made = self.emulator.deliver(post)
         assert [answer.status for answer in self.endpoint.answers[before:]] == [200] * made

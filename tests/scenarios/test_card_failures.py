@@ -11,7 +11,7 @@ from paygate import Purpose
 from paygate.domain.charge import ChargeState
 from paygate.errors import OperationNotAllowed, RetryPending
 from paygate.provider import DeclineClass
-from paygate.testing import Decline, StayPending
+from paygate.testing import Decline
 
 from .shop import MAGAZINE, day, magazine, yen
 
@@ -162,7 +162,7 @@ def test_arrears_that_are_declined_leave_everything_as_it_was(univapay):
 def test_while_an_arrears_charge_is_on_its_way_the_renewal_is_not_retried_beside_it(stripe):
     member = failing_renewal(stripe)
     stripe.at("2024-11-11 02:59")
-    stripe.till.provider.next(StayPending(90))
+    stripe.till.delay(90)
     assert stripe.execute(member, 3000, purpose=Purpose.ARREARS).state is ChargeState.PENDING
 
     stripe.nightly_run("2024-11-11")
@@ -174,7 +174,7 @@ def test_while_an_arrears_charge_is_on_its_way_the_renewal_is_not_retried_beside
 @pytest.mark.rule("R-161", "R-191")
 def test_while_a_retry_is_on_its_way_the_arrears_are_not_charged_beside_it(stripe):
     member = failing_renewal(stripe)
-    stripe.till.provider.next(StayPending(90))
+    stripe.till.delay(90)
     stripe.nightly_run("2024-11-11")
 
     with pytest.raises(RetryPending):
@@ -235,7 +235,7 @@ def test_what_the_provider_ends_is_ended_and_late_money_revives_nothing(telecom)
 def test_notice_is_given_while_a_renewal_has_no_result_and_neither_fact_is_lost(stripe):
     member = stripe.sign_up(MAGAZINE)
     # 8 November: the renewal is on its way, and has no result on the 9th, when the customer gives notice
-    stripe.till.provider.next(StayPending(36 * 3600, then=NO_MONEY))
+    stripe.till.delay(36 * 3600, refused=True)
     stripe.nightly_run("2024-11-08")
     stripe.at("2024-11-09 10:00")
     assert stripe.gateway.contracts.schedule_cancellation(member.id).effective_on == day("2024-12-08")

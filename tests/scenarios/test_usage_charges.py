@@ -17,7 +17,6 @@ from paygate.errors import (
     PermissionClosed,
     SystemMaxPassed,
 )
-from paygate.testing import StayPending
 
 from .shop import COURSE, HANAKO, MAGAZINE, day, yen
 
@@ -32,7 +31,7 @@ def test_a_charge_goes_from_the_sales_detail_to_a_row_in_the_sales_information(a
     plan = COURSE if shop.till.account == "amazonpay" else MAGAZINE
     contract = shop.sign_up(plan)
     if shop.till.account in {"stripe", "amazonpay"}:
-        shop.till.provider.next(StayPending(20))  # these two usually answer at once
+        shop.till.delay(20)  # these two usually answer at once
     sent = shop.till.asked()
 
     # Step 1: open the customer's sales detail

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import attrs
 import pytest
+from click.testing import CliRunner
 
 from paygate import Capabilities, Card, Customer, Gateway, Money, Plan, Provider, secret
+from paygate.cli.app import paygate
 from paygate.config import load
 from paygate.errors import ChargeDeclined, ConfigurationError
 from paygate.flow import Request, Response
@@ -22,6 +24,7 @@ HANAKO = Customer("cus_1", email="hanako@example.com")
 GOLD = Plan.recurring("Gold", Money(3000, "JPY"))
 
 MODULE = """
+from paygate.cli.app import paygate
 from paygate import Capabilities, Provider, hookimpl
 
 class Acme(Provider):
@@ -34,6 +37,7 @@ class _Helper(Provider):
     pass
 """
 OBSERVER = """
+from paygate.cli.app import paygate
 from paygate import hookimpl
 
 @hookimpl
@@ -42,6 +46,7 @@ def on_charge_success(notice):
 """
 NEEDY = """
 import attrs
+from paygate.cli.app import paygate
 from paygate import Capabilities, Provider, secret
 
 @attrs.frozen
@@ -199,3 +204,10 @@ def test_what_is_wrong_with_a_module_names_the_key_and_the_remedy(configured, te
 
     with pytest.raises(ConfigurationError, match=rf"{key}.*{remedy}"):
         configured(text, **modules)
+
+
+def test_the_example_passes_the_core_of_the_conformance_kit() -> None:
+    checked = CliRunner().invoke(paygate, ["check", str(EXAMPLE)])
+
+    assert checked.exit_code == 0, checked.output
+    assert "Acme: CORE passed" in checked.output

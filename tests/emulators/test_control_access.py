@@ -73,3 +73,11 @@ def test_a_served_emulator_refuses_pages_at_its_control_interface_only():
     assert (own, status, rebound, provider) == (200, 403, 403, 200)
     assert json.loads(body)["error"]["remedy"]
     assert len(emulator.requests) == 1
+
+
+def test_an_address_that_was_joined_with_two_slashes_is_understood():
+    emulator = UnivaPayEmulator(SystemClock())
+
+    answers = [emulator.handle(Request("GET", f"{emulator.origin}/_paygate/{path}")) for path in ("clock", "/clock")]
+
+    assert [answer.status for answer in answers] == [200, 200]

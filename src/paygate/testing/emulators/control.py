@@ -71,7 +71,8 @@ class Control:
 
     def answer(self, request: Request) -> Response:
         """Perform *request*, whose path begins with :data:`PREFIX`."""
-        path = urlsplit(request.url).path
+        # "$control_url/clock" has two slashes, because the address that was told ends with one
+        path = PREFIX + urlsplit(request.url).path.removeprefix(PREFIX).lstrip("/")
         found = self._router.find(request.method, path)
         if found is None:
             return self._unknown(request.method, path).response()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -195,3 +196,28 @@ def _sqlite_plan(tmp_path: Path, statement: Statement, given: dict[str, Any]) ->
     plan = "\n".join(row[3] for row in rows)
     connection.close()
     return plan
+
+
+@pytest.mark.rule("R-273")
+def test_a_database_of_the_first_release_is_upgraded_with_its_rows(tmp_path: Path, clock: ManualClock) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        config = schema.migrations()
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            sa.text("INSERT INTO paygate_customers (id, name, email, updated_at) VALUES ('cus_1', '山田', '', :at)"),
+            {"at": "2026-11-01T00:00:00.000000+00:00"},
+        )
+        connection.commit()
+    engine.dispose()
+    with pytest.raises(SchemaOutdated, match="paygate db upgrade"):
+        Store.open(url, clock=clock)
+
+    assert Store.upgrade(url) == ("0001", schema.HEAD)
+    store = Store.open(url, clock=clock)
+    with store.read() as session:
+        assert session.customers.get("cus_1").name == "山田"
+    store.close()

@@ -8,6 +8,14 @@ import pytest
 from paygate import JST, BankTransfer, Cycle, Manual, Money, Product, ProductType, Status
 from paygate.cli.csv_file import RowProblem
 from paygate.cli.csv_import import COLUMNS, Reading, read_rows
+from paygate.cli.csv_names import (
+    COLUMN_NAMES,
+    KIND_NAMES,
+    PAYMENT_NAMES,
+    PRODUCT_TYPE_NAMES,
+    STATUS_NAMES,
+    plain,
+)
 
 CARD = "4111" + "1111" * 3
 
@@ -155,13 +163,22 @@ def test_a_time_without_a_zone_is_japanese_time(read, text, instant):
         ("price", "", "the value is missing"),
         ("price", "30.5", "yen have no fractions"),
         ("price", "-3000", "an amount is not negative"),
-        ("price", "３０００", "not a whole number of yen"),
+        ("price", "3E+03", "a spreadsheet has shortened the number"),
+        ("price", "▲500", "an amount is not negative"),
+        ("price", "三千円", "the number is written in kanji"),
         ("initial_fee", "free", "not a whole number of yen"),
         ("special_periods", "many", "not a whole number of periods"),
         ("payment", "cash", "not known"),
         ("account", "", "the value is missing"),
         ("account", "strpe", "no such account is configured"),
-        ("start_on", "31.1.2026", "not a date"),
+        ("start_on", "31.1.2026", "the year stands last, so day and month could be meant either way"),
+        ("start_on", "26/1/31", "the year has two digits, so it could be meant in several ways"),
+        ("start_on", "46027", "a spreadsheet's serial number of a day (2026-01-05), not a date"),
+        ("start_on", "R8.1.5", "a year of an era, which would be 2026"),
+        ("start_on", "令和元年5月1日", "a year of an era, which would be 2019"),
+        ("start_on", "2026/1/5 10:00", "a time of day where a day is wanted"),
+        ("start_on", "2026年1月5日(火)", "the day and its weekday contradict each other (2026-01-05 is 月)"),
+        ("last_paid_at", "令和8年1月5日 10:00", "a year of an era, which would be 2026"),
         ("start_on", "2026-02-30", "no such day in the calendar"),
         ("status", "RUNNING", "not known"),
         ("expires_on", "2026-1/31", "not a date"),
@@ -180,6 +197,68 @@ def test_a_wrong_value_is_told_with_line_column_value_and_remedy(read, column, v
     assert (told.line, told.column, told.problem) == (3, column, problem)
     assert told.value_shown == value.replace("\x1b", "·")
     assert told.remedy
+
+
+@pytest.mark.parametrize(
+    "text", ["３０００", "¥3,000", "￥3,000", "3000円", "\\3,000", "￥３，０００円", "¥3,000-", "　3000 円"]
+)
+def test_an_amount_is_read_as_japanese_offices_write_it(read, text):
+    (row,) = read(csv({**PLAIN, "price": text})).rows
+
+    assert row.plan.price == Money(3000, "JPY")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026年1月5日",
+        "２０２６年０１月０５日",
+        "2026/1/5",
+        "2026.1.5",
+        "20260105",
+        "2026年1月5日(月)",
+        "2026/1/5 0:00:00",
+    ],
+)
+def test_a_day_is_read_as_japanese_offices_write_it(read, text):
+    (row,) = read(csv({**PLAIN, "start_on": text})).rows
+
+    assert row.start_on == dt.date(2026, 1, 5)
+
+
+@pytest.mark.parametrize("text", ["2026年1月5日 10時30分", "2026年1月5日（月） 10:30", "２０２６/１/５ １０：３０"])
+@pytest.mark.rule("R-001")
+def test_a_time_is_read_as_japanese_offices_write_it(read, text):
+    (row,) = read(csv({**PLAIN, "last_paid_at": text})).rows
+
+    assert row.last_paid_at == dt.datetime(2026, 1, 5, 10, 30, tzinfo=JST)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "own"),
+    [
+        ("payment", "銀行振込", BankTransfer()),
+        ("kind", "毎月", Cycle.MONTHLY),
+        ("kind", "定期課金:年払い", Cycle.ANNUAL),
+        ("status", "契約継続中", Status.ACTIVE),
+        ("products", "gold:月額マガジン方式", (Product("gold", ProductType.MONTHLY_MAGAZINE),)),
+    ],
+)
+def test_a_value_may_have_its_japanese_name(read, column, value, own):
+    card = {"account": "", "token": ""} if column == "payment" else {}
+    (row,) = read(csv({**PLAIN, **card, column: value})).rows
+
+    found = {"payment": row.payment, "kind": row.plan.cycle, "status": row.status, "products": row.plan.products}
+    assert found[column] == own
+
+
+@pytest.mark.parametrize("column", ["contract_id", "customer_id", "customer_email", "token", "last_paid_reference"])
+@pytest.mark.parametrize("letter", ["\u200b", "\ufeff", "\u202e", "\u00ad", "\u3164", "\u2060"])
+def test_an_id_with_a_character_that_nobody_can_see_is_refused_and_the_character_is_named(read, column, letter):
+    told = read(csv({**PLAIN, "last_paid_at": "2026-01-31 10:00", column: f"a{letter}@b"})).problems[0]
+
+    assert told.column == column
+    assert f"U+{ord(letter):04X}" in told.problem
 
 
 @pytest.mark.parametrize("column", ["last_paid_amount", "last_paid_reference"])
@@ -318,6 +397,52 @@ def test_a_column_that_appears_twice_is_told(read):
     assert only(read(csv(PLAIN, header=(*COLUMNS, "plan")))).column == "plan"
 
 
+def test_a_header_may_name_the_columns_in_japanese(read):
+    names = {
+        "contract_id": "契約ＩＤ",
+        "customer_id": "会員 番号",
+        "customer_name": "氏名",
+        "customer_email": "メールアドレス",
+        "plan": "プラン名",
+        "price": "金額",
+        "payment": "お支払い方法",
+        "start_on": "契約開始日",
+        "expires_on": "有効期限",
+    }
+    header = ",".join(names.get(column, column) for column in COLUMNS)
+
+    assert read(csv(GOOD).replace(",".join(COLUMNS), header)).rows == read(csv(GOOD)).rows != ()
+
+
+def test_no_name_of_a_column_or_value_means_two_things():
+    for names in (COLUMN_NAMES, PAYMENT_NAMES, KIND_NAMES, STATUS_NAMES, PRODUCT_TYPE_NAMES):
+        compared = [plain(name) for own, others in names.items() for name in {own, *others}]
+        assert sorted(set(compared)) == sorted(compared)
+    assert set(COLUMN_NAMES) == set(COLUMNS)
+    assert set(STATUS_NAMES) == {status.value for status in Status}
+    assert set(PRODUCT_TYPE_NAMES) == {kind.value for kind in ProductType}
+
+
+def test_one_column_under_two_names_is_told_with_both(read):
+    told = only(read(csv(PLAIN, header=(*COLUMNS, "price")).replace("content_from,price", "content_from,金額")))
+
+    assert (told.column, told.problem) == ("price", "the column appears twice, as “price” and “金額”")
+
+
+def test_empty_columns_at_the_end_are_no_columns(read):
+    lines = csv(PLAIN, {**PLAIN, "contract_id": "C-2"}).split("\r\n")
+
+    assert len(read("\r\n".join(line + ",," if line else line for line in lines)).rows) == 2
+    told = only(read("\r\n".join([lines[0] + ",", lines[1] + ",lost"])))
+    assert (told.line, told.problem) == (2, "too many fields: 23 instead of 22")
+
+
+def test_a_column_without_a_name_between_others_is_told(read):
+    told = only(read(csv(PLAIN).replace("plan,kind", "plan,,kind").replace('"Gold",', '"Gold","",')))
+
+    assert (told.line, told.problem) == (1, "a column has no name")
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_column(read):
     assert read(b"\xef\xbb\xbf" + csv(PLAIN).encode()).problems == ()
 
@@ -328,13 +453,27 @@ def test_shift_jis_with_kana_is_read_as_what_it_is(read):
     assert row.customer.name == "すずき"
 
 
+@pytest.mark.parametrize("name", ["山田花子", "ﾔﾏﾀﾞ ﾊﾅｺ", "髙橋　薫"])
+def test_shift_jis_without_full_width_kana_is_recognised_by_its_runs_of_characters(read, name):
+    (row,) = read(csv({**PLAIN, "customer_name": name, "plan": "会員"}).encode("cp932")).rows
+
+    assert row.customer.name == name
+
+
+@pytest.mark.parametrize("name", ["O’Neil", "Zoë Künast", "Jérôme Naïl", "Señor Muñoz"])
+def test_western_names_in_a_western_encoding_are_not_taken_for_japanese(read, name):
+    told = read(csv({**PLAIN, "customer_name": name}).encode("cp1252")).problems[0]
+
+    assert told.problem == "the text is not UTF-8"
+
+
 def test_shift_jis_that_could_be_something_else_is_refused_with_its_line_unless_it_is_named(read):
-    content = csv({**PLAIN, "customer_name": "山田"}).encode("cp932")
+    content = csv({**PLAIN, "customer_name": "林 Ken"}).encode("cp932")
 
     told = only(read(content))
     assert (told.line, told.problem) == (2, "the text is not UTF-8")
     assert "--encoding cp932" in told.remedy
-    assert read(content, encoding="cp932").rows[0].customer.name == "山田"
+    assert read(content, encoding="cp932").rows[0].customer.name == "林 Ken"
 
 
 def test_text_in_no_known_encoding_is_told_with_its_line(read):

@@ -1,12 +1,13 @@
 """A CSV file as numbered records: its encoding, its delimiter, its header, and what is wrong with each (no click here).
 
-UTF-8 with or without a byte order mark; what Excel saves in Japan, Shift_JIS (cp932), where it cannot be anything else.
+UTF-8 with or without a byte order mark; what Excel saves in Japan, Shift_JIS (cp932), where it reads as Japanese.
 """
 
 from __future__ import annotations
 
 import csv
 import difflib
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import attrs
 
 from ..drivers.redact import mask_text
 from ..errors import InvalidValue
+from . import csv_names
 
 __all__ = ["ENCODINGS", "FileProblem", "Record", "RowProblem", "encoding_of", "records", "shown"]
 
@@ -67,8 +69,8 @@ def shown(value: str) -> str:
 def encoding_of(path: Path, wanted: str | None = None) -> str:
     """The name under which *path* can be decoded from its first line to its last.
 
-    Text that is not UTF-8 but reads as Shift_JIS *with kana in it* is that: their bytes are control characters or
-    rare signs in every Western encoding. Without kana it could be either, and a guess would garble names.
+    Text that is not UTF-8 but reads as Japanese when decoded as Shift_JIS is that, see :func:`_japanese`. Anything else
+    could be a Western encoding as well, and a guess would garble names.
 
     :param wanted: one of :data:`ENCODINGS`; None finds it out.
     :raises FileProblem: empty, another kind of file, or an encoding that cannot be told.
@@ -87,10 +89,10 @@ def encoding_of(path: Path, wanted: str | None = None) -> str:
     line = _first_undecodable(path, "utf-8")
     if line is None:
         return "utf-8-sig"
-    japanese = wanted is None and _first_undecodable(path, "cp932") is None
-    if japanese and _has_kana(path):
+    possible = wanted is None and _first_undecodable(path, "cp932") is None
+    if possible and _japanese(path):
         return "cp932"
-    remedy = f"{_SAVE_AGAIN}, or if it is Shift_JIS add --encoding cp932" if japanese else _SAVE_AGAIN
+    remedy = f"{_SAVE_AGAIN}, or if it is Shift_JIS add --encoding cp932" if possible else _SAVE_AGAIN
     raise FileProblem(RowProblem(line, "", "", "the text is not UTF-8", remedy))
 
 
@@ -104,9 +106,31 @@ def _first_undecodable(path: Path, encoding: str) -> int | None:
     return None
 
 
-def _has_kana(path: Path) -> bool:
+#: Full-width letters of Japanese text: punctuation, kana, kanji, full-width forms. Private-use characters, which Western
+#: letters turn into now and then, are not among them.
+_WIDE = "\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e"
+_RUNS = re.compile(rf"[{_WIDE}]+|[\uff61-\uff9f]{{3,}}")
+_NOT_JAPANESE = re.compile("[\ue000-\uf8ff]")
+
+
+def _japanese(path: Path) -> bool:
+    """Whether the text of *path*, decoded as Shift_JIS, reads as Japanese.
+
+    Japanese comes in runs of full-width characters, or of half-width kana. An accented letter or a typographic quote of a
+    Western encoding swallows the plain letter behind it and becomes one character that stands alone. Kana alone settle
+    it as well: their bytes are control characters or rare signs in every Western encoding.
+    """
+    together = alone = 0
     with path.open(encoding="cp932", newline="") as file:
-        return any("\u3041" <= letter <= "\u30fe" for line in file for letter in line)
+        for line in file:
+            if _NOT_JAPANESE.search(line):
+                return False
+            for run in _RUNS.findall(line):
+                if len(run) > 1 or "\u3041" <= run <= "\u30fe":
+                    together += len(run)
+                else:
+                    alone += 1
+    return together > alone
 
 
 def records(
@@ -151,6 +175,8 @@ def _record(line: int, fields: list[str], header: list[str], report: Callable[[R
     fields = [field.strip() for field in fields]
     if not any(fields):
         return None  # spreadsheets leave lines of commas behind
+    while len(fields) > len(header) and not fields[-1]:
+        fields.pop()  # as do empty columns beside the table
     if len(fields) != len(header):
         few = len(fields) < len(header)
         report(
@@ -169,7 +195,12 @@ def _record(line: int, fields: list[str], header: list[str], report: Callable[[R
 def _header(
     fields: list[str], columns: Sequence[str], required: Sequence[str], report: Callable[[RowProblem], None]
 ) -> list[str]:
-    names = [field.strip().lower() for field in fields]
+    """The columns' own names in the order of *fields*; cells without a name at the end of the line are no columns."""
+    cells = [field.strip() for field in fields]
+    while cells and not cells[-1]:
+        cells.pop()
+    known = csv_names.spelt({column: csv_names.COLUMN_NAMES.get(column, ()) for column in columns})
+    names = [known.get(csv_names.plain(cell), cell.lower()) for cell in cells]
     if len(names) == 1:
         for mark, word in _OTHER_DELIMITERS.items():
             if mark in names[0]:
@@ -178,19 +209,21 @@ def _header(
                         1, "", "", f"the fields are separated by {word}", "separate them by commas and export again"
                     )
                 )
-    twice = {name for name in names if name and names.count(name) > 1}
-    if twice:
-        listed = ", ".join(sorted(twice))
-        raise FileProblem(RowProblem(1, listed, "", "the column appears twice", "leave one of them out"))
+    for name in sorted({name for name in names if name and names.count(name) > 1}):
+        spelt = " and ".join(f"“{shown(cell)}”" for cell, own in zip(cells, names, strict=True) if own == name)
+        problem = "the column appears twice" + (f", as {spelt}" if len(set(cells)) == len(cells) else "")
+        raise FileProblem(RowProblem(1, name, "", problem, "leave one of them out"))
     missing = [name for name in required if name not in names]
-    unknown = [name for name in names if name not in columns]
     if len(missing) == len(required):
         remedy = f"the first line names the columns: {', '.join(columns)}"
         raise FileProblem(RowProblem(1, "", shown(",".join(fields)), "the file has no header line", remedy))
-    for name in unknown:
-        close = difflib.get_close_matches(name, columns, n=1)
-        remedy = f"did you mean {close[0]!r}?" if close else f"leave it out; known: {', '.join(columns)}"
-        report(RowProblem(1, shown(name), "", "unknown column", remedy))
+    for name in names:
+        if not name:
+            report(RowProblem(1, "", "", "a column has no name", "name it, or take the column out"))
+        elif name not in columns:
+            close = difflib.get_close_matches(name, columns, n=1)
+            remedy = f"did you mean {close[0]!r}?" if close else f"leave it out; known: {', '.join(columns)}"
+            report(RowProblem(1, shown(name), "", "unknown column", remedy))
     if missing:
         first, *more = [RowProblem(1, name, "", "the column is missing", "add it") for name in missing]
         for problem in more:

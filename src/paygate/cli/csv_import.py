@@ -25,8 +25,9 @@ products               optional, ``code:TYPE|code:TYPE``, for example ``gold:MON
 content_from           optional, a day in Japan: periods that began before it open no content
 =====================  =============================================================================================
 
-Values are taken as they stand: one that a spreadsheet would calculate, such as ``=1+1``, is a text here. Tokens never
-show in a problem, nor does anything that looks like a card number.
+Columns and values may have their Japanese names, see :mod:`.csv_names`; amounts and days are read as Japanese offices write
+them, see :mod:`.reading`. Other values are taken as they stand: one that a spreadsheet would calculate, such as ``=1+1``, is
+a text here. Tokens never show in a problem, nor does anything that looks like a card number.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ import difflib
 import enum
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,7 +57,7 @@ from ..domain.contract import (
     Status,
 )
 from ..errors import InvalidValue, PaygateError
-from . import reading
+from . import csv_names, reading
 from .csv_file import FileProblem, Record, RowProblem, records, shown
 
 __all__ = ["COLUMNS", "REQUIRED", "Reading", "RowProblem", "all_problems", "read_rows"]
@@ -106,7 +107,17 @@ _COLUMN_OF_RULE = {
 }
 
 _CYCLES = {cycle.value.lower(): cycle for cycle in Cycle}
-_RECURRING = re.compile(r"recurring[\s:+/]+(\w+)")
+_RECURRING = re.compile(r"(?:recurring|定期|定期購入|定期課金|継続課金)[\s:+/]+(\w+)")
+
+_KINDS = csv_names.spelt(csv_names.KIND_NAMES)
+_PAYMENTS = csv_names.spelt(csv_names.PAYMENT_NAMES)
+_STATUSES = csv_names.spelt(csv_names.STATUS_NAMES)
+_PRODUCT_TYPES = csv_names.spelt(csv_names.PRODUCT_TYPE_NAMES)
+
+#: Values by which contracts, customers and payments are found again: what nobody can see in them must not be there.
+_IDS = frozenset(
+    {"contract_id", "customer_id", "customer_email", "account", "token", "subscription", "last_paid_reference"}
+)
 
 T = TypeVar("T")
 E = TypeVar("E", bound=enum.Enum)
@@ -193,6 +204,8 @@ class _Row:
         for column, value in record.fields.items():
             if any(unicodedata.category(letter) == "Cc" for letter in value):
                 self._wrong(column, "the value holds a line break or another control character", "remove it")
+            elif column in _IDS and (hidden := _invisible(value)):
+                self._wrong(column, f"the value holds a character that nobody can see ({hidden})", "type it anew")
 
     def contract(self, first_lines: dict[str, int]) -> NewContract | None:
         """The contract, or None with at least one problem noted."""
@@ -205,7 +218,7 @@ class _Row:
         start_on = self._required("start_on", reading.day)
         last_paid_at = self._optional("last_paid_at", reading.instant)
         last_paid = self._optional("last_paid_amount", reading.yen)
-        status = self._optional("status", lambda text: _member(Status, text))
+        status = self._optional("status", lambda text: _member(Status, text, _STATUSES))
         expires_on = self._optional("expires_on", reading.day)
         reference = self._text("last_paid_reference") or None
         content_from = self._optional("content_from", reading.day)
@@ -278,9 +291,9 @@ class _Row:
             return None
 
     def _payment(self, text: str) -> Payment | None:
-        method = text.lower()
-        if method not in {"card", "bank_transfer", "manual"}:
-            raise InvalidValue(_one_of("card", "bank_transfer", "manual"))
+        method = _PAYMENTS.get(csv_names.plain(text))
+        if method is None:
+            raise InvalidValue(_one_of(*csv_names.PAYMENT_NAMES))
         if method == "card":
             account = self._required("account", self._known_account)
             return self._required("token", lambda token: Card(account or "", token)) if account else None
@@ -331,28 +344,39 @@ def _one_of(*words: str) -> str:
     return f"not known; write one of {', '.join(words)}"
 
 
-def _member(members: type[E], text: str) -> E:
-    try:
-        return members(text.upper())
-    except ValueError as exc:
-        raise InvalidValue(_one_of(*(str(member.value) for member in members))) from exc
+def _invisible(value: str) -> str | None:
+    """The first character of *value* that takes no place on paper, by its number; a blank inside is told by people."""
+    for letter in value:
+        if unicodedata.category(letter) in {"Cf", "Co", "Cn", "Zl", "Zp"} or letter in _FILLERS:
+            return f"U+{ord(letter):04X}"
+    return None
+
+
+#: Letters and marks that are drawn as nothing.
+_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {chr(code) for code in range(0xFE00, 0xFE10)}
+
+
+def _member(members: type[E], text: str, names: Mapping[str, str]) -> E:
+    own = names.get(csv_names.plain(text))
+    if own is None:
+        raise InvalidValue(_one_of(*(str(member.value) for member in members)))
+    return members(own)
 
 
 def _cycle(text: str) -> Cycle | PlanKind:
     """The cycle of a recurring plan, or ONE_OFF."""
-    kind = text.lower()
-    if kind == "one_off":
-        return PlanKind.ONE_OFF
-    if kind == "recurring":
+    text = unicodedata.normalize("NFKC", text).lower()
+    if text in {"recurring", "定期", "定期購入", "定期課金", "継続課金"}:
         raise InvalidValue("a recurring plan needs its cycle; write for example monthly or 'recurring monthly'")
-    match = _RECURRING.fullmatch(kind)
-    cycle = _CYCLES.get(match[1] if match else kind)
-    if cycle is None:
+    match = _RECURRING.fullmatch(text)
+    kind = _KINDS.get(csv_names.plain(match[1] if match else text))
+    if kind is None or (match and kind == "one_off"):
         raise InvalidValue(_one_of("one_off", *_CYCLES))
-    return cycle
+    return PlanKind.ONE_OFF if kind == "one_off" else _CYCLES[kind]
 
 
 def _periods(text: str) -> int:
+    text = unicodedata.normalize("NFKC", text)
     if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
         raise InvalidValue("not a whole number of periods; write 1, 2, 3 …")
     return int(text)
@@ -364,7 +388,7 @@ def _products(text: str) -> tuple[Product, ...]:
         code, colon, kind = (piece.strip() for piece in part.partition(":"))
         if not (code and colon and kind):
             raise InvalidValue("not a list of products; write code:TYPE, several joined by |")
-        products.append(Product(code, _member(ProductType, kind)))
+        products.append(Product(code, _member(ProductType, kind, _PRODUCT_TYPES)))
     codes = [product.code for product in products]
     if len(set(codes)) != len(codes):
         raise InvalidValue("a product is named twice; name each once")

@@ -8,11 +8,12 @@ for card numbers and credentials.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..flow import Request
+from ..masking import mask_text
 
 __all__ = ["describe", "mask_text", "origin", "redact_headers", "redact_json"]
 
@@ -39,33 +40,6 @@ HARMLESS_HEADERS = frozenset(
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _WORD = re.compile(r"v\d{1,2}|[a-z]{1,20}\d?(?:[._-][a-z]{1,20}){0,4}", re.IGNORECASE | re.ASCII)
-
-# A run of digits of any script (full-width ones too), grouped by spaces or dashes.
-_DIGITS = re.compile(r"\d+")
-_GAP = re.compile(r"[\s\-_.·\u2010-\u2015\u2212\uff0d\u30fc]{1,3}")
-_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"-----BEGIN [A-Z ]*KEY-----.*?(?:-----END [A-Z ]*KEY-----|\Z)", re.DOTALL), "<key>"),
-    (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{4,}", re.IGNORECASE), r"\1 <secret>"),
-    (re.compile(r"\beyJ[\w-]{4,}\.[\w-]+(?:\.[\w-]*)?"), "<jwt>"),
-    (re.compile(r"\b(?:sk|rk|pk)_(?:live|test)_\w+"), "<secret>"),
-    (re.compile(r"\bwhsec_[\w+/=]+"), "<secret>"),
-    (re.compile(r"(?<=://)[^\s/@]+@"), ""),
-    (
-        re.compile(
-            r"(?<![\w-])([\w-]{0,40}?(?:secret|password|passwd|api[_-]?key|cv[vc]2?|security_?code))"
-            r"""(["']?\s*[:=]\s*["']?)[^\s"'&,;<>}]+""",
-            re.IGNORECASE,
-        ),
-        r"\1\2<secret>",
-    ),
-    # "Invalid token: card expired" is a sentence worth keeping; token=… and "token": … are not
-    (
-        re.compile(
-            r"""(?<![\w-])([\w-]{0,40}?token)(["']\s*:\s*["']?|["']?\s*=\s*["']?)[^\s"'&,;<>}]+""", re.IGNORECASE
-        ),
-        r"\1\2<secret>",
-    ),
-)
 
 
 def origin(url: str) -> str:
@@ -127,24 +101,6 @@ def redact_json(value: Any, allow: frozenset[str]) -> Any:
     return _placeholder(value)
 
 
-def mask_text(text: str) -> str:
-    """*text* without card numbers and credentials.
-
-    A card number is 13 to 19 digits that pass the Luhn check, half or full width, in one piece or in groups parted by
-    spaces, dashes or dots. A long id that happens to pass is masked too: losing an id is the smaller harm.
-
-    >>> mask_text("card 4242-4242-4242-4242 refused for Bearer abc.def")
-    'card <card> refused for Bearer <secret>'
-    """
-    for pattern, instead in _SECRETS:
-        text = pattern.sub(instead, text)
-    pieces, end = [], 0
-    for start, stop in _cards(text):
-        pieces += [text[end:start], "<card>"]
-        end = stop
-    return "".join([*pieces, text[end:]])
-
-
 def _keep(value: Any, allow: frozenset[str]) -> Any:
     if isinstance(value, Mapping):
         return redact_json(value, allow)
@@ -159,32 +115,3 @@ def _keep(value: Any, allow: frozenset[str]) -> Any:
 
 def _placeholder(value: object) -> str | None:
     return None if value is None else f"<{type(value).__name__}>"
-
-
-def _cards(text: str) -> Iterator[tuple[int, int]]:
-    """Where *text* holds card numbers. They begin and end with a group of digits, but a run of groups may hold more
-    than the card, such as an amount before it, so every stretch of groups is tried, longest first.
-    """
-    groups = [match.span() for match in _DIGITS.finditer(text)]
-    first = 0
-    while first < len(groups):
-        found, digits, last = None, "", first
-        while last < len(groups):
-            if last > first and not _GAP.fullmatch(text, groups[last - 1][1], groups[last][0]):
-                break
-            digits += text[slice(*groups[last])]
-            if len(digits) > 19:
-                break
-            if len(digits) >= 13 and _luhn(digits):
-                found = last
-            last += 1
-        if found is None:
-            first += 1
-        else:
-            yield groups[first][0], groups[found][1]
-            first = found + 1
-
-
-def _luhn(digits: str) -> bool:
-    numbers = [int(digit) for digit in reversed(digits)]
-    return sum(numbers[::2] + [sum(divmod(2 * number, 10)) for number in numbers[1::2]]) % 10 == 0

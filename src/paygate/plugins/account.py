@@ -13,6 +13,7 @@ from ..errors import (
     ChargeDeclined,
     ConfigurationError,
     OutcomeUnknown,
+    PaygateError,
     PluginError,
     ProviderUnavailable,
     Refused,
@@ -42,6 +43,7 @@ from ..provider import (
     SubscriptionStart,
     Webhook,
 )
+from .border import Border
 
 __all__ = ["Account", "overridden"]
 
@@ -69,7 +71,8 @@ class Account:
     """A provider under the name that the configuration gives it.
 
     The methods are flows. ``charge`` and ``refund`` answer one of the five outcomes whatever the plugin does: an
-    exception that does not say that nothing happened is an unknown outcome, because money may have moved.
+    exception that does not say that nothing happened is an unknown outcome, because money may have moved. Whatever a
+    plugin answers or raises passes :mod:`~paygate.plugins.border`.
 
     ``mode`` says whether it moves real money, as far as the provider or the seller told (X-24).
     """
@@ -81,11 +84,13 @@ class Account:
         capabilities: Capabilities,
         hooks: Mapping[str, Callable[..., Any]],
         mode: Mode | None = None,
+        border: Border | None = None,
     ) -> None:
         self.name = name
         self.type_name = type_name
         self.capabilities = capabilities
         self.mode = mode
+        self.border = border or Border(name)
         self._hooks = hooks
 
     def __repr__(self) -> str:
@@ -123,8 +128,12 @@ class Account:
         """
         if not self.capabilities.webhooks:
             raise CapabilityNotSupported(f"{self.name}: this provider sends no webhooks; nothing was read")
-        events: list[ProviderEvent] = await self._hooks["parse_webhook"](webhook=webhook)
-        return events
+        events = await self._asked(self._hooks["parse_webhook"](webhook=webhook))
+        if not isinstance(events, list | tuple) or not all(isinstance(event, ProviderEvent) for event in events):
+            raise PluginError(
+                f"{self.name}: parse_webhook answered {type(events).__name__}, not a list of ProviderEvent"
+            )
+        return [self.border.event(event) for event in events]
 
     async def begin_checkout(self, request: CheckoutRequest) -> Checkout:
         """Prepare a page on which a customer stores a card.
@@ -133,23 +142,23 @@ class Account:
         :raises PluginError: the plugin answers something else than a checkout.
         """
         self._has_checkouts()
-        checkout = await self._hooks["begin_checkout"](request=request)
+        checkout = await self._asked(self._hooks["begin_checkout"](request=request))
         if not isinstance(checkout, Checkout) or not checkout.reference or not (checkout.url or checkout.client_token):
             raise PluginError(
                 f"{self.name}: begin_checkout answered {type(checkout).__name__}, not a Checkout with its reference and "
                 "an url or client_token"
             )
-        return checkout
+        return self.border.checkout(checkout)
 
     async def complete_checkout(self, reference: str) -> CheckoutResult:
         """Learn what became of a checkout; see :meth:`begin_checkout`."""
         self._has_checkouts()
-        result = await self._hooks["complete_checkout"](reference=reference)
+        result = await self._asked(self._hooks["complete_checkout"](reference=reference))
         if not isinstance(result, CheckoutResult):
             raise PluginError(f"{self.name}: complete_checkout answered {type(result).__name__}, not a CheckoutResult")
         if (result.state is CheckoutState.COMPLETED) != bool(result.credential):
             raise PluginError(f"{self.name}: complete_checkout gives a credential exactly where it is COMPLETED")
-        return result
+        return self.border.checkout_result(result)
 
     def _has_checkouts(self) -> None:
         if not self.capabilities.checkout:
@@ -171,22 +180,26 @@ class Account:
         watch = _Watch()
         try:
             started = await watched(self._hooks["start_recurring"](request=request), watch)
-        except (ChargeDeclined, ProviderUnavailable, OutcomeUnknown):
-            raise
+        except (ChargeDeclined, ProviderUnavailable, OutcomeUnknown) as exc:
+            clean: PaygateError = self.border.error(exc)
         except (ConfigurationError, Refused) as exc:
+            clean = self.border.error(exc)
             if watch.effects:
-                raise OutcomeUnknown(f"{self.name}: {type(exc).__name__}: {exc}", provider=self.name) from exc
-            raise
-        except Exception as exc:
-            # a bug in the plugin: whether the provider was reached cannot be told from it
-            logger.exception("%s: the plugin failed; the outcome counts as unknown", self.name)
-            raise OutcomeUnknown(f"{self.name}: the plugin failed: {type(exc).__name__}", provider=self.name) from exc
+                clean = OutcomeUnknown(f"{self.name}: {type(exc).__name__}: {clean}", provider=self.name)
+        except Exception as exc:  # noqa: BLE001 - a bug in the plugin: whether the provider was reached cannot be told
+            self.border.log(logger, "the plugin failed; the outcome counts as unknown", exc)
+            clean = OutcomeUnknown(f"{self.name}: the plugin failed: {type(exc).__name__}", provider=self.name)
+        else:
+            return self._started(started)
+        raise clean  # out here: inside, the error behind it would come along as its context
+
+    def _started(self, started: object) -> StartedSubscription:
         if not isinstance(started, StartedSubscription) or not started.reference:
             raise OutcomeUnknown(
                 f"{self.name}: the plugin answered {type(started).__name__}, not a StartedSubscription with its reference",
                 provider=self.name,
             )
-        return started
+        return self.border.started(started)
 
     async def stop_recurring(self, request: SubscriptionRequest) -> None:
         """End the provider's own subscription now.
@@ -206,7 +219,7 @@ class Account:
     async def _recurring(self, hook: str, request: SubscriptionRequest) -> None:
         if self.capabilities.renewals is not Renewals.PROVIDER:
             raise CapabilityNotSupported(f"{self.name}: this provider owns no subscriptions; nothing was sent")
-        await self._hooks[hook](request=request)
+        await self._asked(self._hooks[hook](request=request))
 
     async def ping(self) -> str:
         """Check credentials and reachability.
@@ -215,35 +228,49 @@ class Account:
         """
         if "ping" not in self._hooks:
             raise CapabilityNotSupported(f"{self.name}: the plugin has no ping")
-        return str(await self._hooks["ping"]())
+        return self.border.text(await self._asked(self._hooks["ping"]()))
 
     async def _find(self, hook: str, declared: Lookup, request: LookupRequest) -> Found:
         if declared is Lookup.NONE:
             raise CapabilityNotSupported(
                 f"{self.name}: nothing can be looked up; see the provider's own console and use charges.resolve"
             )
-        found: Found = await self._hooks[hook](request=request)
-        return found
+        found = await self._asked(self._hooks[hook](request=request))
+        if not isinstance(found, Found):
+            raise PluginError(f"{self.name}: {hook} answered {type(found).__name__}, not Found")
+        return self.border.found(found)
+
+    async def _asked(self, flow: Flow[Any]) -> Any:
+        """The plugin's answer to a question that moves no money; what it raises instead is made harmless.
+
+        :raises PluginError: it raised what no plugin should.
+        """
+        try:
+            return await flow
+        except PaygateError as exc:
+            clean: PaygateError = self.border.error(exc)
+        except Exception as exc:  # noqa: BLE001 - a bug in the plugin; what it says is logged, redacted
+            self.border.log(logger, "the plugin failed", exc)
+            clean = self.border.failed(exc)
+        raise clean  # out here: inside, the error behind it would come along as its context
 
     async def _attempt(self, flow: Flow[Any], kind: type[R]) -> R:
         watch = _Watch()
         try:
             result = await watched(flow, watch)
         except ProviderUnavailable as exc:
-            return kind.not_sent(str(exc), code=exc.code)
+            result = kind.not_sent(self.border.text(exc), code=exc.code)
         except OutcomeUnknown as exc:
-            return kind.unknown(str(exc))
+            result = kind.unknown(self.border.text(exc))
         except (ConfigurationError, Refused) as exc:
-            if watch.effects:
-                return kind.unknown(f"{type(exc).__name__}: {exc}")
-            return kind.not_sent(str(exc))
-        except Exception as exc:
-            # a bug in the plugin: whether the provider was reached cannot be told from it
-            logger.exception("%s: the plugin failed; the outcome counts as unknown", self.name)
-            return kind.unknown(f"the plugin failed: {type(exc).__name__}")
+            text = self.border.text(exc)
+            result = kind.unknown(f"{type(exc).__name__}: {text}") if watch.effects else kind.not_sent(text)
+        except Exception as exc:  # noqa: BLE001 - a bug in the plugin: whether the provider was reached cannot be told
+            self.border.log(logger, "the plugin failed; the outcome counts as unknown", exc)
+            result = kind.unknown(f"the plugin failed: {type(exc).__name__}")
         if not isinstance(result, kind):
             return kind.unknown(f"the plugin answered {type(result).__name__}, not {kind.__name__}")
-        return result
+        return self.border.result(result)
 
 
 def overridden(account: str, capabilities: Capabilities, overrides: Mapping[str, Any]) -> Capabilities:

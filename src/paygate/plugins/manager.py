@@ -19,6 +19,8 @@ from ..hookspecs import PROVIDER_HOOKS
 from ..notices import ChargeProposal, OperationProposal
 from ..provider import Capabilities, Mode, Provider
 from .account import Account, check_hooks, overridden
+from .border import Border
+from .known_secrets import known_secrets
 
 __all__ = ["Complaint", "Plugins"]
 
@@ -124,6 +126,8 @@ class Plugins:
         if unknown:
             raise ConfigurationError(f"modes for unknown accounts: {', '.join(sorted(unknown))}")
         self._modes = dict(modes or {})
+        self._secrets = frozenset().union(*(known_secrets(one) for one in (*providers.values(), *observers)))
+        self.border = Border("observers", self._secrets)
         self._accounts = {
             name: self._account(name, provider, list(providers.values()), (overrides or {}).get(name, {}))
             for name, provider in providers.items()
@@ -159,7 +163,8 @@ class Plugins:
             raise PluginError(f"account {name!r}: capabilities() answered {type(declared).__name__}, not Capabilities")
         check_hooks(name, declared, hooks)
         mode = _mode(name, provider, self._modes.get(name))
-        return Account(name, type(provider).__name__, overridden(name, declared, overrides), hooks, mode)
+        border = Border(name, self._secrets)  # of all accounts: one plugin may well be told another's
+        return Account(name, type(provider).__name__, overridden(name, declared, overrides), hooks, mode, border)
 
     # --- accounts ---
 
@@ -199,7 +204,7 @@ class Plugins:
             return
         for reason in self._manager.hook.before_charge(proposal=proposal):
             if reason:
-                raise Vetoed(f"the charge was vetoed: {reason}; nothing was sent")
+                raise Vetoed(f"the charge was vetoed: {self.border.text(reason)}; nothing was sent")
 
     def before_operation(self, proposal: OperationProposal) -> None:
         """Ask the observers whether the actor may do this (X-21).
@@ -210,7 +215,8 @@ class Plugins:
             if reason:
                 what = f" on contract {proposal.contract.id}" if proposal.contract is not None else ""
                 raise Vetoed(
-                    f"{proposal.actor} may not {proposal.operation}{what}: {reason}; nothing was sent, nothing has changed",
+                    f"{proposal.actor} may not {proposal.operation}{what}: {self.border.text(reason)}; nothing was sent, "
+                    "nothing has changed",
                     rule="R-267",
                 )
 
@@ -224,6 +230,6 @@ class Plugins:
             try:
                 impl.function(notice) if impl.argnames else impl.function()
             except Exception as exc:  # noqa: BLE001 - an observer's failure is kept, shown and retried, never raised
-                text = f"{impl.plugin_name}: {type(exc).__name__}: {exc}"
+                text = f"{impl.plugin_name}: {type(exc).__name__}: {self.border.text(exc)}"
                 complaints.append(Complaint(text, final=isinstance(exc, Undeliverable)))
         return complaints

@@ -1,0 +1,285 @@
+"""The border between paygate and the text of plugins and providers: what crosses it can be stored, shown and logged.
+
+Every text field of what a plugin returns or raises passes here once. Free text, codes and raw answers are masked: card
+numbers and credentials go, and so do the account's own secrets, whose values are known. Characters that a database or a
+terminal cannot take are replaced, and what is too long is cut with a mark.
+
+Ids and references are never altered, because they are looked up by later: a result whose reference cannot be kept as it
+is is malformed, and proves nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import math
+import traceback
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import attrs
+
+from .. import errors
+from ..errors import OutcomeUnknown, PaygateError, PluginError, ProviderError, WebhookRejected
+from ..masking import mask_text
+from ..provider import ChargeResult, Checkout, CheckoutResult, Found, ProviderEvent, RefundResult, StartedSubscription
+from ..texts import CUT, is_storable, storable
+from .known_secrets import Scrubber
+
+__all__ = ["CODE_LIMIT", "REFERENCE_LIMIT", "TEXT_LIMIT", "URL_LIMIT", "Border", "redacted_traceback"]
+
+#: Characters of a message that are kept.
+TEXT_LIMIT = 1000
+#: Characters of a code, an event's type, a card network.
+CODE_LIMIT = 100
+#: Characters of an id or reference. Longer ones are malformed; PostgreSQL cannot index more than some 2,700 bytes.
+REFERENCE_LIMIT = 500
+#: Characters of a link that a customer follows, and of a token for the seller's page.
+URL_LIMIT = 8_000
+#: Values of a raw answer that are kept, and how deep they may be nested.
+RAW_VALUES, RAW_DEPTH = 2_000, 20
+
+R = TypeVar("R", ChargeResult, RefundResult)
+E = TypeVar("E", bound=BaseException)
+
+
+class Border:
+    """What one account's plugin says, made harmless.
+
+    :param secrets: the values that the account was configured with and that must never be shown.
+    """
+
+    __slots__ = ("_scrub", "name")
+
+    def __init__(self, name: str, secrets: Iterable[str] = ()) -> None:
+        self.name = name
+        self._scrub = Scrubber(secrets)
+
+    # --- single texts ------------------------------------------------------------------------------------------------
+
+    def text(self, value: object, limit: int = TEXT_LIMIT) -> str:
+        """Free text: scrubbed, masked, storable and at most *limit* characters long."""
+        if value is None:
+            return ""
+        try:
+            text = value if type(value) is str else str(value)
+        except Exception:  # noqa: BLE001 - a plugin's own class; whatever its __str__ raises must not get further
+            return f"<{type(value).__name__}>"
+        return storable(mask_text(self._scrub(storable(text, 20 * limit))), limit)
+
+    def code(self, value: object) -> str | None:
+        """A provider's code: one short line, or None."""
+        return None if value is None else " ".join(self.text(value, CODE_LIMIT).split())
+
+    def keeps(self, reference: object) -> bool:
+        """Whether *reference* (or None) can be stored and looked up exactly as it is."""
+        if reference is None:
+            return True
+        return (
+            isinstance(reference, str)
+            and 0 < len(reference) <= REFERENCE_LIMIT
+            and is_storable(reference)
+            and not self._scrub.finds(reference)
+        )
+
+    def raw(self, value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """A provider's raw answer as plain JSON values, each text of it masked."""
+        return None if value is None else _Raw(self).mapping(value, RAW_DEPTH)
+
+    # --- what plugins return -----------------------------------------------------------------------------------------
+
+    def result(self, result: R) -> R:
+        """The outcome of a charge or refund; one whose reference or link cannot be kept as it is, is unknown."""
+        if not self.keeps(result.reference):
+            return type(result).unknown(
+                f"{self.name} answered {result.outcome.value} with a reference that cannot be kept",
+                raw=self._safe_raw(result),
+            )
+        clean: dict[str, Any] = {
+            "code": self.code(result.code),
+            "message": self.text(result.message),
+            "raw": self._safe_raw(result),
+        }
+        if isinstance(result, ChargeResult):
+            clean |= {
+                "network": self.code(result.network),
+                "advice_code": self.code(result.advice_code),
+                "action_url": result.action_url if _is_link(result.action_url) else None,
+            }
+        return attrs.evolve(result, **clean)
+
+    def found(self, found: Found) -> Found:
+        """The answer to a look-up."""
+        match found.result:
+            case None:
+                return found
+            case ChargeResult() as charge:
+                return Found(self.result(charge))
+            case refund:
+                return Found(self.result(refund))
+
+    def event(self, event: ProviderEvent) -> ProviderEvent:
+        """One event of a delivery.
+
+        :raises WebhookRejected: one of its ids cannot be kept as it is.
+        """
+        ids = (event.event_id, event.reference, event.attempt_id, event.contract_id)
+        if not isinstance(event.event_id, str) or not all(self.keeps(one) for one in ids):
+            raise WebhookRejected(
+                f"{self.name}: the delivery names an id that cannot be kept (empty, too long, or with control characters)"
+            )
+        return attrs.evolve(
+            event,
+            type=self.code(event.type) or "",
+            charge=self.result(event.charge) if event.charge is not None else None,
+            refund=self.result(event.refund) if event.refund is not None else None,
+            raw=self._safe_raw(event),
+        )
+
+    def checkout(self, checkout: Checkout) -> Checkout:
+        """A checkout that waits for the customer.
+
+        :raises PluginError: its reference, link or token cannot be kept as it is.
+        """
+        if not self.keeps(checkout.reference) or not _is_link(checkout.url) or not _is_link(checkout.client_token):
+            raise PluginError(
+                f"{self.name}: begin_checkout answered a reference, url or client_token that cannot be kept"
+            )
+        return attrs.evolve(checkout, raw=self._safe_raw(checkout))
+
+    def checkout_result(self, result: CheckoutResult) -> CheckoutResult:
+        """What became of a checkout.
+
+        :raises PluginError: its credential cannot be kept as it is.
+        """
+        if not self.keeps(result.credential):
+            raise PluginError(f"{self.name}: complete_checkout answered a credential that cannot be kept")
+        return attrs.evolve(
+            result,
+            network=self.code(result.network),
+            last4=self.code(result.last4),
+            expires=self.code(result.expires),
+            code=self.code(result.code),
+            message=self.text(result.message),
+            raw=self._safe_raw(result),
+        )
+
+    def started(self, started: StartedSubscription) -> StartedSubscription:
+        """A subscription that stands.
+
+        :raises OutcomeUnknown: its reference cannot be kept as it is.
+        """
+        if not self.keeps(started.reference):
+            raise OutcomeUnknown(f"{self.name}: the subscription's reference cannot be kept", provider=self.name)
+        return attrs.evolve(started, raw=self._safe_raw(started))
+
+    def _safe_raw(self, value: Any) -> dict[str, Any] | None:
+        raw = value.raw
+        return self.raw(raw) if isinstance(raw, Mapping) else None
+
+    # --- what plugins raise ------------------------------------------------------------------------------------------
+
+    def error(self, error: E) -> E:
+        """*error* of paygate's own tree with harmless texts, and without the errors behind it, which are not.
+
+        The object stays the same, so that its type, attributes and traceback do. One whose text cannot be changed, because
+        its class writes it itself, becomes the nearest error of paygate's own.
+        """
+        text = self.text(error)
+        clean = error if _takes(error, text) else _plain(error, text)
+        for name, value in list(vars(clean).items()):
+            if isinstance(value, str):
+                setattr(clean, name, self.code(value) if name == "code" else self.text(value))
+        if isinstance(clean, ProviderError) and not isinstance(clean.code, str | None):
+            clean.code = self.code(clean.code)
+        clean.__cause__ = clean.__context__ = None
+        return clean  # type: ignore[return-value]
+
+    def failed(self, error: BaseException) -> PluginError:
+        """What stands for *error*, which no plugin should raise: names its kind, and says nothing of its text."""
+        return PluginError(f"{self.name}: the plugin failed: {type(error).__name__}; see the log for where")
+
+    def log(self, logger: logging.Logger, message: str, error: BaseException, **extra: object) -> None:
+        """Log *message* at ERROR with where and how the plugin failed, redacted."""
+        details = redacted_traceback(error, self)
+        logger.error("%s: %s\n%s", self.name, message, details, extra={"account": self.name, **extra})
+
+
+def redacted_traceback(error: BaseException, border: Border | None = None) -> str:
+    """Where and how *error* arose, for a log: kinds of errors, masked messages, files, lines and functions.
+
+    No source lines, for they may hold what a developer typed in, and no values of variables.
+    """
+    border = border or Border("paygate")
+    lines: list[str] = []
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen and len(seen) < 10:
+        seen.add(id(link))
+        frames = traceback.extract_tb(link.__traceback__)[-15:]
+        here = [f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}' for frame in frames]
+        lines = [*here, f"{type(link).__module__}.{type(link).__qualname__}: {border.text(link)}", *lines]
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return "\n".join(lines)
+
+
+def _takes(error: BaseException, text: str) -> bool:
+    """Whether *error* now says *text* and nothing else."""
+    error.args = (text,)
+    if getattr(error, "__notes__", None):
+        del error.__notes__
+    return type(error).__str__ in {BaseException.__str__, LookupError.__str__} and str(error) == text
+
+
+def _plain(error: BaseException, text: str) -> BaseException:
+    kind = next(
+        (kind for kind in type(error).__mro__ if issubclass(kind, PaygateError) and kind.__module__ == errors.__name__),
+        PluginError,
+    )
+    plain = kind(text).with_traceback(error.__traceback__)
+    for name in ("provider", "code", "request_id", "charge_id", "rule", "status"):
+        if hasattr(error, name) and hasattr(plain, name):
+            setattr(plain, name, getattr(error, name))
+    return plain
+
+
+def _is_link(value: object) -> bool:
+    return value is None or (isinstance(value, str) and 0 < len(value) <= URL_LIMIT and is_storable(value))
+
+
+class _Raw:
+    """Copies a raw answer, up to a number of values."""
+
+    def __init__(self, border: Border) -> None:
+        self._border = border
+        self._left = RAW_VALUES
+
+    def mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        for key, item in value.items():
+            if self._left <= 0:
+                kept[CUT] = None
+                break
+            kept[self._border.text(key, CODE_LIMIT)] = self._value(item, depth - 1)
+        return kept
+
+    def _value(self, value: Any, depth: int) -> Any:
+        self._left -= 1
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            return self._border.text(value)
+        if isinstance(value, int):
+            shown = str(value) if abs(value) < 10**30 else CUT
+            return value if mask_text(shown) == shown != CUT else mask_text(shown)
+        if isinstance(value, float):
+            return value if math.isfinite(value) else str(value)
+        if isinstance(value, dt.date | dt.time):
+            return value.isoformat()
+        if depth <= 0 or self._left <= 0:
+            return CUT
+        if isinstance(value, Mapping):
+            return self.mapping(value, depth)
+        if isinstance(value, list | tuple):
+            return [self._value(item, depth - 1) for item in value[: max(0, self._left)]]
+        return f"<{type(value).__name__}>"

@@ -343,18 +343,21 @@ def test_a_first_payment_that_is_settled_later_leaves_the_start_to_reconciliatio
     assert (len(report.settled), report.subscriptions, state(world)) == (1, ("con_1",), RUNNING)
 
 
+@pytest.mark.rule("R-330")
 def test_an_operator_is_told_once_of_a_start_without_an_answer(renewing):
     world = renewing
     world.stripe.script_start(*[Vanish(after=False)] * 8)
     create(world)
     with pytest.raises(OutcomeUnknown):
         apply_for_february(world, contract_id="con_2")
+    at_once = [(notice.code, notice.contract_id) for notice in world.observer.of("operator")]
 
     for _ in range(3):
         world.clock.advance(days=1)
         world.gateway.billing.reconcile()
 
     told = [(notice.code, notice.contract_id) for notice in world.observer.of("operator")]
+    assert told == at_once
     assert sorted(told) == [("unknown_subscription", "con_1"), ("unknown_subscription", "con_2")]
 
 

@@ -14,9 +14,10 @@ from ..flow import call
 from ..provider import ChargeResult, Found, Lookup, LookupRequest, Outcome
 from . import aligning
 from . import refunds as refund_cases
-from .outbox import deliver, operator
+from .outbox import deliver
 from .services import Services
 from .settling import apply_charge, charge_request, contract_behind
+from .unknowns import charge_still_unknown
 
 __all__ = ["Reconciliation", "look", "run"]
 
@@ -90,7 +91,7 @@ def _apply(services: Services, charge: Charge, result: ChargeResult) -> Charge:
 
 
 def _overdue(services: Services, charge: Charge) -> Charge:
-    """Nothing new was learnt: after the waiting time PENDING becomes UNKNOWN (R-193); later an operator is told, once."""
+    """Nothing new was learnt: after the waiting time PENDING becomes UNKNOWN (R-193); later an operator is told, once more."""
     age = services.now() - charge.created_at
     if charge.state is ChargeState.PENDING and age >= dt.timedelta(seconds=services.waiting.unknown_after):
         waited = f"no result after {services.waiting.unknown_after} seconds"
@@ -103,12 +104,7 @@ def _overdue(services: Services, charge: Charge) -> Charge:
                 return charge
             charge = attrs.evolve(charge, operator_told=True)
             session.charges.update(charge)
-            message = (
-                f"charge {charge.id} of {charge.amount} on {charge.account} is still unknown after {age.days} day(s) of looking; "
-                "find it in the provider's console, then use charges.resolve. Do not charge again"
-            )
-            ids = {"contract_id": charge.contract_id, "charge_id": charge.id}
-            operator(services, session, "unknown_outcome", message, now=services.now(), **ids)
+            charge_still_unknown(services, session, charge, services.now())
     return charge
 
 

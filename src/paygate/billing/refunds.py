@@ -29,6 +29,7 @@ from . import permission
 from .outbox import deliver, operator, put
 from .services import Services, checked_key, fingerprint
 from .settling import check_resolution, failure, write_by_hand
+from .unknowns import refund_became_unknown
 
 __all__ = [
     "RefundPreview",
@@ -312,12 +313,7 @@ def apply_refund(
     if not settlement.refund.state.open:
         put(services, session, "on_refund", {"refund_id": refund.id}, contract_id=refund.contract_id, now=now)
     if settlement.refund.state is RefundState.UNKNOWN:
-        message = (
-            f"refund {refund.id} of {refund.amount}: no answer, the money may have gone back; reconciliation looks for it, "
-            "and where it finds nothing, find it in the provider's console and use refunds.resolve"
-        )
-        ids = {"contract_id": refund.contract_id, "refund_id": refund.id}
-        operator(services, session, "unknown_refund", message, now=now, **ids)
+        refund_became_unknown(services, session, settlement.refund, now)
     if settlement.alert:
         message = f"refund {refund.id} of {refund.amount} failed: {result.code or result.message or 'no reason given'}"
         ids = {"contract_id": refund.contract_id, "refund_id": refund.id}

@@ -33,7 +33,7 @@ class Waiting:
     :param unknown_after: a result that has not come by then makes the attempt UNKNOWN (R-193).
     :param in_flight: an attempt younger than this, of which the provider has told nothing yet, may still be on its way
         in another process; reconciliation leaves it alone.
-    :param operator_after: an outcome that look-ups have not settled by then is reported to the operator.
+    :param operator_after: a subscription that has been asked for in vain so long is reported to the operator.
     :param first_payment: how long creating a contract waits for its first payment.
     """
 

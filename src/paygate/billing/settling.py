@@ -25,13 +25,14 @@ from ..domain.renewal import renew, start
 from ..domain.settlement import Settlement
 from ..drivers.redact import mask_text
 from ..errors import InvalidValue, NotFound, PermissionDenied
-from ..provider import ChargeRequest, ChargeResult, Lookup, Outcome, RefundResult
+from ..provider import ChargeRequest, ChargeResult, Outcome, RefundResult
 from ..store import Session
 from .admission import remember
 from .changes import changed
 from .outbox import operator, put
 from .packing import pack
 from .services import Services
+from .unknowns import charge_became_unknown
 
 __all__ = [
     "announce",
@@ -319,18 +320,14 @@ def _unknown(services: Services, session: Session, charge: Charge, result: Charg
     )
     if unknown == charge:
         return charge
+    arises = charge.state is not ChargeState.UNKNOWN
+    if arises:
+        unknown = attrs.evolve(unknown, operator_told=True)
     session.charges.update(unknown)
-    if charge.state is not ChargeState.UNKNOWN:
+    if arises:
         actor = Actor.scheduler()
         session.audit.insert_many([_audit(services, unknown, "charge_unknown", actor, now, result.message)])
-        capabilities = services.plugins.account(charge.account).capabilities
-        if capabilities.lookup is Lookup.NONE:
-            message = (
-                f"charge {charge.id} of {charge.amount}: {capabilities.name} gave no answer and cannot be asked; "
-                "look it up in the provider's console, then use charges.resolve. Do not charge again"
-            )
-            ids = {"contract_id": charge.contract_id, "charge_id": charge.id}
-            operator(services, session, "unknown_outcome", message, now=now, **ids)
+        charge_became_unknown(services, session, unknown, now)
     return unknown
 
 

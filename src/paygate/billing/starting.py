@@ -19,6 +19,7 @@ from ..domain.contract import Actor, Contract, Customer
 from ..domain.creation import activate
 from ..domain.subscribing import subscription_months
 from ..domain.subscription import Subscription, SubscriptionState
+from ..drivers.redact import mask_text
 from ..errors import ChargeDeclined, OutcomeUnknown, PaygateError
 from ..flow import call
 from ..provider import StartedSubscription, SubscriptionStart
@@ -79,7 +80,7 @@ async def start(services: Services, contract_id: str) -> Contract:
         contract = await call(partial(_refused, services, contract_id, exc))
     except PaygateError as exc:
         _logger.warning("contract %s: its subscription is not started yet: %s", contract_id, exc)
-        contract = await call(partial(_given_up, services, contract_id))
+        contract = await call(partial(_given_up, services, contract_id, exc))
     else:
         contract = await call(partial(_running, services, contract_id, started))
     await deliver(services)
@@ -134,13 +135,13 @@ def _refused(services: Services, contract_id: str, error: ChargeDeclined) -> Con
         return write_subscription(services, session, contract, refused, "subscription_refused", reason=error.code or "")
 
 
-def _given_up(services: Services, contract_id: str) -> Contract:
+def _given_up(services: Services, contract_id: str, error: PaygateError) -> Contract:
     with services.store.write() as session:
         contract = session.contracts.lock(contract_id)
         known = contract.subscription
         if known is None or known.state is not SubscriptionState.STARTING:
             return contract
-        told = overdue(services, session, contract, known)
+        told = overdue(services, session, contract, known, error)
         waiting = attrs.evolve(known, asked_at=None, operator_told=told)
         return session.contracts.update(attrs.evolve(contract, subscription=waiting))
 
@@ -165,14 +166,24 @@ def write_subscription(
     return session.contracts.update(after)
 
 
-def overdue(services: Services, session: Session, contract: Contract, subscription: Subscription) -> bool:
-    """Tell an operator, once, of a subscription that still has no answer after the waiting time; whether they know."""
+def overdue(
+    services: Services, session: Session, contract: Contract, subscription: Subscription, error: PaygateError
+) -> bool:
+    """Tell an operator, once, of a subscription that may have been started; whether they know.
+
+    At once where the start may have had its effect. Where it certainly had none it is asked for again, and they hear of it
+    only if that has been in vain for ``Waiting.operator_after``.
+    """
     age = services.now() - contract.applied_at
-    if subscription.operator_told or age < dt.timedelta(seconds=services.waiting.operator_after):
+    open_outcome = isinstance(error, OutcomeUnknown)
+    late = age >= dt.timedelta(seconds=services.waiting.operator_after)
+    if subscription.operator_told or not (open_outcome or late):
         return subscription.operator_told
+    since = f" after {age.days} day(s) of asking" if late else ""
     message = (
-        f"whether {contract.account} has started the subscription of contract {contract.id} is still unknown after "
-        f"{age.days} day(s) of asking; find it in the provider's console. Do not start another"
+        f"whether {contract.account} has started the subscription of contract {contract.id} over {contract.plan.price} is "
+        f"not known{since} ({mask_text(str(error))}); billing.reconcile goes on asking. If it stays open, find it in the "
+        "provider's console. Do not start another"
     )
     operator(services, session, "unknown_subscription", message, now=services.now(), contract_id=contract.id)
     return True
@@ -197,8 +208,9 @@ async def make(services: Services, draft: Draft) -> Contract:
         raise
     except PaygateError as exc:
         nothing_happened = not isinstance(exc, OutcomeUnknown)
-        if await call(partial(_put_back, services, draft, nothing_happened=nothing_happened)):
+        if await call(partial(_put_back, services, draft, exc, nothing_happened=nothing_happened)):
             raise
+        await deliver(services)
         raise OutcomeUnknown(
             f"contract {contract.id} is not made yet: whether {account.name} has started its subscription is not known. "
             "It appears once billing.reconcile knows; do not make another",
@@ -223,7 +235,7 @@ def _drop(services: Services, contract_id: str) -> None:
         session.drafts.drop(contract_id)
 
 
-def _put_back(services: Services, draft: Draft, *, nothing_happened: bool) -> bool:
+def _put_back(services: Services, draft: Draft, error: PaygateError, *, nothing_happened: bool) -> bool:
     """Stop asking. The draft is forgotten only if this was the only time that anybody has asked, and in vain.
 
     :returns: whether it is forgotten.
@@ -236,7 +248,7 @@ def _put_back(services: Services, draft: Draft, *, nothing_happened: bool) -> bo
         if nothing_happened and draft.contract.version == 1:
             session.drafts.drop(draft.contract.id)
             return True
-        told = overdue(services, session, draft.contract, subscription)
+        told = overdue(services, session, draft.contract, subscription, error)
         session.drafts.update(draft, attrs.evolve(subscription, asked_at=None, operator_told=told))
     return False
 

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from .audit import Audit
 from .charges import Charges
+from .checkouts import Checkouts
 from .contracts import Contracts
 from .customers import Customers
 from .drafts import Drafts
@@ -79,6 +80,10 @@ class Session:
     @cached_property
     def modes(self) -> Modes:
         return Modes(self._runner)
+
+    @cached_property
+    def checkouts(self) -> Checkouts:
+        return Checkouts(self._runner)
 
     @cached_property
     def reports(self) -> Reports:

@@ -32,6 +32,7 @@ __all__ = [
     "UNDELIVERED",
     "audit",
     "charges",
+    "checkouts",
     "contracts",
     "customers",
     "drafts",
@@ -149,6 +150,16 @@ modes = sa.Table(
     metadata,
     sa.Column("account", Id, primary_key=True),
     sa.Column("mode", sa.Text, nullable=False),
+)
+
+#: Whether a key of a checkout comes with the contents it came with before; the checkout itself is nowhere.
+checkouts = sa.Table(
+    "paygate_checkouts",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("account", Id, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
 )
 
 _DUE = contracts.c.due_on.is_not(None)

@@ -6,6 +6,11 @@
     ├── ConfigurationError            the set-up is wrong; nothing was sent
     │   ├── PluginError               a plugin is missing, broken or misspelt
     │   └── SchemaOutdated            the database needs ``paygate db upgrade``
+    ├── StoreError                    the database failed; ``sent`` says whether a provider had been asked
+    │   ├── StoreUnavailable          locked, full, read-only or out of reach; nothing was saved
+    │   ├── SaveUnknown               cut off while saving: saved or not, nobody can say
+    │   ├── StoreDamaged              damaged, or not a database of paygate
+    │   └── StoreForked               it belongs to the process that this one was forked from
     ├── Undeliverable                 an observer says that a notice can never be delivered
     ├── Refused                       bad input or a rule says no; nothing was sent, nothing changed
     │   ├── InvalidAmount, InvalidValue, NaiveDatetime
@@ -77,7 +82,12 @@ __all__ = [
     "RenewalDayError",
     "Retry",
     "RetryPending",
+    "SaveUnknown",
     "SchemaOutdated",
+    "StoreDamaged",
+    "StoreError",
+    "StoreForked",
+    "StoreUnavailable",
     "SystemMaxPassed",
     "Undeliverable",
     "Vetoed",
@@ -114,6 +124,38 @@ class PluginError(ConfigurationError):
 
 class SchemaOutdated(ConfigurationError):
     """The database was made by another version; run ``paygate db upgrade``."""
+
+
+class StoreError(PaygateError):
+    """The database failed. No money is in doubt: where a provider had been asked to move any, it is :class:`OutcomeUnknown`.
+
+    :param sent: whether a provider had been told something else by then, such as the end of a subscription; the same
+        call may be made again.
+    """
+
+    def __init__(self, message: str, *, sent: bool = False, rule: str | None = None) -> None:
+        super().__init__(message, rule=rule)
+        self.sent = sent
+
+
+class StoreUnavailable(StoreError):
+    """It is locked, full, read-only or out of reach at present. Nothing of this transaction was saved."""
+
+    retry = Retry.SAFE
+
+
+class SaveUnknown(StoreError):
+    """The connection was cut off while saving, which may have been done or not: look before you repeat it."""
+
+    retry = Retry.AFTER_LOOKUP
+
+
+class StoreDamaged(StoreError):
+    """Its contents are damaged, or are not those of paygate."""
+
+
+class StoreForked(StoreError):
+    """It belongs to the process that this one was forked from: it lives in that one's memory, or is in mid-transaction."""
 
 
 class Undeliverable(PaygateError):

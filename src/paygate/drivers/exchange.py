@@ -39,7 +39,7 @@ class Conductor:
         self.clock = clock
         self.settings = settings or HttpSettings()
         self._mounts = sorted((mounts or {}).items(), key=lambda mount: len(mount[0]), reverse=True)
-        self._rng = rng or random.Random()  # noqa: S311 - spreads repeats out, protects nothing
+        self._rng = rng or random.SystemRandom()  # without a state that forked processes would share
         self._buckets: dict[str, TokenBucket] = {}
         self._lock = threading.Lock()
 

@@ -179,9 +179,13 @@ class ChargeResult:
         )
 
     @classmethod
-    def not_sent(cls, message: str = "", *, code: str | None = None) -> ChargeResult:
-        """Certainly nothing happened; the same attempt may be repeated."""
-        return cls(Outcome.NOT_SENT, code=code, message=message)
+    def not_sent(
+        cls, message: str = "", *, code: str | None = None, decline: DeclineClass | None = None
+    ) -> ChargeResult:
+        """Certainly nothing happened; the same attempt may be repeated. *decline* CONFIG: the set-up has to be put right
+        first, for every other attempt through the account would fare the same.
+        """
+        return cls(Outcome.NOT_SENT, code=code, message=message, decline=decline)
 
     @classmethod
     def unknown(

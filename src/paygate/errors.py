@@ -19,7 +19,7 @@
     │   ├── WrongMode                     test and live do not mix
     │   ├── OperationNotAllowed
     │   │   ├── RenewalDayError, NotRevocable, EffectiveDayReached, ProductEnded
-    │   │   └── NotCardCustomer, ChargeWindowExpired, RetryPending, SystemMaxPassed
+    │   │   └── NotCardCustomer, ChargeWindowExpired, PurposeNeeded, RetryPending, SystemMaxPassed
     │   ├── CapabilityNotSupported    this provider cannot do that
     │   │   └── ProviderNotCapable, OptionNotSupported
     │   ├── ChangedMeanwhile              read it again, then decide again
@@ -76,6 +76,7 @@ __all__ = [
     "ProviderError",
     "ProviderNotCapable",
     "ProviderUnavailable",
+    "PurposeNeeded",
     "RefundExceedsSale",
     "RefundFailed",
     "Refused",
@@ -224,6 +225,10 @@ class NotCardCustomer(OperationNotAllowed):
 
 class ChargeWindowExpired(OperationNotAllowed):
     """The provider's window since the last payment has closed (R-197, R-199)."""
+
+
+class PurposeNeeded(OperationNotAllowed):
+    """A period is unpaid: say whether the charge collects it or is a sale beside it (R-382)."""
 
 
 class RetryPending(OperationNotAllowed):

@@ -25,6 +25,7 @@ from ..domain.renewal import renew, start
 from ..domain.settlement import Settlement
 from ..drivers.redact import mask_text
 from ..errors import InvalidValue, NotFound, PermissionDenied
+from ..money import Money
 from ..provider import ChargeRequest, ChargeResult, Outcome, RefundResult
 from ..store import Session
 from .admission import remember
@@ -37,6 +38,7 @@ from .unknowns import charge_became_unknown
 __all__ = [
     "announce",
     "apply_charge",
+    "asked_in_vain",
     "card_history",
     "charge_request",
     "check_resolution",
@@ -192,8 +194,24 @@ def _settlement(services: Services, session: Session, before: Contract, charge: 
         return renew(
             before, due_on, now, rules, new_id, charge=charge, licences=session.licences.for_contract(before.id)
         )
-    known = session.licences.for_contract(before.id) if charge.purpose is Purpose.ARREARS else []
-    return settle_addon(before, charge, capabilities, rules, now, new_id, licences=known)
+    arrears = charge.purpose is Purpose.ARREARS
+    return settle_addon(
+        before,
+        charge,
+        capabilities,
+        rules,
+        now,
+        new_id,
+        licences=session.licences.for_contract(before.id) if arrears else [],
+        asked=asked_in_vain(session, before) if arrears else None,
+    )
+
+
+def asked_in_vain(session: Session, contract: Contract) -> Money | None:
+    """What was first charged for the unpaid period of *contract*, which is what is owed for it; None if nothing was."""
+    missing = contract.past_due
+    attempts = session.charges.of_period(contract.id, missing.period_start) if missing else []
+    return attempts[0].amount if attempts else None
 
 
 def record(services: Services, session: Session, settlement: Settlement, *, now: dt.datetime) -> None:

@@ -11,6 +11,7 @@
     │   ├── SaveUnknown               cut off while saving: saved or not, nobody can say
     │   ├── StoreDamaged              damaged, or not a database of paygate
     │   └── StoreForked               it belongs to the process that this one was forked from
+    ├── WebhookIncomplete             an event of a delivery could not be taken; it has to be delivered again
     ├── Undeliverable                 an observer says that a notice can never be delivered
     ├── Refused                       bad input or a rule says no; nothing was sent, nothing changed
     │   ├── InvalidAmount, InvalidValue, NaiveDatetime
@@ -92,6 +93,7 @@ __all__ = [
     "SystemMaxPassed",
     "Undeliverable",
     "Vetoed",
+    "WebhookIncomplete",
     "WebhookRejected",
     "WrongMode",
 ]
@@ -161,6 +163,15 @@ class StoreForked(StoreError):
 
 class Undeliverable(PaygateError):
     """Raised by an observer: this notice can never be delivered, so it is not tried again, and an operator is told."""
+
+
+class WebhookIncomplete(PaygateError):
+    """An event of a delivery could not be taken. The others are stored; it has to be delivered again.
+
+    ``status`` is the HTTP status to answer with, so that the provider repeats the delivery.
+    """
+
+    status: ClassVar[int] = 500
 
 
 class Refused(PaygateError):

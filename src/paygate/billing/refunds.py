@@ -17,8 +17,6 @@ from ..errors import (
     InvalidValue,
     NotFound,
     OperationNotAllowed,
-    OutcomeUnknown,
-    ProviderUnavailable,
 )
 from ..flow import call, sleep
 from ..money import Money
@@ -27,6 +25,7 @@ from ..provider import Capabilities, Lookup, LookupRequest, Outcome, RefundReque
 from ..store import Session
 from . import permission
 from .outbox import deliver, operator, put
+from .problems import Troubles
 from .services import Services, checked_key, fingerprint
 from .settling import check_resolution, failure, write_by_hand
 from .unknowns import refund_became_unknown
@@ -321,8 +320,13 @@ def apply_refund(
     return settlement.refund
 
 
-async def look(services: Services, refund: Refund) -> Refund:
-    """Look one refund up and record what was found."""
+async def look(services: Services, refund: Refund, troubles: Troubles | None = None) -> Refund:
+    """Look one refund up and record what was found.
+
+    :param troubles: of the run that this is a part of.
+    :raises NotFound: the refund's account is missing from the configuration.
+    :raises LeftAlone: its account is not used any more in this run.
+    """
     if refund.by_hand or not refund.state.open:
         return refund
     if not await call(partial(_in_mode, services, refund)):
@@ -334,9 +338,10 @@ async def look(services: Services, refund: Refund) -> Refund:
     if lookup is Lookup.NONE or in_flight:
         return refund
     request = await call(partial(refund_request, services, refund))
-    try:
+    found = None
+    with (troubles or Troubles()).asking(account.name):
         found = await account.find_refund(LookupRequest(request, refund.reference))
-    except (ProviderUnavailable, OutcomeUnknown):
+    if found is None:
         return refund
     result = found.result
     if result is None and lookup is Lookup.AUTHORITATIVE:

@@ -11,6 +11,7 @@
 7   aborted by the user
 8   checked, and found wanting: a provider does not keep what it declares
 9   database: locked, full, out of reach or damaged; no payment is in doubt through it
+10  incomplete: the run went on to its end, but something in it was blocked; the report says what and why
 ==  ==================================================================================================
 """
 
@@ -55,6 +56,7 @@ class Exit(enum.IntEnum):
     ABORTED = 7
     NOT_CONFORMING = 8
     DATABASE = 9
+    BLOCKED = 10
 
 
 #: The last lines of ``paygate --help``; ``\b`` keeps click from joining them.
@@ -70,6 +72,7 @@ Exit codes:
   7  aborted by the user
   8  checked, and found wanting: a provider does not keep what it declares
   9  database locked, full, out of reach or damaged; no payment is in doubt through it
+  10  incomplete: something in the run was blocked; its report says what and why
 """
 
 #: In the order in which they are tried: the narrower class first.

@@ -18,7 +18,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import attrs
 from rich import box
@@ -33,7 +33,23 @@ from ..drivers.redact import mask_text
 from ..errors import PaygateError
 from ..money import Money
 
-__all__ = ["LogLines", "cell", "console", "facts", "note", "plain", "printable", "say", "status", "table", "write_json"]
+if TYPE_CHECKING:
+    from ..billing.problems import Problem
+
+__all__ = [
+    "LogLines",
+    "cell",
+    "console",
+    "facts",
+    "note",
+    "plain",
+    "print_problems",
+    "printable",
+    "say",
+    "status",
+    "table",
+    "write_json",
+]
 
 #: Wide enough that a table which goes to a file or a pipe keeps its rows in one line each.
 _UNBOUNDED = 1000
@@ -104,6 +120,22 @@ def facts(title: str, pairs: Iterable[tuple[str, object]], *, stream: TextIO | N
     for name, value in pairs:
         grid.add_row(Text(printable(name)), Text(cell(value)))
     _print(grid, stream or sys.stdout)
+
+
+def print_problems(problems: Sequence[Problem], blocked: int) -> None:
+    """Print what a run was kept from doing and why; nothing where there is nothing."""
+    if not blocked:
+        return
+    table(
+        "Blocked",
+        ("Contract", "What", "Account", "Code", "Reason"),
+        (
+            (it.contract_id, it.charge_id or it.refund_id or it.mail_id, it.account, it.code, it.reason)
+            for it in problems
+        ),
+    )
+    if blocked > len(problems):
+        note(f"{blocked - len(problems)} more are counted and in the log")
 
 
 def note(text: str) -> None:

@@ -151,6 +151,7 @@ class Pages:
         self._only = only
         self._pages: dict[tuple[str, ...], Statement] = {}
         self._counts: dict[tuple[str, ...], Statement] = {}
+        self._keys: Pages | None = None
 
     def rows(self, runner: Runner, filters: Mapping[str, Any], after: object, limit: int) -> list[Row]:
         """The rows after the one whose key is *after*; filters that are None do not filter."""
@@ -165,6 +166,15 @@ class Pages:
                 .limit(sa.bindparam("limit", type_=sa.Integer))
             )
         return runner.all(statement, {**given, "limit": limit})
+
+    def keys(self, runner: Runner, filters: Mapping[str, Any], after: object, limit: int) -> list[Any]:
+        """The keys of the rows that :meth:`rows` gives, for when one of those rows cannot be read as a value."""
+        return [key for (key,) in self._of_keys().rows(runner, filters, after, limit)]
+
+    def _of_keys(self) -> Pages:
+        if self._keys is None:
+            self._keys = Pages([self._key], self._order, self._key, *self._only)
+        return self._keys
 
     def count(self, runner: Runner, filters: Mapping[str, Any]) -> int:
         """How many rows there are on all pages together."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -70,9 +69,7 @@ class Session:
 
         :raises click.Abort: the answer is no, or there is nobody to answer.
         """
-        from .output import printable
-
-        if not yes and not click.confirm(printable(question), default=False, err=True):
+        if not yes and not click.confirm(question, default=False, err=True):
             raise click.Abort
 
     # --- printing ----------------------------------------------------------------------------------------------------
@@ -80,12 +77,12 @@ class Session:
     @contextlib.contextmanager
     def waiting(self, what: str) -> Iterator[None]:
         """Show on a terminal that something takes its time."""
-        from .output import status
+        from .output import console
 
         if self.json or not sys.stderr.isatty():
             yield
             return
-        with status(what):
+        with console(sys.stderr).status(what):
             yield
 
     def page(self, values: Iterable[T], limit: int | None) -> list[T]:
@@ -124,14 +121,12 @@ class Session:
         """Say what went wrong, why and what to do; returns the exit code. A program gets it as a JSON document too."""
         from ..drivers.redact import mask_text
         from .failures import Exit, exit_of, next_step
-        from .output import note, say, write_json
+        from .output import note, write_json
 
         rule = step = None
         match error:
             case click.ClickException():
-                shown = io.StringIO()  # usage and message quote what was typed, or what a file holds
-                error.show(file=shown)
-                say(shown.getvalue().rstrip("\n"), stream=sys.stderr)
+                error.show()
                 code, text = Exit(error.exit_code) if error.exit_code == Exit.USAGE else Exit.REFUSED, error.message
             case click.Abort():
                 code, text = Exit.ABORTED, "aborted; nothing was sent, nothing has changed"
@@ -152,7 +147,7 @@ class Session:
                 note(f"Unexpected error: {text}")
                 note("Next:  run it again with --debug and report what it shows")
         if self.debug:
-            say("".join(traceback.format_exception(error)).rstrip("\n"), stream=sys.stderr)
+            traceback.print_exception(error, file=sys.stderr)
         if self.json:
             kind = type(error).__name__
             write_json({"error": {"type": kind, "message": text, "rule": rule, "next": step, "exit_code": int(code)}})

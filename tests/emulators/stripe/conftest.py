@@ -35,6 +35,7 @@ class Client:
 
     def __init__(self, emulator: StripeEmulator) -> None:
         self.emulator = emulator
+        self.version: str | None = None
         self.authorization: str | None = f"Bearer {emulator.credentials_for_plugin()['api_key']}"
 
     def send(
@@ -49,6 +50,8 @@ class Client:
         sent = dict(headers or {})
         if self.authorization is not None:
             sent["Authorization"] = self.authorization
+        if self.version is not None:
+            sent["Stripe-Version"] = self.version
         if key is not None:
             sent["Idempotency-Key"] = key
         form = params if isinstance(params, str | bytes) else urlencode(list(flat(params or {})))

@@ -412,10 +412,12 @@ def test_an_on_session_confirmation_without_a_way_back_is_refused_unless_no_meth
     assert (only_cards["status"], only_cards["allowed_payment_method_types"]) == ("succeeded", ["card"])
 
 
-def test_payment_method_types_left_the_requests_unless_the_switch_says_otherwise(
+@pytest.mark.rule("R-375")
+def test_payment_method_types_left_the_requests_of_new_versions_unless_the_switch_says_otherwise(
     client: Client, emulator: StripeEmulator
 ) -> None:
     body = {"amount": 500, "currency": "jpy", "payment_method_types": ["card"]}
+    client.version = "2026-09-30.endive"
     assert client.refused("/payment_intents", body)["code"] == "parameter_unknown"
 
     emulator.behaviour.refuses_payment_method_types = False

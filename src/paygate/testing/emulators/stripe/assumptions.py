@@ -58,7 +58,8 @@ class Behaviour:
     key_in_use_type: str = "invalid_request_error"
     #: Whether a 400 that comes from an object's state (``…_unexpected_state``) is stored under the key, as a 402 is.
     key_stores_state_errors: bool = True
-    #: Whether ``payment_method_types`` is refused since API version 2026-09-30.endive.
+    #: Whether ``payment_method_types`` is refused of requests whose ``Stripe-Version`` is 2026-09-30.endive or newer.
+    #: One without a version is read by its account's, which is taken to be older.
     refuses_payment_method_types: bool = True
     #: Whether an off-session payment that needs 3-D Secure leaves a failed charge behind.
     authentication_required_makes_charge: bool = False

@@ -152,8 +152,15 @@ _DECLINED = _refused("4000000000000002", "generic_decline")
 CARDS = MappingProxyType(
     {
         "visa": TestCard("4242424242424242"),
+        "visa_debit": TestCard("4000056655665556"),
         "jp": TestCard("4000003920000003", country="JP"),
         "mastercard": TestCard("5555555555554444", "mastercard"),
+        "mastercard_debit": TestCard("5200828282828210", "mastercard"),
+        "mastercard_prepaid": TestCard("5105105105105100", "mastercard"),
+        "discover": TestCard("6011111111111117", "discover"),
+        "diners": TestCard("3056930009020004", "diners"),
+        "unionpay": TestCard("6200000000000005", "unionpay", "CN"),
+        "bypassPending": TestCard("4000000000000077"),
         "amex": TestCard("378282246310005", "amex"),
         "jcb": TestCard("3566002020360505", "jcb", "JP"),
         "chargeCustomerFail": TestCard("4000000000000341", refusal=decline()),

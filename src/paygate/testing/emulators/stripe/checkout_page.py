@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .billing import Billing
-from .cards import CARDS, TestCard
+from .cards import CARDS, TestCard, decline
 from .charges import Charge
 from .checkout_sessions import CheckoutSession, CheckoutSessions
 from .customers import Customers
@@ -14,6 +14,7 @@ from .payment_methods import PaymentMethod, PaymentMethods
 from .setup_intents import SetupIntent, SetupIntents
 from .state import State, Waiting
 from .subscription_items import SubscriptionItems
+from .tokens import refused
 
 __all__ = ["CheckoutPage"]
 
@@ -95,20 +96,25 @@ class CheckoutPage:
 
     def _submit(self, session: CheckoutSession, passed: bool) -> str | None:
         card = self._cards.pop(session.id, _GOOD) if passed else _BAD
-        method = self._methods.store(card)
-        status = None
         try:
-            match session.mode:
-                case "setup":
-                    status = self._set_up(session, method)
-                case "payment":
-                    status = self._pay(session, method)
-                case _:
-                    status = self._subscribe(session, method)
+            return self.finish(session, self._methods.store(card))
         except ApiError:  # the page says so to the customer, and stays
             return None
+
+    def finish(self, session: CheckoutSession, method: PaymentMethod) -> str | None:
+        """The customer agrees with *method*. Returns where their browser goes, if anywhere.
+
+        :raises ApiError: the card was refused; the page stays as it is.
+        """
+        match session.mode:
+            case "setup":
+                status = self._set_up(session, method)
+            case "payment":
+                status = self._pay(session, method)
+            case _:
+                status = self._subscribe(session, method)
         if status is None:
-            return None
+            raise refused(method.card.refusal or decline())
         self._leave(session)
         session.status, session.payment_status = "complete", status
         self._state.emit("checkout.session.completed", self._sessions.show(session))

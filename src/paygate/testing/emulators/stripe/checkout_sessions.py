@@ -8,21 +8,32 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .amounts import CURRENCY, check_currency
-from .customers import Customers
+from .customers import SHIPPING, Customers
 from .errors import ApiError
 from .params import METADATA, PAGE, Table, array, boolean, choice, integer, mapping, merged, moment, span, text
+from .payment_methods import check_types
 from .prices import PRICE_DATA, Price, Prices
 from .resource import Object, Resource, route
 from .state import Call, State
 from .tables import Record
 from .timeline import instant_of
+from .versions import BARE_ITEMS_LEFT
 
 if TYPE_CHECKING:
     from .checkout_page import CheckoutPage
 
 __all__ = ["CheckoutSession", "CheckoutSessions", "LineItem"]
 
+#: What an item of an older version says in place of a price.
+_BARE_ITEM: Table = {
+    "amount": integer(least=0),
+    "currency": CURRENCY,
+    "description": text(),
+    "images": array(text()),
+    "name": text(),
+}
 _LINE_ITEM: Table = {
+    **_BARE_ITEM,
     "metadata": METADATA,
     "price": text(),
     "price_data": mapping(
@@ -54,6 +65,7 @@ _PAYMENT_DATA: Table = {
     "metadata": METADATA,
     "receipt_email": text(),
     "setup_future_usage": choice("off_session", "on_session"),
+    "shipping": mapping(SHIPPING),
     "statement_descriptor": text(most=22),
     "statement_descriptor_suffix": text(most=22),
     "transfer_group": text(),
@@ -71,7 +83,7 @@ _CREATE: Table = {
     "line_items": array(mapping(_LINE_ITEM)),
     "locale": text(most=10),
     "metadata": METADATA,
-    "mode": choice("payment", "setup", "subscription", required=True),
+    "mode": choice("payment", "setup", "subscription"),
     "payment_intent_data": mapping(_PAYMENT_DATA),
     "payment_method_collection": choice("always", "if_required"),
     "payment_method_types": array(text()),
@@ -174,7 +186,7 @@ class CheckoutSessions(Resource[CheckoutSession]):
 
     @route("POST", "/checkout/sessions", _CREATE)
     def create(self, call: Call) -> Object:
-        params = call.params
+        params = self._modern(call.params)
         self._check(params)
         items = self._chosen(params)
         birth = self.birth()
@@ -277,12 +289,7 @@ class CheckoutSessions(Resource[CheckoutSession]):
         for name, only in _OF_MODE.items():
             if name in params and mode != only:
                 raise ApiError.invalid(name, f"You can not pass {name} in {mode} mode.")
-        if "payment_method_types" in params and self.state.behaviour.refuses_payment_method_types:
-            message = "Received unknown parameter: payment_method_types"
-            raise ApiError.invalid("payment_method_types", message, "parameter_unknown")
-        for name in ("allowed_payment_method_types", "payment_method_types"):
-            if "card" not in params.get(name, ["card"]):
-                raise ApiError.invalid(name, "The emulated Stripe has cards only, and these types leave them out.")
+        check_types(self.state, params)
         typed = "allowed_payment_method_types" in params or "payment_method_types" in params
         if mode == "setup" and not typed and "currency" not in params:
             message = "In setup mode, currency is required unless the types of payment methods are given."
@@ -294,6 +301,22 @@ class CheckoutSessions(Resource[CheckoutSession]):
             ahead = params["expires_at"] - self.state.timestamp()
             if not _SHORTEST <= ahead <= _LONGEST:
                 raise ApiError.invalid("expires_at", "expires_at must be between 30 minutes and 24 hours from now.")
+
+    def _modern(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """*params* as the pinned version has them: older ones knew items without a price, and one mode by default.
+
+        :raises ApiError: the request's version knows none of that any more.
+        """
+        if not self.state.older(BARE_ITEMS_LEFT):
+            if "mode" not in params:
+                raise ApiError.invalid("mode", "Missing required param: mode.", "parameter_missing")
+            for position, item in enumerate(params.get("line_items", ())):
+                for name in _BARE_ITEM.keys() & item.keys():
+                    full = f"line_items[{position}][{name}]"
+                    raise ApiError.invalid(full, f"Received unknown parameter: {full}", "parameter_unknown")
+            return params
+        items = [_priced(item) for item in params.get("line_items", ())]
+        return {"mode": "payment", **params, **({"line_items": items} if items else {})}
 
     def _chosen(self, params: Mapping[str, Any]) -> Sequence[LineItem]:
         mode, asked = params["mode"], params.get("line_items", [])
@@ -337,3 +360,12 @@ class CheckoutSessions(Resource[CheckoutSession]):
         ]
         url = f"/v1/checkout/sessions/{session.id}/line_items"
         return {"object": "list", "data": data, "has_more": False, "url": url}
+
+
+def _priced(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """*item* with a price made on the spot, where it says what it costs by itself."""
+    if "amount" not in item and "name" not in item:
+        return item
+    product = {name: item[name] for name in ("name", "description") if name in item}
+    price = {"unit_amount": item.get("amount", 0), "currency": item.get("currency", ""), "product_data": product}
+    return {**{name: value for name, value in item.items() if name not in _BARE_ITEM}, "price_data": price}

@@ -66,7 +66,7 @@ class Customer(Record):
 class Customers(Resource[Customer]):
     """``/v1/customers``.
 
-    Other resources hook in: *attach* attaches a payment method by id, *joining* is called before a customer is there and
+    Other resources hook in: *attach* attaches a payment method by id, *own* finds one of a customer's, *joining* is called before a customer is there and
     *leaving* before one goes.
     """
 
@@ -74,6 +74,8 @@ class Customers(Resource[Customer]):
     prefix = "cus"
     expandable = frozenset({"invoice_settings.default_payment_method", "test_clock"})
     indexes = ("email", "test_clock")
+
+    own: Callable[[str, str], Record | None]
 
     def __init__(self, state: State) -> None:
         super().__init__(state)
@@ -207,9 +209,12 @@ class Customers(Resource[Customer]):
         settings = params.get("invoice_settings", {})
         method = settings.get("default_payment_method", customer.default_method)
         if method is not None and method != customer.default_method:
-            shown = self.refer("PaymentMethod", "pm", method, "invoice_settings[default_payment_method]")
-            if shown["customer"] != customer.id:
+            own = self.own(method, customer.id)
+            if own is None:
+                if not method.startswith("pm_card_"):
+                    self.refer("PaymentMethod", "pm", method, "invoice_settings[default_payment_method]")
                 message = f"The customer does not have a payment method with the ID {method}: attach it first."
                 raise ApiError.state(message, "resource_missing", param="invoice_settings[default_payment_method]")
+            method = own.id
         customer.default_method = method
         customer.footer = settings.get("footer", customer.footer)

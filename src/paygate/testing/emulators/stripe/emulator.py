@@ -36,6 +36,7 @@ from .ledger import Account, BalanceTransactions
 from .params import read
 from .payment_intents import PaymentIntents
 from .payment_methods import PaymentMethods
+from .payment_pages import PaymentPages
 from .products import Products
 from .refunds import Refunds
 from .resource import Object, Route
@@ -45,7 +46,8 @@ from .subscription_items import SubscriptionItems
 from .subscriptions import Subscriptions
 from .test_clocks import TestClocks
 from .tokens import Tokens
-from .wire import API_VERSION, authenticate, read_request, reply
+from .versions import API_VERSION, checked
+from .wire import authenticate, read_request, reply
 
 __all__ = ["EVENTS", "StripeEmulator"]
 
@@ -140,6 +142,7 @@ class StripeEmulator(Emulator):
         PortalSessions(state, customers, self._methods, subscriptions, billing)
         sessions = CheckoutSessions(state, customers, products.prices)
         self._pages = CheckoutPage(state, sessions, customers, self._methods, self._setups, intents, items, billing)
+        PaymentPages(state, sessions, self._methods, self._pages)
 
     # --- what every emulator offers ----------------------------------------------------------------------------------
 
@@ -269,13 +272,14 @@ class StripeEmulator(Emulator):
 
     def respond(self, request: Request) -> Response:
         request_id = self._state.ids.new("req")
-        version = request.headers.get("stripe-version") or API_VERSION
-        headers = {"Request-Id": request_id, "Stripe-Version": version}
+        headers = {"Request-Id": request_id, "Stripe-Version": API_VERSION}
         key = (request.headers.get("idempotency-key") or None) if request.method == "POST" else None
         if key is not None:
             headers["Idempotency-Key"] = key
         try:
-            return self._answer(request, request_id, key, headers)
+            version = checked(request.headers.get("stripe-version"))
+            headers["Stripe-Version"] = version or API_VERSION
+            return self._answer(request, Call({}, {}, request_id, key, version), headers)
         except ApiError as error:
             if error.status == 401:
                 headers["WWW-Authenticate"] = 'Bearer realm="Stripe"'
@@ -302,17 +306,17 @@ class StripeEmulator(Emulator):
             if self._endpoints.answered(delivery, status):
                 self._events.taken(delivery.event_id)
 
-    def _answer(self, request: Request, request_id: str, key: str | None, headers: dict[str, str]) -> Response:
+    def _answer(self, request: Request, call: Call, headers: dict[str, str]) -> Response:
         authenticate(request, self._api_key)
         path = urlsplit(request.url).path
         found = self._router.find(request.method, path)
         if found is None:
             raise ApiError(404, f"Unrecognized request URL ({request.method}: {path}).")
         route, segments = found
-        names = {name: unquote(segment) for name, segment in segments.items()}
-        form = read_request(request)
+        call = attrs.evolve(call, names={name: unquote(segment) for name, segment in segments.items()})
+        form, key, request_id = read_request(request), call.key, call.request_id
         if key is None:
-            return reply(200, self._execute(route, form, Call({}, names, request_id)), headers)
+            return reply(200, self._execute(route, form, call), headers)
         kept = self._keys.begin(key, path, form)
         if kept is not None:
             again = {"Idempotent-Replayed": "true", "Original-Request": kept.request_id}
@@ -320,7 +324,7 @@ class StripeEmulator(Emulator):
         response = None
         try:
             self._take_time()
-            response = reply(200, self._execute(route, form, Call({}, names, request_id, key)), headers)
+            response = reply(200, self._execute(route, form, call), headers)
         except ApiError as error:
             if not error.stored(self.behaviour):
                 raise

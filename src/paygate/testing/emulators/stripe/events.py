@@ -14,7 +14,7 @@ from .params import PAGE, array, boolean, span, text
 from .resource import Object, Resource, route
 from .state import Call, State
 from .tables import Record
-from .wire import API_VERSION
+from .versions import API_VERSION
 
 __all__ = ["Event", "Events"]
 

@@ -16,8 +16,9 @@ from .resource import Object, Resource, changes, route
 from .state import Call, State
 from .tables import Record
 from .tokens import CARD, Tokens, check_expiry, refused
+from .versions import TYPES_LEFT, older
 
-__all__ = ["CHOICE", "METHOD_DATA", "PaymentMethod", "PaymentMethods", "refusal", "requested_3ds"]
+__all__ = ["CHOICE", "METHOD_DATA", "PaymentMethod", "PaymentMethods", "check_types", "refusal", "requested_3ds"]
 
 _BILLING: Table = {
     "address": mapping(ADDRESS, unset=True),
@@ -90,6 +91,7 @@ class PaymentMethods(Resource[PaymentMethod]):
         self._customers = customers
         self.table.kind = "PaymentMethod"
         customers.attach.append(lambda identifier, customer: self._attach(self.named(identifier), customer))
+        customers.own = self.own
         customers.leaving.append(self._detach_all)
 
     # --- the interface -----------------------------------------------------------------------------------------------
@@ -198,6 +200,16 @@ class PaymentMethods(Resource[PaymentMethod]):
         card = CARDS.get(identifier.removeprefix("pm_card_")) if identifier.startswith("pm_card_") else None
         return self.find(identifier, param) if card is None else self.store(card)
 
+    def own(self, identifier: str, customer: str) -> PaymentMethod | None:
+        """The method of *customer* that *identifier* names, be it by its id or by the test token it came from.
+
+        A test token such as ``pm_card_visa`` means the customer's latest card of that kind.
+        """
+        if identifier.startswith("pm_card_") and (card := CARDS.get(identifier.removeprefix("pm_card_"))) is not None:
+            return next((one for one in reversed(self.table.by("customer", customer)) if one.card == card), None)
+        method = self.table.get(identifier)
+        return method if method is not None and method.customer == customer else None
+
     def make(self, data: Mapping[str, Any]) -> PaymentMethod:
         """A new method from what :data:`METHOD_DATA` describes.
 
@@ -225,12 +237,7 @@ class PaymentMethods(Resource[PaymentMethod]):
 
         :raises ApiError: it cannot be used, or the types of methods that are allowed leave out cards.
         """
-        if "payment_method_types" in params and self.state.behaviour.refuses_payment_method_types:
-            message = "Received unknown parameter: payment_method_types"
-            raise ApiError.invalid("payment_method_types", message, "parameter_unknown")
-        for name in ("allowed_payment_method_types", "payment_method_types"):
-            if "card" not in params.get(name, ["card"]):
-                raise ApiError.invalid(name, "The emulated Stripe has cards only, and these types leave them out.")
+        check_types(self.state, params)
         if "payment_method_data" in params:
             method = self.make(params["payment_method_data"])
         elif params.get("payment_method") is not None:
@@ -318,6 +325,25 @@ class PaymentMethods(Resource[PaymentMethod]):
     def _detach_all(self, customer: Customer) -> None:
         for method in list(self.table.by("customer", customer.id)):
             self._detach(method)
+
+
+def check_types(state: State, params: Mapping[str, Any]) -> None:
+    """Refuse types of methods that leave out cards, and the parameter that newer versions do not know (§4).
+
+    :raises ApiError: ``parameter_unknown``, or nothing is left to pay with.
+    """
+    version = state.call.version if state.call is not None else None
+    old = version is None or older(version, TYPES_LEFT)
+    unknown = []
+    if state.behaviour.refuses_payment_method_types:
+        unknown += [] if old else ["payment_method_types"]
+        unknown += ["allowed_payment_method_types"] if old and version is not None else []
+    for name in unknown:
+        if name in params:
+            raise ApiError.invalid(name, f"Received unknown parameter: {name}", "parameter_unknown")
+    for name in ("allowed_payment_method_types", "payment_method_types"):
+        if "card" not in params.get(name, ["card"]):
+            raise ApiError.invalid(name, "The emulated Stripe has cards only, and these types leave them out.")
 
 
 def requested_3ds(params: Mapping[str, Any], default: str) -> str:

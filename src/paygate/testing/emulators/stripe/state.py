@@ -15,6 +15,7 @@ from ..wishes import Wishes
 from .assumptions import Behaviour
 from .ids import Ids
 from .packing import Packer
+from .versions import older
 
 if TYPE_CHECKING:
     from .events import Events
@@ -36,6 +37,7 @@ class Call:
     names: Mapping[str, str]
     request_id: str
     key: str | None = None
+    version: str | None = None  #: of the request's ``Stripe-Version``; None where it named none
 
     @property
     def id(self) -> str:
@@ -76,6 +78,10 @@ class State:
     def emit(self, name: str, shown: Mapping[str, Any], previous: Mapping[str, Any] | None = None) -> None:
         """See :meth:`.events.Events.emit`."""
         self.events.emit(name, shown, previous)
+
+    def older(self, than: str) -> bool:
+        """Whether the request being answered is read by an API version from before the date *than*."""
+        return self.call is not None and older(self.call.version, than)
 
     def now(self) -> dt.datetime:
         """The present instant; inside the agenda, the instant an entry was due, however late somebody looks."""

@@ -13,10 +13,7 @@ from ....flow import Request, Response
 from .errors import ApiError
 from .forms import Form, read_form
 
-__all__ = ["API_VERSION", "authenticate", "read_request", "reply"]
-
-#: The API version that the emulator speaks, whatever version a request names.
-API_VERSION = "2026-10-28.endive"
+__all__ = ["authenticate", "read_request", "reply"]
 
 _LIVE = ("sk_live_", "rk_live_")
 

@@ -253,7 +253,7 @@ class Billing:
     # --- what payments do --------------------------------------------------------------------------------------------
 
     def _collected(self, invoice: Invoice) -> None:
-        subscription = self._subscriptions.table.find(invoice.subscription)
+        subscription = self._subscriptions.table.find(str(invoice.subscription))
         before = self._subscriptions.show(subscription)
         newest = subscription.latest_invoice == invoice.id
         if subscription.status == "incomplete" or (subscription.status in _WAITING_FOR_MONEY and newest):
@@ -264,7 +264,7 @@ class Billing:
         self._subscriptions.told(subscription, before)
 
     def _missed(self, invoice: Invoice, last: bool) -> None:
-        subscription = self._subscriptions.table.find(invoice.subscription)
+        subscription = self._subscriptions.table.find(str(invoice.subscription))
         if subscription.status in {"active", "trialing"}:
             self._set_status(subscription, "past_due")
         if last and subscription.status == "past_due":

@@ -9,19 +9,36 @@ import attrs
 
 from ....money import Money
 from ...book import Movement, MovementKind
-from .cards import Decline
+from ..wishes import WishKind
+from .amounts import AMOUNT, CURRENCY, check_amount, check_currency
+from .cards import Decline, decline
 from .customers import SHIPPING
-from .errors import ApiError
-from .params import METADATA, PAGE, Table, mapping, merged, span, text
+from .errors import API_ERROR, ApiError
+from .params import METADATA, PAGE, Table, boolean, mapping, merged, span, text
 from .payment_methods import PaymentMethod, PaymentMethods
 from .resource import Object, Resource, changes, route
 from .search import SEARCH, Fields, search
 from .state import Call, State
 from .tables import Record
+from .tokens import refused
 
 __all__ = ["Charge", "Charges"]
 
 _LIST: Table = {**PAGE, "created": span(), "customer": text(), "payment_intent": text()}
+_CREATE: Table = {
+    "amount": attrs.evolve(AMOUNT, required=True),
+    "capture": boolean(),
+    "currency": attrs.evolve(CURRENCY, required=True),
+    "customer": text(),
+    "description": text(unset=True),
+    "metadata": METADATA,
+    "receipt_email": text(unset=True),
+    "shipping": mapping(SHIPPING),
+    "source": text(),
+    "statement_descriptor": text(most=22),
+    "statement_descriptor_suffix": text(most=22),
+    "transfer_group": text(),
+}
 _UPDATE: Table = {
     "description": text(unset=True),
     "metadata": METADATA,
@@ -36,7 +53,7 @@ class Charge(Record):
 
     amount: int
     currency: str
-    intent: str
+    intent: str  #: empty for a charge that a token made
     customer: str | None
     method: PaymentMethod = attrs.field(repr=False)
     metadata: Mapping[str, str]
@@ -52,9 +69,14 @@ class Charge(Record):
     disputed: bool = False
     withdrawn: bool = False  #: a dispute holds the money, or has taken it for good
 
+    @property
+    def payment(self) -> str:
+        """What the book calls the payment: its intent or, where it has none, the charge itself."""
+        return self.intent or self.id
+
 
 class Charges(Resource[Charge]):
-    """``/v1/charges``; new charges come from payment intents only."""
+    """``/v1/charges``; new ones come from payment intents, or from a token as in old integrations."""
 
     kind = "charge"
     prefix = "ch"
@@ -66,6 +88,47 @@ class Charges(Resource[Charge]):
         self._methods = methods
 
     # --- the interface -----------------------------------------------------------------------------------------------
+
+    @route("POST", "/charges", _CREATE)
+    def create(self, call: Call) -> Object:
+        """Charge a token, or the default method of a customer, at once and without 3-D Secure."""
+        params = call.params
+        currency = check_currency(params["currency"])
+        check_amount(self.state, params["amount"], currency)
+        method = self._methods.paying(params.get("source"), params.get("customer"))
+        charge = self.table.add(
+            Charge(
+                **self.birth(),
+                amount=params["amount"],
+                currency=currency,
+                intent="",
+                customer=params.get("customer"),
+                method=method,
+                metadata=merged({}, params),
+                description=params.get("description"),
+                receipt_email=params.get("receipt_email"),
+                suffix=params.get("statement_descriptor_suffix"),
+                shipping=params.get("shipping"),
+            )
+        )
+        refusal = self._refusal(method, params["amount"])
+        if refusal is not None:
+            self.fail(charge, refusal)
+            raise refused(refusal, charge=charge.id)
+        self.settle(charge, capture=params.get("capture", True))
+        return self.show(charge)
+
+    @route("POST", "/charges/{id}/capture", {"amount": AMOUNT, "receipt_email": text(), "statement_descriptor": text()})
+    def take(self, call: Call) -> Object:
+        charge = self.table.find(call.id)
+        amount = call.params.get("amount", charge.amount)
+        if charge.intent or charge.captured or charge.status != "succeeded" or charge.amount_refunded:
+            raise ApiError.state(f"Charge {charge.id} cannot be captured.", "charge_already_captured")
+        if amount > charge.amount:
+            raise ApiError.invalid("amount", f"This charge holds no more than {charge.amount}.", "amount_too_large")
+        self.capture(charge, amount)
+        self.state.emit("charge.captured", self.show(charge))
+        return self.show(charge)
 
     @route("GET", "/charges", _LIST)
     def list(self, call: Call) -> Object:
@@ -135,7 +198,7 @@ class Charges(Resource[Charge]):
             "on_behalf_of": None,
             "outcome": _outcome(record),
             "paid": record.status == "succeeded",
-            "payment_intent": record.intent,
+            "payment_intent": record.intent or None,
             "payment_method": record.method.id,
             "payment_method_details": {
                 "card": {
@@ -168,6 +231,22 @@ class Charges(Resource[Charge]):
             "transfer_group": None,
         }
 
+    def _refusal(self, method: PaymentMethod, amount: int) -> Decline | None:
+        """How the issuer declines, if it does: as an outcome says, else as the card does."""
+        wish = self.state.wishes.take(credential=method.credential, amount=amount, card=method.card.number)
+        if wish is None:
+            asks = method.card.asks(off_session=True, set_up=method.set_up)
+            return method.card.refusal or (decline("authentication_required") if asks else None)
+        match wish.kind:
+            case WishKind.DECLINE:
+                return decline(wish.code or "generic_decline")
+            case WishKind.ACTION:
+                return decline("authentication_required")
+            case WishKind.ERROR:
+                raise ApiError(500, "Something went wrong on the emulated Stripe's end.", kind=API_ERROR, executed=True)
+            case _:  # a card that is charged at once has no open end
+                return None
+
     # --- for other resources -----------------------------------------------------------------------------------------
 
     def settle(self, charge: Charge, *, capture: bool) -> None:
@@ -183,7 +262,7 @@ class Charges(Resource[Charge]):
         movement = Movement(
             kind=MovementKind.CAPTURE,
             amount=Money(amount, charge.currency.upper()),
-            reference=charge.intent,
+            reference=charge.payment,
             at=self.state.now(),
             attempt=charge.metadata.get("paygate_charge", ""),
             credential=charge.method.credential,

@@ -71,18 +71,20 @@ class Collecting:
             raise ApiError.invalid(param, message, "resource_missing")
         return method
 
-    def method_of(self, subscription: Subscription, invoice: Invoice | None = None) -> PaymentMethod | None:
+    def method_of(self, subscription: Subscription | None, invoice: Invoice | None = None) -> PaymentMethod | None:
         """What pays: the invoice's own method, then the subscription's, then the customer's (§4)."""
-        customer = self._customers.table.get(subscription.customer)
-        for identifier in (
-            invoice.method if invoice is not None else None,
-            subscription.method,
-            customer.default_method if customer is not None else None,
-        ):
+        payers = [one for one in (invoice, subscription) if one is not None]
+        customer = self._customers.table.get(payers[0].customer)
+        methods = [*(payer.method for payer in payers), customer.default_method if customer is not None else None]
+        for identifier in methods:
             method = self._methods.table.get(identifier) if identifier is not None else None
-            if method is not None and method.customer == subscription.customer:
+            if method is not None and method.customer == payers[0].customer:
                 return method
         return None
+
+    def subscription_of(self, invoice: Invoice) -> Subscription | None:
+        """What *invoice* is for; None for one that somebody wrote by hand."""
+        return None if invoice.subscription is None else self._subscriptions.table.find(invoice.subscription)
 
     # --- paying ------------------------------------------------------------------------------------------------------
 
@@ -99,11 +101,21 @@ class Collecting:
             setup_future_usage="off_session" if subscription.saves_method else None,
         )
 
-    def expect(self, invoice: Invoice, subscription: Subscription, paid: PaymentIntent | None = None) -> None:
+    def expect(self, invoice: Invoice, subscription: Subscription | None, paid: PaymentIntent | None = None) -> None:
         """Let an intent pay *invoice*: a new one, or *paid*, which has begun already."""
         intent = paid
-        if intent is None:
+        if intent is None and subscription is not None:
             intent = self.intent(subscription, invoice.total, first=invoice.reason == "subscription_create")
+        elif intent is None:
+            intent = PaymentIntent(
+                **{**self._intents.birth(), "created": self._now(invoice)},
+                amount=invoice.total,
+                currency=invoice.currency,
+                customer=invoice.customer,
+                metadata={},
+                description=f"Payment for Invoice {invoice.number}",
+            )
+        if paid is None:
             self._intents.add(intent, self.method_of(subscription, invoice))
         invoice.intent = intent.id
         self._by_intent[intent.id] = invoice.id
@@ -139,7 +151,7 @@ class Collecting:
 
     def collect(self, invoice: Invoice, *, off_session: bool = True) -> None:
         """Charge an open invoice, as its first attempt or as a retry."""
-        subscription = self._subscriptions.table.find(invoice.subscription)
+        subscription = self.subscription_of(invoice)
         method = self.method_of(subscription, invoice)
         invoice.attempted, invoice.next_attempt = True, None
         invoice.attempt_count += 1
@@ -160,7 +172,7 @@ class Collecting:
 
         :raises ApiError: 402, the payment was refused or needs the customer; 400, nothing can be charged.
         """
-        subscription = self._subscriptions.table.find(invoice.subscription)
+        subscription = self.subscription_of(invoice)
         method = method or self.method_of(subscription, invoice)
         if method is None:
             raise _nothing_to_charge("payment_method")
@@ -186,7 +198,8 @@ class Collecting:
         shown = self._invoices.show(invoice)
         self._state.emit("invoice.paid", shown)
         self._state.emit("invoice.payment_succeeded", shown)
-        self.collected(invoice)
+        if invoice.subscription is not None:
+            self.collected(invoice)
 
     def drop(self, invoice: Invoice, reason: str) -> None:
         """No intent is to pay *invoice* any more."""
@@ -213,8 +226,9 @@ class Collecting:
     def _miss(self, invoice: Invoice, intent: PaymentIntent | None) -> None:
         """An attempt to pay *invoice* has failed. A retry that is planned already stays."""
         self._state.waiting.pop(invoice.id, None)
-        subscription = self._subscriptions.table.find(invoice.subscription)
-        retries = () if subscription.status == "incomplete" else self._state.behaviour.invoice_retries
+        subscription = self.subscription_of(invoice)
+        begins = subscription is not None and subscription.status == "incomplete"
+        retries = () if begins else self._state.behaviour.invoice_retries
         last = invoice.attempt_count > len(retries)
         if not last and invoice.next_attempt is None and _retried(invoice):
             self._plan_retry(invoice, intent, retries[invoice.attempt_count - 1])
@@ -223,7 +237,8 @@ class Collecting:
             self._wait_for_customer(invoice, intent, method)
             self._state.emit("invoice.payment_action_required", shown)
         self._state.emit("invoice.payment_failed", shown)
-        self.missed(invoice, last)
+        if subscription is not None:
+            self.missed(invoice, last)
 
     def _plan_retry(self, invoice: Invoice, intent: PaymentIntent | None, seconds: float) -> None:
         timeline = self._clocks.timeline(invoice.test_clock)
@@ -234,7 +249,7 @@ class Collecting:
         def again() -> None:
             if invoice.status != "open" or invoice.next_attempt != planned or not _retried(invoice):
                 return
-            subscription = self._subscriptions.table.find(invoice.subscription)
+            subscription = self.subscription_of(invoice)
             refused = failure is not None and self.method_of(subscription, invoice) is failure.method
             if failure is not None and refused and (failure.reason.decline_code or failure.reason.code) in _HARD:
                 self._skip(invoice, intent)
@@ -252,7 +267,8 @@ class Collecting:
         if not last:
             self._plan_retry(invoice, intent, retries[invoice.attempt_count - 1])
         self._state.emit("invoice.updated", self._invoices.show(invoice))
-        self.missed(invoice, last)
+        if invoice.subscription is not None:
+            self.missed(invoice, last)
 
     def _wait_for_customer(self, invoice: Invoice, intent: PaymentIntent, method: PaymentMethod) -> None:
         """The hosted page of *invoice* lets its customer confirm the payment, or fail at it."""
@@ -268,7 +284,7 @@ class Collecting:
 
     # --- small steps -------------------------------------------------------------------------------------------------
 
-    def _living(self, invoice: Invoice, subscription: Subscription) -> PaymentIntent:
+    def _living(self, invoice: Invoice, subscription: Subscription | None) -> PaymentIntent:
         """The intent that pays *invoice*; a new one, if somebody has canceled it."""
         if self._intents.table.find(str(invoice.intent)).status == "canceled":
             self._invoices.payments.cancel(invoice, self._now(invoice))

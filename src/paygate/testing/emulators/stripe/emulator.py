@@ -30,6 +30,7 @@ from .expand import expand
 from .forms import Form
 from .idempotency import Kept, KeyStore, key_in_use
 from .ids import Ids, scramble
+from .invoice_items import InvoiceItems
 from .invoices import Invoices
 from .invoicing import Invoicing
 from .ledger import Account, BalanceTransactions
@@ -139,6 +140,7 @@ class StripeEmulator(Emulator):
         collecting = Collecting(state, customers, self._methods, intents, invoices, subscriptions, clocks)
         invoicing = Invoicing(state, customers, products, subscriptions, invoices, collecting, clocks)
         billing = Billing(state, customers, subscriptions, items, invoices, invoicing, collecting, clocks)
+        InvoiceItems(state, customers, products.prices, invoices)
         PortalSessions(state, customers, self._methods, subscriptions, billing)
         sessions = CheckoutSessions(state, customers, products.prices)
         self._pages = CheckoutPage(state, sessions, customers, self._methods, self._setups, intents, items, billing)

@@ -1,9 +1,9 @@
-"""Invoices of subscriptions, and the payments that were made for them (provider fact sheet §10, §13)."""
+"""Invoices, of subscriptions or written by hand, and the payments that were made for them (provider fact sheet §10, §13)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -18,7 +18,7 @@ from .tables import Record
 if TYPE_CHECKING:
     from .invoicing import Invoicing
 
-__all__ = ["Invoice", "Invoices", "Line"]
+__all__ = ["Invoice", "Invoices", "Line", "pricing"]
 
 _STATUSES = ("draft", "open", "paid", "uncollectible", "void")
 _COLLECTION = ("charge_automatically", "send_invoice")
@@ -51,15 +51,16 @@ class Line:
     """One line: so many units of a price for a period, in minor units and seconds since 1970."""
 
     id: str
-    item: str
-    price: str
-    product: str
+    item: str  #: of a subscription or, in an invoice written by hand, the invoice item
+    price: str | None
+    product: str | None
     unit_amount: int
     quantity: int
     amount: int
     start: int
     end: int
-    description: str
+    description: str | None
+    by_hand: bool = False
 
 
 @attrs.define
@@ -71,7 +72,7 @@ class Invoice(Record):
 
     customer: str
     email: str | None
-    subscription: str
+    subscription: str | None
     currency: str
     lines: tuple[Line, ...]
     reason: str
@@ -92,6 +93,7 @@ class Invoice(Record):
     next_attempt: int | None = None
     amount_paid: int = 0
     due_date: int | None = None
+    days_until_due: int | None = None
     finalized_at: int | None = None
     paid_at: int | None = None
     voided_at: int | None = None
@@ -102,7 +104,7 @@ class Invoice(Record):
     @property
     def total(self) -> int:
         """What is asked for."""
-        return sum(line.amount for line in self.lines)
+        return max(sum(line.amount for line in self.lines), 0)  # what is taken off never becomes a payment back
 
     @property
     def remaining(self) -> int:
@@ -193,6 +195,22 @@ class Invoices(Resource[Invoice]):
             self.state.emit("invoice.updated", shown, previous)
         return shown
 
+    @route("GET", "/invoices/{id}/lines", PAGE)
+    def lines(self, call: Call) -> Object:
+        return self._lines(call.id, call.params)
+
+    @route("POST", "/invoices/{id}/send")
+    def send(self, call: Call) -> Object:
+        invoice = self._idle(call.id)
+        self._require(invoice, "sent", "draft", "open")
+        if invoice.collection != "send_invoice":
+            raise ApiError.state("You can only send invoices whose collection_method is send_invoice.")
+        if invoice.status == "draft":
+            self.invoicing.finalize(invoice)
+        else:
+            self.state.emit("invoice.sent", self.show(invoice))
+        return self.show(invoice)
+
     @route("POST", "/invoices/{id}/finalize", {"auto_advance": boolean()})
     def finalize(self, call: Call) -> Object:
         invoice = self._idle(call.id)
@@ -261,14 +279,7 @@ class Invoices(Resource[Invoice]):
             "metadata": dict(record.metadata),
             "next_payment_attempt": record.next_attempt if record.status in {"draft", "open"} else None,
             "number": record.number,
-            "parent": {
-                "quote_details": None,
-                "subscription_details": {
-                    "metadata": dict(record.subscription_metadata),
-                    "subscription": record.subscription,
-                },
-                "type": "subscription_details",
-            },
+            "parent": _parent(record),
             "period_end": record.period_end,
             "period_start": record.period_start,
             "starting_balance": 0,
@@ -305,26 +316,24 @@ class Invoices(Resource[Invoice]):
             "invoice": invoice.id,
             "livemode": False,
             "metadata": dict(invoice.subscription_metadata),
-            "parent": {
-                "invoice_item_details": None,
-                "subscription_item_details": {
-                    "invoice_item": None,
-                    "proration": False,
-                    "proration_details": None,
-                    "subscription": invoice.subscription,
-                    "subscription_item": line.item,
-                },
-                "type": "subscription_item_details",
-            },
+            "parent": _parent_of_line(invoice, line),
             "period": {"end": line.end, "start": line.start},
-            "pricing": {
-                "price_details": {"price": line.price, "product": line.product},
-                "type": "price_details",
-                "unit_amount_decimal": str(line.unit_amount),
-            },
+            "pricing": None if line.price is None else pricing(line.price, line.product, line.unit_amount),
             "quantity": line.quantity,
             "subtotal": line.amount,
             "taxes": [],
+        }
+
+    def _lines(self, identifier: str, params: Mapping[str, Any]) -> Object:
+        invoice = self.table.find(identifier)
+        shown, limit = [self._line(invoice, line) for line in invoice.lines], params.get("limit", 10)
+        ids = [line["id"] for line in shown]
+        start = ids.index(params["starting_after"]) + 1 if params.get("starting_after") in ids else 0
+        return {
+            "object": "list",
+            "data": shown[start : start + limit],
+            "has_more": len(shown) > start + limit,
+            "url": f"/v1/invoices/{invoice.id}/lines",
         }
 
     def _payments_of(self, identifier: str) -> Object:
@@ -347,3 +356,32 @@ class Invoices(Resource[Invoice]):
         if invoice.status not in statuses:
             message = f"This invoice could not be {done}: its status is {invoice.status}."
             raise ApiError.state(message, "invoice_not_editable")
+
+
+def pricing(price: str, product: str | None, unit_amount: int) -> Object:
+    """What one unit of a line costs, in minor units, and by which price."""
+    return {
+        "price_details": {"price": price, "product": product},
+        "type": "price_details",
+        "unit_amount_decimal": str(unit_amount),
+    }
+
+
+def _parent(invoice: Invoice) -> Object | None:
+    if invoice.subscription is None:
+        return None
+    details = {"metadata": dict(invoice.subscription_metadata), "subscription": invoice.subscription}
+    return {"quote_details": None, "subscription_details": details, "type": "subscription_details"}
+
+
+def _parent_of_line(invoice: Invoice, line: Line) -> Object:
+    proration = {"proration": False, "proration_details": None, "subscription": invoice.subscription}
+    if line.by_hand:
+        details = {"invoice_item": line.item, **proration}
+        return {
+            "invoice_item_details": details,
+            "subscription_item_details": None,
+            "type": "invoice_item_details",
+        }
+    details = {"invoice_item": None, **proration, "subscription_item": line.item}
+    return {"invoice_item_details": None, "subscription_item_details": details, "type": "subscription_item_details"}

@@ -75,11 +75,14 @@ class Invoicing:
             self.finalize(invoice, collect=False)
             (self.void if pause == "void" else self.give_up)(invoice)
 
-        def finish() -> None:
-            if invoice.status == "draft" and invoice.auto_advance:
-                self.finalize(invoice)
+        self._at(invoice, when)
 
-        timeline.at(when, finish)
+    def begin(self, invoice: Invoice) -> None:
+        """Let an invoice that somebody wrote by hand begin its life as a draft."""
+        self._invoices.table.add(invoice)
+        if invoice.auto_advance:
+            self._finish_later(invoice)
+        self._state.emit("invoice.created", self._invoices.show(invoice))
 
     def preview(self, params: Mapping[str, Any]) -> Object:
         """The next invoice of a subscription, which does not exist yet.
@@ -113,10 +116,12 @@ class Invoicing:
         number = self._numbers[invoice.customer] = self._numbers.get(invoice.customer, 0) + 1
         invoice.number = f"{invoice.customer[-8:].upper()}-{number:04}"
         invoice.status, invoice.finalized_at, invoice.next_attempt = "open", now, None
-        subscription = self._subscriptions.table.find(invoice.subscription)
-        invoice.subscription_metadata = subscription.metadata
-        if invoice.collection == "send_invoice":
-            invoice.due_date = now + (subscription.days_until_due or 0) * 24 * 3600
+        subscription = self.collecting.subscription_of(invoice)
+        if subscription is not None:
+            invoice.subscription_metadata = subscription.metadata
+            invoice.days_until_due = subscription.days_until_due
+        if invoice.collection == "send_invoice" and invoice.due_date is None:
+            invoice.due_date = now + (invoice.days_until_due or 0) * 24 * 3600
         if invoice.total:
             self.collecting.expect(invoice, subscription, paid)
         self._state.emit("invoice.finalized", self._invoices.show(invoice))
@@ -213,6 +218,20 @@ class Invoicing:
                 )
             )
         return tuple(lines)
+
+    def _finish_later(self, invoice: Invoice) -> None:
+        when = self.clocks.timeline(invoice.test_clock).now() + dt.timedelta(seconds=self._state.behaviour.draft_life)
+        invoice.finalizes_at = invoice.next_attempt = stamp(when)
+        self._at(invoice, when)
+
+    def _at(self, invoice: Invoice, when: dt.datetime) -> None:
+        """The draft becomes final at *when*, unless somebody has decided otherwise by then."""
+
+        def finish() -> None:
+            if invoice.status == "draft" and invoice.auto_advance and self._invoices.table.get(invoice.id) is invoice:
+                self.finalize(invoice)
+
+        self.clocks.timeline(invoice.test_clock).at(when, finish)
 
     def _now(self, invoice: Invoice) -> int:
         return stamp(self.clocks.timeline(invoice.test_clock).now())

@@ -210,6 +210,22 @@ class PaymentMethods(Resource[PaymentMethod]):
         method = self.table.get(identifier)
         return method if method is not None and method.customer == customer else None
 
+    def paying(self, source: str | None, customer: str | None) -> PaymentMethod:
+        """What pays a charge without an intent: a token, a card of the customer's, or the customer's default one.
+
+        :raises ApiError: there is nothing to charge.
+        """
+        found = None if customer is None else self._customers.table.find(customer, "customer")
+        if source is None:
+            source = None if found is None else found.default_method
+        elif source.startswith("tok_"):
+            return self.make({"card": {"token": source}})
+        if source is None:
+            raise ApiError.invalid("source", "Must provide source or customer.", "parameter_missing")
+        method = self.named(source, "source")
+        self.usable(method, customer)
+        return method
+
     def make(self, data: Mapping[str, Any]) -> PaymentMethod:
         """A new method from what :data:`METHOD_DATA` describes.
 

@@ -151,7 +151,7 @@ class Refunds(Resource[Refund]):
                 "type": "card",
             },
             "metadata": dict(record.metadata),
-            "payment_intent": record.charge.intent,
+            "payment_intent": record.charge.intent or None,
             "pending_reason": "processing" if record.status == "pending" else None,
             "reason": record.reason,
             "receipt_number": None,
@@ -215,6 +215,6 @@ class Refunds(Resource[Refund]):
             reference=refund.id,
             at=self.state.now(),
             attempt=refund.metadata.get("paygate_refund", ""),
-            charge=charge.intent,
+            charge=charge.payment,
         )
         self.state.book.write(movement)

@@ -121,9 +121,10 @@ class Tokens(Resource[Token]):
         return CardData(NUMBERS[number], given["exp_month"], year)
 
 
-def refused(reason: Decline, param: str | None = None) -> ApiError:
-    """402: the card is refused outside of any payment."""
+def refused(reason: Decline, param: str | None = None, *, charge: str | None = None) -> ApiError:
+    """402: the card is refused outside of any intent; *charge* is the failed one, where there was one."""
     more = {} if reason.decline_code is None else {"decline_code": reason.decline_code}
+    more |= {} if charge is None else {"charge": charge}
     return ApiError(402, reason.message, kind=CARD_ERROR, code=reason.code, param=param, details=more)
 
 

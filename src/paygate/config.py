@@ -102,14 +102,58 @@ class Config:
     plugins: tuple[object, ...]
 
 
+#: Variables that mean something else to paygate and its commands.
+_OTHER_VARIABLES = {
+    "PAYGATE_ACTOR": "the actor of the commands",
+    "PAYGATE_CHECK_CARD": "the card of `paygate check`",
+    "PAYGATE_CONFIG": "the place of the configuration file",
+    "PAYGATE_DATABASE": "the database",
+}
+
+
+def _variable(name: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "_", f"PAYGATE_{name}".upper())
+
+
 class _Source:
     """Where a value came from, for messages."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._variables = dict(_OTHER_VARIABLES)
+
+    def variable(self, where: str, name: str, setting: str) -> str:
+        """The environment variable of one setting, which no other setting may have as well.
+
+        :param name: of the account or the plugin's table.
+        :raises ConfigurationError: two settings would be set by the one variable (R-372).
+        """
+        variable = _variable(f"{name}_{setting}")
+        other = self._variables.setdefault(variable, f"{where}.{setting}")
+        if other != f"{where}.{setting}":
+            raise self.wrong(
+                where,
+                f"its {setting} and {other} would both be set by {variable} in the environment; rename one of them",
+            )
+        return variable
 
     def wrong(self, where: str, problem: str) -> ConfigurationError:
         return ConfigurationError(f"{self.path}: {where}: {problem}")
+
+    def apart(self, accounts: Iterable[str]) -> None:
+        """Refuse accounts whose names are one and the same in the environment, such as ``shop-a`` and ``shop_a``.
+
+        :raises ConfigurationError: two of them are (R-372).
+        """
+        seen: dict[str, str] = {}
+        for name in accounts:
+            other = seen.setdefault(_variable(name), name)
+            if other != name:
+                raise self.wrong(
+                    f"accounts.{name}",
+                    f"the settings of this account and of accounts.{other} have the same names in the environment, "
+                    f"{_variable(name)}_…; rename one of them",
+                )
 
     def known(self, where: str, given: Iterable[str], known: Iterable[str]) -> None:
         known = sorted(known)
@@ -153,6 +197,7 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
     overrides: dict[str, Mapping[str, Any]] = {}
     modes: dict[str, Mode] = {}
     schedules: dict[str, RetrySchedule] = {}
+    source.apart(accounts)
     for name, table in accounts.items():
         rest = dict(source.table(f"accounts.{name}", table))
         if "retries" in rest:
@@ -343,7 +388,7 @@ def _with_settings(
     source.known(f"{where}.", table, fields)
     values = dict(table)
     for setting, field in fields.items():
-        variable = re.sub(r"[^A-Z0-9]", "_", f"PAYGATE_{name}_{setting}".upper())
+        variable = source.variable(where, name, setting)
         if variable in environ:
             values[setting] = environ[variable]
         elif setting not in values and field.default is attrs.NOTHING:

@@ -6,6 +6,12 @@
     ├── ConfigurationError            the set-up is wrong; nothing was sent
     │   ├── PluginError               a plugin is missing, broken or misspelt
     │   └── SchemaOutdated            the database needs ``paygate db upgrade``
+    ├── StoreError                    the database failed; ``sent`` says whether a provider had been asked
+    │   ├── StoreUnavailable          locked, full, read-only or out of reach; nothing was saved
+    │   ├── SaveUnknown               cut off while saving: saved or not, nobody can say
+    │   ├── StoreDamaged              damaged, or not a database of paygate
+    │   └── StoreForked               it belongs to the process that this one was forked from
+    ├── WebhookIncomplete             an event of a delivery could not be taken; it has to be delivered again
     ├── Undeliverable                 an observer says that a notice can never be delivered
     ├── Refused                       bad input or a rule says no; nothing was sent, nothing changed
     │   ├── InvalidAmount, InvalidValue, NaiveDatetime
@@ -14,7 +20,7 @@
     │   ├── WrongMode                     test and live do not mix
     │   ├── OperationNotAllowed
     │   │   ├── RenewalDayError, NotRevocable, EffectiveDayReached, ProductEnded
-    │   │   └── NotCardCustomer, ChargeWindowExpired, RetryPending, SystemMaxPassed
+    │   │   └── NotCardCustomer, ChargeWindowExpired, PurposeNeeded, RetryPending, SystemMaxPassed
     │   ├── CapabilityNotSupported    this provider cannot do that
     │   │   └── ProviderNotCapable, OptionNotSupported
     │   ├── ChangedMeanwhile              read it again, then decide again
@@ -71,16 +77,23 @@ __all__ = [
     "ProviderError",
     "ProviderNotCapable",
     "ProviderUnavailable",
+    "PurposeNeeded",
     "RefundExceedsSale",
     "RefundFailed",
     "Refused",
     "RenewalDayError",
     "Retry",
     "RetryPending",
+    "SaveUnknown",
     "SchemaOutdated",
+    "StoreDamaged",
+    "StoreError",
+    "StoreForked",
+    "StoreUnavailable",
     "SystemMaxPassed",
     "Undeliverable",
     "Vetoed",
+    "WebhookIncomplete",
     "WebhookRejected",
     "WrongMode",
 ]
@@ -116,8 +129,49 @@ class SchemaOutdated(ConfigurationError):
     """The database was made by another version; run ``paygate db upgrade``."""
 
 
+class StoreError(PaygateError):
+    """The database failed. No money is in doubt: where a provider had been asked to move any, it is :class:`OutcomeUnknown`.
+
+    :param sent: whether a provider had been told something else by then, such as the end of a subscription; the same
+        call may be made again.
+    """
+
+    def __init__(self, message: str, *, sent: bool = False, rule: str | None = None) -> None:
+        super().__init__(message, rule=rule)
+        self.sent = sent
+
+
+class StoreUnavailable(StoreError):
+    """It is locked, full, read-only or out of reach at present. Nothing of this transaction was saved."""
+
+    retry = Retry.SAFE
+
+
+class SaveUnknown(StoreError):
+    """The connection was cut off while saving, which may have been done or not: look before you repeat it."""
+
+    retry = Retry.AFTER_LOOKUP
+
+
+class StoreDamaged(StoreError):
+    """Its contents are damaged, or are not those of paygate."""
+
+
+class StoreForked(StoreError):
+    """It belongs to the process that this one was forked from: it lives in that one's memory, or is in mid-transaction."""
+
+
 class Undeliverable(PaygateError):
     """Raised by an observer: this notice can never be delivered, so it is not tried again, and an operator is told."""
+
+
+class WebhookIncomplete(PaygateError):
+    """An event of a delivery could not be taken. The others are stored; it has to be delivered again.
+
+    ``status`` is the HTTP status to answer with, so that the provider repeats the delivery.
+    """
+
+    status: ClassVar[int] = 500
 
 
 class Refused(PaygateError):
@@ -182,6 +236,10 @@ class NotCardCustomer(OperationNotAllowed):
 
 class ChargeWindowExpired(OperationNotAllowed):
     """The provider's window since the last payment has closed (R-197, R-199)."""
+
+
+class PurposeNeeded(OperationNotAllowed):
+    """A period is unpaid: say whether the charge collects it or is a sale beside it (R-382)."""
 
 
 class RetryPending(OperationNotAllowed):

@@ -17,7 +17,7 @@ import enum
 import json
 import types
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -32,6 +32,7 @@ __all__ = [
     "Request",
     "Response",
     "Sleep",
+    "Watch",
     "call",
     "send",
     "sleep",
@@ -67,6 +68,8 @@ class Request:
     :param body: raw bytes.
     :param timeout: seconds to wait for the answer; None leaves it to the driver.
     :param replay: when the driver may repeat it; by default SAFE for GET and HEAD, else NEVER.
+    :param on_wire: called by the driver each time before the first byte of the request can leave; set by whoever watches
+        the flow. A driver that fails without having called it has sent nothing.
     """
 
     method: str
@@ -75,6 +78,7 @@ class Request:
     body: bytes = attrs.field(default=b"", repr=False)
     timeout: float | None = None
     replay: Replay = attrs.field()
+    on_wire: Callable[[], None] | None = attrs.field(default=None, repr=False, eq=False, kw_only=True)
 
     @replay.default
     def _replay_by_method(self) -> Replay:
@@ -147,9 +151,19 @@ def call(function: Callable[[], T]) -> Generator[Call, T, T]:
     return (yield Call(function))
 
 
+class Watch(Protocol):
+    """Sees what a flow asks of its driver; see :func:`watched`."""
+
+    def asked(self, effect: Effect) -> Effect:
+        """*effect* is about to be handed to the driver: return it, or another one in its place."""
+
+    def answered(self, effect: Effect, error: BaseException | None) -> None:
+        """The driver is done with *effect*: it answered, or failed with *error*."""
+
+
 @types.coroutine
-def watched(flow: Flow[T], watch: Callable[[Effect], None]) -> Generator[Effect, Any, T]:
-    """Run *flow*, showing each effect to *watch* before the driver sees it."""
+def watched(flow: Flow[T], watch: Watch) -> Generator[Effect, Any, T]:
+    """Run *flow*, showing *watch* each effect before the driver sees it and what came of it before the flow does."""
     answer: Any = None
     error: BaseException | None = None
     try:
@@ -159,10 +173,11 @@ def watched(flow: Flow[T], watch: Callable[[Effect], None]) -> Generator[Effect,
             except StopIteration as stop:
                 return cast("T", stop.value)
             answer = error = None
-            watch(cast("Effect", effect))
+            effect = watch.asked(cast("Effect", effect))
             try:
-                answer = yield cast("Effect", effect)
+                answer = yield effect
             except BaseException as exc:  # noqa: BLE001 - handed on to the inner flow, which decides
                 error = exc
+            watch.answered(effect, error)
     finally:
         flow.close()

@@ -9,6 +9,7 @@ import pytest
 from paygate import Card, CheckoutState, Customer, Gateway, Money, Plan
 from paygate.errors import (
     CapabilityNotSupported,
+    IdempotencyConflict,
     InvalidValue,
     NotFound,
     PluginError,
@@ -70,6 +71,41 @@ def test_the_same_key_begins_the_same_checkout_and_another_customer_has_another(
     assert len({other.reference, fresh.reference, first.reference}) == 3
     assert {len(request.checkout_id) for request in asked(world)} == {32}
     assert three.email is None
+
+
+@pytest.mark.rule("R-371")
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"return_url": "https://shop.example/cards/done?order=8"},
+        {"cancel_url": "https://shop.example/cart"},
+        {"locale": "en"},
+        {"metadata": {"order": "8"}},
+        {"customer": Customer("cus_1", "山田花子", "other@example.com")},
+    ],
+)
+def test_a_key_that_began_another_checkout_is_refused_and_nothing_is_sent(faces, other):
+    world = faces
+    first = begin(world, idempotency_key="order-7", metadata={"order": "7"})
+    with pytest.raises(IdempotencyConflict, match="new key"):
+        begin(world, **{"idempotency_key": "order-7", "metadata": {"order": "7"}, **other})
+    world.clock.advance(days=1)  # a day on the same words are the same words
+    again = begin(world, idempotency_key="order-7", metadata={"order": "7"})
+
+    assert first.reference
+    assert again.url
+    assert len(asked(world)) == 2
+
+
+@pytest.mark.rule("R-371")
+def test_the_words_that_a_key_came_with_outlast_a_provider_that_did_not_answer(world):
+    world.stripe.faults = Faults(1, never_there=1.0)
+    with pytest.raises(ProviderUnavailable):
+        begin(world, idempotency_key="order-7")
+    world.stripe.faults = None
+    with pytest.raises(IdempotencyConflict):
+        begin(world, idempotency_key="order-7", locale="en")
+    assert begin(world, idempotency_key="order-7").url
 
 
 def test_a_card_that_is_refused_or_never_given_stores_nothing(world):

@@ -1,6 +1,7 @@
 """``paygate bill`` and ``paygate schedule``: what is due, what it costs, why then, and what became of it."""
 
 import datetime as dt
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from freezegun import freeze_time
 
 from paygate import BankTransfer, Card, Customer, Gateway, Money, Plan, Product, ProductType
+from paygate.errors import OutcomeUnknown
 
 GOLD = Plan.recurring("Gold", Money(3000, "JPY"))
 ON_30_NOVEMBER = "2026-11-30T01:00:00Z"
@@ -344,3 +346,43 @@ def test_a_contract_to_which_nothing_happens_says_so(shell):
 
 def test_months_beyond_ten_years_are_an_error_of_usage(shell):
     assert shell("schedule", "ST-1", "--months", "121").exit_code == 2
+
+
+def without_stripe(shop):
+    """The configuration has no account ``stripe`` any more."""
+    file = shop.folder / "paygate.toml"
+    text = file.read_text(encoding="utf-8")
+    begin = text.index("[accounts.stripe]")
+    file.write_text(text[:begin] + text[text.index("[accounts.telecom]") :], encoding="utf-8")
+
+
+@pytest.mark.rule("R-349", "R-345")
+def test_a_run_in_which_something_was_blocked_says_why_does_the_rest_and_ends_with_10(shop):
+    without_stripe(shop)
+    with freeze_time("2026-12-20T01:00:00Z"):
+        result = shop("bill", "--yes")
+        second = shop("bill", "--yes", "--json")
+
+    assert (result.exit_code, second.exit_code) == (10, 10)
+    again = json.loads(second.stdout)
+    assert "Renewed 1" in said(result.stdout)
+    assert "Blocked 3" in said(result.stdout)
+    assert "ST-1 – – account_missing no provider account 'stripe' is configured" in said(result.stdout)
+    assert (again["renewed"], again["blocked"]) == (0, 3)
+    assert [problem["contract_id"] for problem in again["problems"]] == ["LATER", "ST-1", "ST-2"]
+
+
+@pytest.mark.rule("R-349", "R-345")
+def test_a_reconciliation_in_which_something_was_blocked_does_not_end_with_0(shop):
+    with Gateway.open(shop.folder / "paygate.toml") as gateway:
+        create = gateway.contracts.create
+        with pytest.raises(OutcomeUnknown):
+            create(Customer("cus-5"), GOLD, Card("stripe", "tok_vanishes"), contract_id="LOST")
+    without_stripe(shop)
+    with freeze_time("2026-12-20T01:00:00Z"):
+        result = shop("reconcile", "--json")
+
+    assert result.exit_code == 6
+    report = json.loads(result.stdout)
+    assert report["attempts"]["blocked"] == 1
+    assert report["attempts"]["problems"][0]["code"] == "account_missing"

@@ -180,7 +180,7 @@ def test_an_option_against_the_provider_s_fixed_behaviour_is_refused_before_anyt
         ("5000.00", "yen have no fractions"),
         ("-5000", "an amount is not negative"),
         ("five", "not a whole number of yen"),
-        ("1e3", "not a whole number of yen"),
+        ("1e3", "a whole number of yen is not shortened with E"),
         ("5,00", "not a whole number of yen"),
         ("", "not a whole number of yen"),
     ],

@@ -163,7 +163,7 @@ def test_a_time_without_a_zone_is_japanese_time(read, text, instant):
         ("price", "", "the value is missing"),
         ("price", "30.5", "yen have no fractions"),
         ("price", "-3000", "an amount is not negative"),
-        ("price", "3E+03", "a spreadsheet has shortened the number"),
+        ("price", "3E+03", "a whole number of yen is not shortened with E"),
         ("price", "▲500", "an amount is not negative"),
         ("price", "三千円", "the number is written in kanji"),
         ("initial_fee", "free", "not a whole number of yen"),

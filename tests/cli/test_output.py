@@ -3,13 +3,16 @@
 import datetime as dt
 import io
 import json
+import logging
+import re
 import sys
 
+import click
 import pytest
 from rich.cells import cell_len
 
 from paygate import JST, Actor, Customer, Money, Status
-from paygate.cli import output
+from paygate.cli import output, session
 from paygate.domain.contract import Contract, PaymentMethod, Plan
 from paygate.errors import NotFound
 from paygate.provider import Results
@@ -140,3 +143,85 @@ def test_json_survives_any_encoding_of_the_output(monkeypatch, encoding):
     output.write_json({"name": "山田 😀"})
 
     assert json.loads(raw.getvalue().decode(encoding)) == {"name": "山田 😀"}
+
+
+#: Colours, a title, a bell, a C1 introducer, an overridden direction, a line feed, half a character; and markup of rich.
+HOSTILE = "\x1b[31mred\x1b]0;owned\x07\r\x9b2J\u202etxt\u2066\x7f\n\u2028\ud800[bold]b[/bold][link=http://evil]l[/link]"
+STEERING = set("\x1b\x07\r\x9b\u202e\u2066\x7f\u2028\ud800")
+
+
+@pytest.mark.rule("R-374")
+@pytest.mark.parametrize(
+    "shown",
+    [
+        lambda: output.table(HOSTILE, (HOSTILE, ">n"), [(HOSTILE, 1)]),
+        lambda: output.facts(HOSTILE, [(HOSTILE, HOSTILE)]),
+        lambda: output.note(HOSTILE),
+        lambda: output.say(HOSTILE),
+        lambda: session.Session().fail(NotFound(HOSTILE, rule=HOSTILE)),
+        lambda: session.Session().fail(RuntimeError(HOSTILE)),
+        lambda: session.Session(debug=True).fail(RuntimeError(HOSTILE)),
+        lambda: session.Session().fail(click.UsageError(HOSTILE)),
+        lambda: session.Session().fail(click.BadParameter(HOSTILE, param_hint=HOSTILE)),
+        lambda: session.Session(json=True).fail(NotFound(HOSTILE)),
+        lambda: output.write_json({HOSTILE: HOSTILE}),
+        lambda: output.write_json([HOSTILE], indent=None),
+    ],
+)
+@pytest.mark.parametrize("terminal", [False, True])
+def test_nothing_that_is_printed_steers_the_terminal(monkeypatch, shown, terminal):
+    streams = io.StringIO(), io.StringIO()
+    for stream in streams:
+        monkeypatch.setattr(stream, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stdout", streams[0])
+    monkeypatch.setattr(sys, "stderr", streams[1])
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "1000")
+    shown()
+    said = "".join(stream.getvalue() for stream in streams)
+
+    assert "red" in said
+    assert not STEERING & set(re.sub(r"\x1b\[[0-9;]*m", "", said) if terminal else said)
+    assert "\x1b[31m" not in said
+    # of an error that nobody expects only the first line is shown
+    assert "[bold]b[/bold][link=http://evil]l[/link]" in said or "--debug" in said
+
+
+@pytest.mark.rule("R-374")
+def test_a_question_and_a_progress_line_are_harmless_too(monkeypatch):
+    asked = []
+    monkeypatch.setattr(click, "confirm", lambda text, **_: asked.append(text) or True)
+    session.Session().confirm(f"Charge {HOSTILE}?", yes=False)
+    waiting = output.status(HOSTILE).status
+
+    assert not STEERING & set(asked[0])
+    assert not STEERING & set(waiting.plain)
+    assert "[bold]b" in waiting.plain
+
+
+@pytest.mark.rule("R-374")
+def test_what_is_logged_while_debugging_is_harmless_too(capsys):
+    logger = logging.getLogger("paygate.some.plugin")
+    handler = output.LogLines()
+    logger.addHandler(handler)
+    try:
+        logger.warning("charge %s", HOSTILE)
+    finally:
+        logger.removeHandler(handler)
+    said = capsys.readouterr().err
+
+    assert said.startswith("WARNING paygate.some.plugin: charge ")
+    assert not STEERING & set(said)
+
+
+@pytest.mark.rule("R-374")
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_json_says_the_same_however_it_is_escaped(monkeypatch, encoding):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding, write_through=True))
+    value = {"id": HOSTILE, "tag": "\U000e0001", "name": "山田\u3000花子"}
+    output.write_json(value)
+
+    assert json.loads(raw.getvalue()) == value
+    assert ("山田\u3000花子" in raw.getvalue().decode(encoding)) is (encoding == "utf-8")

@@ -335,10 +335,10 @@ def test_arrears_wait_until_the_provider_no_longer_retries(ask, refused, make_co
     waiting = PastDue(at("2024-11-08 07:00:00"), dt.date(2024, 11, 8), retry_pending=True)
     contract = make_contract(status=Status.PAST_DUE, past_due=waiting)
 
-    error = refused(contract=contract, purpose=Purpose.ARREARS)
+    error = refused(contract=contract, purpose=Purpose.ARREARS, other_amount=True)
     ask(contract=contract, purpose=Purpose.ONE_OFF)
     stopped = attrs.evolve(contract, past_due=attrs.evolve(waiting, retry_pending=False))
-    ask(contract=stopped, purpose=Purpose.ARREARS)
+    ask(contract=stopped, purpose=Purpose.ARREARS, other_amount=True)
 
     assert isinstance(error, RetryPending)
     assert error.rule == "R-161"
@@ -393,6 +393,7 @@ def test_the_first_thing_wrong_is_the_one_that_is_named(make_contract, rules, at
         (ChargeWindowExpired, {"facts": {"last_paid_at": at("2031-05-01 12:00:00")}}),
         (SystemMaxPassed, {"rules": Rules(system_max=dt.date(2040, 12, 31))}),
         (DuplicateCharge, {"facts": {"similar_at": None}}),
+        (InvalidAmount, {"command": {"other_amount": True}}),
         (RetryPending, {"contract": {"past_due": attrs.evolve(waiting, retry_pending=False)}}),
     ]
     for error, changes in steps:

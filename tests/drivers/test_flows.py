@@ -12,7 +12,6 @@ import trio
 
 from paygate.clock import SystemClock
 from paygate.drivers import AsyncDriver, SyncDriver
-from paygate.errors import ConfigurationError
 from paygate.flow import ForeignAwait, Request, Response, call, send, sleep
 from paygate.testing.clock import ManualClock
 
@@ -271,28 +270,6 @@ def test_many_flows_wait_at_the_same_time(backend) -> None:
         await sleep(0.2)
 
     assert anyio.run(main, backend=backend) < 2
-
-
-def test_connections_belong_to_one_event_loop_and_closing_frees_the_driver(server) -> None:
-    driver = AsyncDriver(SystemClock())
-
-    async def once(close: bool) -> bytes:
-        try:
-            return await driver.run(fetch(f"{server.url}/big/1"))
-        finally:
-            if close:
-                await driver.aclose()
-
-    assert anyio.run(once, True) == b"x"
-    assert anyio.run(once, True) == b"x"
-
-    async def two_loops() -> None:
-        await once(False)
-        with pytest.raises(ConfigurationError, match="another event loop"):
-            await anyio.to_thread.run_sync(lambda: anyio.run(once, False))
-        await driver.aclose()
-
-    anyio.run(two_loops)
 
 
 def test_a_flow_that_never_sends_costs_a_few_microseconds_at_most() -> None:

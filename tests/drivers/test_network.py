@@ -324,6 +324,6 @@ def test_asyncio_uses_aiohttp_where_it_is_installed(server, monkeypatch, backend
     async def main() -> str:
         async with AsyncDriver(SystemClock()) as driver:
             await driver.run(read(f"{server.url}/ok"))
-            return type(driver._sender._transport).__name__
+            return type((await driver._loops.sender())._transport).__name__
 
     assert anyio.run(main, backend=backend) == transport

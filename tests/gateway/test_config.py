@@ -5,13 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 
+import attrs
 import pytest
 
 from paygate import Gateway
 from paygate.config import load
 from paygate.domain.retry_schedule import RetrySchedule
 from paygate.errors import ConfigurationError
+from paygate.plugins import discovery
 from paygate.provider import Mode
+from paygate.testing import FakeStripe
 
 GOOD = """
 database = "sqlite://"
@@ -53,7 +56,27 @@ host = "mail.example.com"
 sender = "shop@example.com"
 admin_to = "admin@example.com"
 """
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhcHBfdG9rZW4iLCJzdG9yZV9pZCI6InMtMSIsIm1vZGUiOiJ0ZXN0In0.c2ln"
 SECRETS = {"PAYGATE_UNIVAPAY_SECRET": "s3cr3t-value", "PAYGATE_UNIVAPAY_WEBHOOK_AUTH_TOKEN": "hook-value"}
+
+
+class Split(FakeStripe):
+    """A provider with settings whose names continue those of others."""
+
+    @attrs.frozen
+    class Settings:
+        auth_token: str = ""
+        host: str = ""
+
+    def __init__(self, settings):
+        super().__init__()
+
+
+def with_split(load_plugin):
+    def find(name, **options):
+        return Split if name == "split" else load_plugin(name, **options)
+
+    return find
 
 
 @pytest.fixture
@@ -183,3 +206,46 @@ def test_plugins_without_settings_are_a_list_of_names(write):
     text = GOOD.replace("[waiting]", 'plugins = ["collections:Counter"]\n[waiting]')
 
     assert load(write(text), environ=SECRETS).plugins == (Counter(),)
+
+
+@pytest.mark.rule("R-372")
+@pytest.mark.parametrize(
+    ("text", "variable"),
+    [
+        ('[accounts.shop-a]\nprovider = "stripe"\n[accounts.shop_a]\nprovider = "stripe"\n', "PAYGATE_SHOP_A_"),
+        (
+            '[accounts.shop-a]\nprovider = "fake-stripe"\n[accounts.shop_a]\nprovider = "fake-stripe"\n',
+            "PAYGATE_SHOP_A_",
+        ),
+        ('[accounts.Shop]\nprovider = "stripe"\n[accounts.shop]\nprovider = "univapay"\n', "PAYGATE_SHOP_"),
+        ('[accounts."東京"]\nprovider = "stripe"\n[accounts."大阪"]\nprovider = "stripe"\n', "PAYGATE____"),
+        (
+            '[accounts.a]\nprovider = "univapay"\n[accounts.a_webhook]\nprovider = "split"\n',
+            "PAYGATE_A_WEBHOOK_AUTH_TOKEN",
+        ),
+        (f'{MAIL}\n[accounts.mail]\nprovider = "split"\n', "PAYGATE_MAIL_HOST"),
+    ],
+)
+def test_two_settings_of_one_environment_variable_are_refused(write, monkeypatch, text, variable):
+    monkeypatch.setattr(discovery, "load", with_split(discovery.load))
+    environ = {
+        "PAYGATE_SHOP_A_API_KEY": "sk_test_1234567890123456",
+        "PAYGATE_MAIL_HOST": "h",
+        "PAYGATE_A_APP_TOKEN": TOKEN,
+        "PAYGATE_A_SECRET": "s",
+        "PAYGATE_A_WEBHOOK_AUTH_TOKEN": "t",
+    }
+    with pytest.raises(ConfigurationError, match="rename one of them") as caught:
+        load(write(text), environ)
+    assert variable in str(caught.value)
+
+
+@pytest.mark.rule("R-372")
+def test_accounts_that_only_look_alike_are_told_apart(write):
+    text = '[accounts.shop]\nprovider = "stripe"\n[accounts.shop2]\nprovider = "stripe"\n'
+    keys = {
+        f"PAYGATE_{name}_{setting}": value
+        for name in ("SHOP", "SHOP2")
+        for setting, value in (("API_KEY", "sk_test_1234567890123456"), ("WEBHOOK_SECRET", "whsec_1234567890123456"))
+    }
+    assert set(load(write(text), keys).providers) == {"shop", "shop2"}

@@ -289,7 +289,7 @@ class Starting(Startless):
         self.outcome = outcome
 
     async def start_recurring(self, request):
-        await send(Request("GET", "https://api.acme.example/customers"))
+        await send(Request("POST", "https://api.acme.example/subscriptions"))
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome

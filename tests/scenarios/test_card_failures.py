@@ -125,12 +125,12 @@ def test_arrears_are_collected_by_an_additional_charge(stripe_or_univapay):
 
     # An ordinary additional charge has nothing to do with the unpaid month
     shop.at("2024-11-09 10:00")
-    assert shop.charged(member, 980).state is ChargeState.SUCCEEDED
+    assert shop.charged(member, 980, purpose=Purpose.ONE_OFF).state is ChargeState.SUCCEEDED
     assert shop.status(member) == "PAST_DUE"
 
-    # The customer calls: the card is fine again. One with the purpose ARREARS pays the month. The paid time ran out
-    # yesterday, so 「有効期限を更新する」 is ticked, or the month could not be viewed …
-    message = shop.charged(member, 3000, purpose=Purpose.ARREARS, renew_expiry=True)
+    # The customer calls: the card is fine again. One with the purpose ARREARS pays the month and does what its
+    # renewal would have done: the paid time, which ran out yesterday, goes on …
+    message = shop.charged(member, 3000, purpose=Purpose.ARREARS)
     assert (message.state, shop.expiry(member)) == (ChargeState.SUCCEEDED, "2024-12-08")
     assert (shop.status(member), shop.open_content(member)) == ("ACTIVE", ["2024-10", "2024-11"])
     assert shop.letters.both("resumed") == 1

@@ -17,7 +17,7 @@ import pytest
 
 from paygate.domain.charge import ChargeKind
 from paygate.domain.contract import Customer, Status
-from paygate.errors import ChangedMeanwhile, ChargeInProgress, ConfigurationError, PaygateError
+from paygate.errors import ChangedMeanwhile, ChargeInProgress, ConfigurationError, PaygateError, StoreUnavailable
 from paygate.store import Session, Store
 from paygate.testing.clock import ManualClock
 
@@ -267,7 +267,7 @@ def test_a_connection_that_is_cut_in_a_transaction_fails_it_and_not_the_next(pg_
                 )
             session.customers.get("cus_42")
 
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(StoreUnavailable, match="terminating connection"):
         cut()
     with store.write() as session:
         session.customers.upsert(Customer("cus_1"))
@@ -289,7 +289,7 @@ def test_a_database_that_another_process_keeps_locked_is_waited_for_and_then_rep
 
     with first.write() as session:
         session.customers.upsert(CUSTOMER)
-        with pytest.raises(Exception, match="locked"):
+        with pytest.raises(StoreUnavailable, match="another process keeps it locked"):
             write()
     with second.write() as session:
         assert session.customers.get("cus_42") == CUSTOMER

@@ -7,23 +7,25 @@ contract has ended, through whatever event; one that does not know yet that its 
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from functools import partial
+from typing import TypeVar
 
 import attrs
 
 from ..domain.contract import CancellationOrigin, Contract, Status
 from ..domain.subscription import SubscriptionState
-from ..errors import OutcomeUnknown, PaygateError
+from ..errors import ConfigurationError, OutcomeUnknown, PaygateError, ProviderUnavailable
 from ..flow import call
 from ..provider import SubscriptionRequest
 from ..store import Draft
-from . import starting
+from . import logs, starting
+from .problems import Troubles, Unreadable, readable
+from .reasons import reason_of
 from .services import Services
 
 __all__ = ["known", "run", "subscription_request"]
 
-_logger = logging.getLogger(__name__)
+T = TypeVar("T")
 _ENDED = frozenset({Status.TERMINATED, Status.CANCELED})
 _PAGE = 100
 
@@ -51,8 +53,8 @@ async def known(services: Services, contract: Contract) -> Contract:
     return contract
 
 
-async def run(services: Services) -> tuple[list[str], list[str]]:
-    """Ask and tell the providers what is open.
+async def run(services: Services, troubles: Troubles) -> tuple[list[str], list[str]]:
+    """Ask and tell the providers what is open; each contract's trouble is its own.
 
     :returns: ids of the contracts that are settled now, and of those that are not.
     """
@@ -61,32 +63,49 @@ async def run(services: Services) -> tuple[list[str], list[str]]:
     after: str | None = None
     while drafts := await call(partial(_drafts, services, after)):
         for draft in drafts:
-            (settled if services.in_mode(draft.contract) and await _make(services, draft) else waiting).append(
-                draft.contract.id
-            )
-        after = drafts[-1].contract.id
+            after = draft.key if isinstance(draft, Unreadable) else draft.contract.id
+            done = False
+            with troubles.isolated(contract_id=after):
+                done = services.in_mode(_read(draft).contract) and await _make(services, _read(draft), troubles)
+            (settled if done else waiting).append(after)
     after = None
     while contracts := await call(partial(_open, services, after)):
         for contract in contracts:
-            (settled if services.in_mode(contract) and await _align(services, contract) else waiting).append(
-                contract.id
-            )
-        after = contracts[-1].id
+            after = contract.key if isinstance(contract, Unreadable) else contract.id
+            done = False
+            with troubles.isolated(contract_id=after):
+                done = services.in_mode(_read(contract)) and await _align(services, _read(contract), troubles)
+            (settled if done else waiting).append(after)
     return settled, waiting
 
 
-def _drafts(services: Services, after: str | None) -> list[Draft]:
-    with services.store.read() as session:
-        return session.drafts.page(after, _PAGE)
+def _read(value: T | Unreadable[str]) -> T:
+    if isinstance(value, Unreadable):
+        raise value.error
+    return value
 
 
-def _open(services: Services, after: str | None) -> list[Contract]:
-    with services.store.read() as session:
-        return session.contracts.open_subscriptions(after, _PAGE)
+def _drafts(services: Services, after: str | None) -> list[Draft | Unreadable[str]]:
+    return readable(
+        services,
+        lambda session: session.drafts.page(after, _PAGE),
+        lambda session: session.drafts.ids(after, _PAGE),
+        lambda session, key: session.drafts.get(key),
+    )
 
 
-async def _make(services: Services, draft: Draft) -> bool:
+def _open(services: Services, after: str | None) -> list[Contract | Unreadable[str]]:
+    return readable(
+        services,
+        lambda session: session.contracts.open_subscriptions(after, _PAGE),
+        lambda session: session.contracts.open_subscription_ids(after, _PAGE),
+        lambda session, key: session.contracts.get(key),
+    )
+
+
+async def _make(services: Services, draft: Draft, troubles: Troubles) -> bool:
     """Whether it is known now what became of *draft*."""
+    troubles.check(draft.contract.account or "")
     claimed = await call(partial(_claim, services, draft))
     if claimed is None:
         return False
@@ -95,7 +114,7 @@ async def _make(services: Services, draft: Draft) -> bool:
     except OutcomeUnknown:
         return False
     except PaygateError as exc:
-        _logger.warning("contract %s is not made: %s", draft.contract.id, exc)
+        logs.contract_not_made(draft.contract.id, draft.contract.account, reason_of(exc))
     return True
 
 
@@ -104,8 +123,9 @@ def _claim(services: Services, draft: Draft) -> Draft | None:
         return starting.claim(services, session, draft)
 
 
-async def _align(services: Services, contract: Contract) -> bool:
+async def _align(services: Services, contract: Contract, troubles: Troubles) -> bool:
     """Whether the subscription of *contract* is in step now."""
+    troubles.check(contract.account or "")
     ended = contract.status in _ENDED
     if not ended:
         contract = await starting.start(services, contract.id)
@@ -113,15 +133,15 @@ async def _align(services: Services, contract: Contract) -> bool:
     if subscription is None or starting.asked_for(services, subscription):
         return False
     if ended:
-        return await _tell(services, contract, SubscriptionState.ENDED)
+        return await _tell(services, contract, SubscriptionState.ENDED, troubles)
     if subscription.state is SubscriptionState.STARTING:
         return False
     if notice is None or notice.origin is not CancellationOrigin.PRODUCT_END or not subscription.state.stands:
         return True
-    return await _tell(services, contract, SubscriptionState.ENDING)
+    return await _tell(services, contract, SubscriptionState.ENDING, troubles)
 
 
-async def _tell(services: Services, contract: Contract, to: SubscriptionState) -> bool:
+async def _tell(services: Services, contract: Contract, to: SubscriptionState, troubles: Troubles) -> bool:
     account, notice = services.plugins.account(contract.account), contract.cancellation
     request = subscription_request(contract, notice.effective_on if notice else None)
     try:
@@ -130,8 +150,11 @@ async def _tell(services: Services, contract: Contract, to: SubscriptionState) -
         else:
             await account.end_recurring(request)
     except PaygateError as exc:
-        _logger.warning("contract %s: its provider was not told that it ends: %s", contract.id, exc)
+        logs.provider_not_told(contract.id, account.name, reason_of(exc))
+        if isinstance(exc, ProviderUnavailable | ConfigurationError):
+            troubles.unsent(account.name, reason_of(exc))
         return False
+    troubles.answered(account.name)
     await call(partial(_note, services, contract, to))
     return True
 

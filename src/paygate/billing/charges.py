@@ -8,10 +8,10 @@ from functools import partial
 import attrs
 
 from ..clock import require_aware
+from ..domain.arrears import owed
 from ..domain.charge import Charge, ChargeKind, ChargeState, Consent, Purpose
 from ..domain.charging import AddonCommand, AddonDecision, ChargeFacts, decide_addon
-from ..domain.contract import Actor, Contract, Customer
-from ..domain.discrepancy import NO_REFERENCE, Discrepancy, Source
+from ..domain.contract import Actor, Contract, Customer, Status
 from ..domain.operations import Operation
 from ..errors import IdempotencyConflict, InvalidValue, OperationNotAllowed
 from ..flow import call, sleep
@@ -21,10 +21,9 @@ from ..plugins.account import Account
 from ..provider import ChargeResult
 from ..store import Session
 from . import permission, reconcile
-from .discrepancies import chosen, close
 from .outbox import deliver
 from .services import Services, checked_key, fingerprint, secret_hash
-from .settling import apply_charge, charge_request, check_resolution, contract_behind
+from .settling import apply_charge, asked_in_vain, charge_request, check_resolution, contract_behind
 
 __all__ = ["ChargePreview", "create", "preview", "resolve", "wait"]
 
@@ -34,7 +33,8 @@ class ChargePreview:
     """What an additional charge would do; nothing has been written or sent (R-172, R-173, R-272).
 
     ``expires_on_after`` and the due times of ``mails`` hold if the receipt came now (R-180). ``warnings`` are texts for
-    people.
+    people. ``owed`` is what an unpaid period of the contract costs: charge it with purpose ARREARS (R-381, R-382).
+    ``purpose`` is the effective one; ``purpose_needed`` says that ``create`` wants to be told which is meant.
     """
 
     contract: Contract
@@ -48,6 +48,9 @@ class ChargePreview:
     expires_on_after: dt.date | None
     mails: tuple[tuple[str, dt.datetime], ...]
     warnings: tuple[str, ...]
+    purpose: Purpose = Purpose.ONE_OFF
+    owed: Money | None = None
+    purpose_needed: bool = False
 
 
 @attrs.frozen
@@ -72,27 +75,36 @@ def _consent(consent: str | Consent | None, actor: Actor) -> Consent | None:
 
 def _ask(
     contract_id: str,
-    amount: Money,
+    amount: Money | None,
     renew_expiry: bool | None,
     send_step_mail: bool | None,
     consent: str | Consent | None,
     key: str,
-    purpose: Purpose,
+    purpose: Purpose | None,
     actor: Actor,
+    *,
+    other_amount: bool,
 ) -> _Ask:
     if not isinstance(contract_id, str):
         raise InvalidValue(f"a contract is named by its id, a text; got {contract_id!r}")
-    if not isinstance(purpose, Purpose):
+    if purpose is not None and not isinstance(purpose, Purpose):
         raise InvalidValue(f"purpose is Purpose.ONE_OFF or Purpose.ARREARS, got {purpose!r}", rule="R-191")
     given = _consent(consent, actor)
     digest = fingerprint(
-        "addon", contract_id, amount, renew_expiry, send_step_mail, purpose.value, given.how if given else None
+        "addon",
+        contract_id,
+        amount,
+        renew_expiry,
+        send_step_mail,
+        (purpose or Purpose.ONE_OFF).value,
+        given.how if given else None,
     )
-    return _Ask(contract_id, AddonCommand(amount, renew_expiry, send_step_mail, given, purpose, actor), key, digest)
+    command = AddonCommand(amount, renew_expiry, send_step_mail, given, purpose, actor, other_amount)
+    return _Ask(contract_id, command, key, digest)
 
 
 def _decide(
-    services: Services, session: Session, contract: Contract, command: AddonCommand
+    services: Services, session: Session, contract: Contract, command: AddonCommand, *, preview: bool = False
 ) -> tuple[Account | None, AddonDecision]:
     """Decide on fresh facts.
 
@@ -102,13 +114,19 @@ def _decide(
         decide_addon(contract, command, None, ChargeFacts(), services.rules, services.now())
         raise OperationNotAllowed(f"contract {contract.id} is not paid through a provider", rule="R-167")
     account = services.account_of(contract)
+    asked = asked_in_vain(session, contract)
+    if command.amount is None and command.purpose is Purpose.ARREARS:
+        command = attrs.evolve(command, amount=owed(contract, asked))
     # an amount that is not even money is refused by the decision; the facts do not need it
     amount = command.amount if isinstance(command.amount, Money) else Money(0, contract.plan.price.currency)
-    facts = ChargeFacts(*session.charges.facts(contract, amount, secret_hash(contract.account, contract.credential)))
+    facts = ChargeFacts(
+        *session.charges.facts(contract, amount, secret_hash(contract.account, contract.credential)), asked=asked
+    )
     if command.purpose is Purpose.ARREARS:  # only arrears can pay the same period as a renewal that is on its way
         retry = session.charges.open_for(contract.id, ChargeKind.PERIOD)
         facts = attrs.evolve(facts, open_period=retry.id if retry else None)
-    return account, decide_addon(contract, command, account.capabilities, facts, services.rules, services.now())
+    now = services.now()
+    return account, decide_addon(contract, command, account.capabilities, facts, services.rules, now, preview=preview)
 
 
 def _earlier(session: Session, contract: Contract, ask: _Ask) -> Charge | None:
@@ -131,34 +149,48 @@ def _earlier(session: Session, contract: Contract, ask: _Ask) -> Charge | None:
 async def preview(
     services: Services,
     contract_id: str,
-    amount: Money,
+    amount: Money | None,
     *,
     renew_expiry: bool | None,
     send_step_mail: bool | None,
     consent: str | Consent | None,
-    purpose: Purpose,
+    purpose: Purpose | None,
+    other_amount: bool,
     actor: Actor,
 ) -> ChargePreview:
-    """What :func:`create` would do now; raises what it would raise."""
-    ask = _ask(contract_id, amount, renew_expiry, send_step_mail, consent, "preview", purpose, actor)
+    """What :func:`create` would do now; raises what it would raise, but for a purpose that is still to be said."""
+    ask = _ask(
+        contract_id,
+        amount,
+        renew_expiry,
+        send_step_mail,
+        consent,
+        "preview",
+        purpose,
+        actor,
+        other_amount=other_amount,
+    )
 
     def look() -> ChargePreview:
         with services.store.read() as session:
             contract = session.contracts.get(contract_id)
             customer = session.customers.get(contract.customer_id)
-            account, decision = _decide(services, session, contract, ask.command)
+            account, decision = _decide(services, session, contract, ask.command, preview=True)
         return ChargePreview(
             contract=contract,
             customer=customer,
             provider=account.capabilities.name if account else "",
             account=contract.account or "",
-            amount=amount,
+            amount=decision.amount,
             renew_expiry=decision.renew_expiry,
             send_step_mail=decision.send_step_mail,
             expires_on=decision.expires_on,
             expires_on_after=decision.expires_on_after,
             mails=tuple((plan.name, due) for plan, due in decision.mails),
             warnings=decision.warnings,
+            purpose=decision.purpose,
+            owed=decision.owed,
+            purpose_needed=purpose is None and decision.owed is not None and contract.status is Status.PAST_DUE,
         )
 
     return await call(look)
@@ -167,13 +199,14 @@ async def preview(
 async def create(
     services: Services,
     contract_id: str,
-    amount: Money,
+    amount: Money | None,
     *,
     renew_expiry: bool | None,
     send_step_mail: bool | None,
     consent: str | Consent | None,
     idempotency_key: str | None,
-    purpose: Purpose,
+    purpose: Purpose | None,
+    other_amount: bool,
     actor: Actor,
 ) -> Charge:
     """Charge the stored credential of a contract; the attempt is committed before the provider hears of it.
@@ -182,7 +215,9 @@ async def create(
         attempt and charges nothing (R-190).
     """
     key = checked_key(idempotency_key, "")
-    ask = _ask(contract_id, amount, renew_expiry, send_step_mail, consent, key, purpose, actor)
+    ask = _ask(
+        contract_id, amount, renew_expiry, send_step_mail, consent, key, purpose, actor, other_amount=other_amount
+    )
     await permission.ask(services, partial(_proposal, ask=ask))
     if services.plugins.listening("before_charge"):
         await call(partial(_veto, services, ask))
@@ -228,7 +263,7 @@ def _veto(services: Services, ask: _Ask) -> None:
         ChargeProposal(
             contract=contract,
             account=contract.account or "",
-            amount=ask.command.amount,
+            amount=decision.amount,
             renew_expiry=decision.renew_expiry,
             send_step_mail=decision.send_step_mail,
             expires_on=decision.expires_on,
@@ -256,10 +291,10 @@ def _intend(services: Services, ask: _Ask) -> tuple[Charge, Contract | None]:
             customer_id=contract.customer_id,
             account=contract.account or "",
             kind=ChargeKind.ADDON,
-            amount=ask.command.amount,
+            amount=decision.amount,
             idempotency_key=ask.key or charge_id,
             fingerprint=ask.fingerprint,
-            purpose=ask.command.purpose,
+            purpose=decision.purpose,
             renew_expiry=decision.renew_expiry,
             send_step_mail=decision.send_step_mail,
             consent=ask.command.consent,
@@ -298,10 +333,7 @@ async def resolve(
     note: str,
     actor: Actor,
 ) -> Charge:
-    """An operator says what became of an attempt that cannot be looked up, or contradicts itself (design §6.5, R-311).
-
-    The open discrepancies about *reference*, or all of the attempt where none is named, are closed with the note.
-    """
+    """An operator says what became of an attempt that cannot be looked up (design §6.5)."""
     check_resolution(note, actor)
 
     def proposal(session: Session) -> OperationProposal:
@@ -310,53 +342,19 @@ async def resolve(
 
     def write() -> Charge:
         with services.store.write() as session:
-            charge, now = session.charges.get(charge_id), services.now()
-            known = [one for one in session.discrepancies.of_attempt(charge_id) if one.open]
-            meant = chosen(known, reference) if not charge.open else _about(known, reference)
-            if not charge.open and not meant:
+            charge = session.charges.get(charge_id)
+            if not charge.open:
                 raise OperationNotAllowed(
                     f"charge {charge_id} has ended as {charge.state.value}; there is nothing to resolve"
                 )
-            close(services, session, meant, note, actor=actor, now=now)
-            if succeeded and charge.state is ChargeState.SUCCEEDED:
-                return charge
-            if charge.state is ChargeState.SUCCEEDED:
-                raise OperationNotAllowed(
-                    f"charge {charge_id} is in the ledger as SUCCEEDED; give its money back with refunds.create, or say "
-                    "that it succeeded once the provider's console shows the money",
-                    rule="R-311",
-                )
-            if not succeeded and not charge.open:
-                return charge
             at = require_aware(charged_at, "charged_at") if charged_at else None
             if succeeded:
-                named = reference or _only(meant, charge_id) or charge.reference or f"{NO_REFERENCE}{charge_id}"
-                result = ChargeResult.succeeded(named, charged_at=at)
+                result = ChargeResult.succeeded(reference or charge.reference or f"by-hand-{charge_id}", charged_at=at)
             else:
                 result = ChargeResult.declined("resolved_by_operator", note)
-            return apply_charge(services, session, charge, result, actor=actor, now=now, source=Source.OPERATOR)
+            return apply_charge(services, session, charge, result, actor=actor, now=services.now())
 
     await permission.ask(services, proposal)
     resolved = await call(write)
     await deliver(services)
     return resolved
-
-
-def _about(known: list[Discrepancy], reference: str | None) -> list[Discrepancy]:
-    """The discrepancies that go with an open attempt: its own reference has none, and then none of them is closed."""
-    return [one for one in known if reference in {None, one.their_reference}]
-
-
-def _only(meant: list[Discrepancy], charge_id: str) -> str | None:
-    """The one payment that *meant* are about, to be booked as the success of the attempt.
-
-    :raises InvalidValue: they are about several, and nobody said which is meant.
-    """
-    told = {one.their_reference for one in meant if one.their_reference}
-    if len(told) > 1:
-        raise InvalidValue(
-            f"charge {charge_id} has several payments at the provider ({', '.join(sorted(told))}): say by its reference "
-            "which of them paid for it",
-            rule="R-311",
-        )
-    return next(iter(told), None)

@@ -1,20 +1,24 @@
 """Checkouts: having a customer store a card on the provider's own page, for contracts to be made with.
 
-Nothing is stored here: no money moves, the provider keeps the checkout and its card, and the caller keeps the reference.
+No money moves, the provider keeps the checkout and its card, and the caller keeps the reference. Kept here is only a
+digest of what was asked for under a caller's key, so that the key is refused with other contents.
 """
 
 from __future__ import annotations
 
 import hashlib
 import ipaddress
+import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
 from ..domain.contract import Customer
-from ..errors import InvalidValue
+from ..errors import IdempotencyConflict, InvalidValue
+from ..flow import call
 from ..provider import Checkout, CheckoutRequest, CheckoutResult
-from .services import Services, checked_key
+from .services import Services, checked_key, fingerprint
 
 __all__ = ["begin", "complete"]
 
@@ -34,7 +38,10 @@ async def begin(
     locale: str,
     metadata: Mapping[str, str] | None,
 ) -> Checkout:
-    """Prepare the page for *customer*; nothing is sent for bad input."""
+    """Prepare the page for *customer*; nothing is sent for bad input.
+
+    :raises IdempotencyConflict: the key was used with other contents (R-371).
+    """
     account = services.plugins.account(account_name)
     if not isinstance(customer, Customer):
         raise InvalidValue(f"customer must be a paygate Customer, got {customer!r}")
@@ -52,7 +59,27 @@ async def begin(
         locale=locale,
         metadata=_checked_metadata(metadata or {}),
     )
+    if idempotency_key is not None:
+        await call(partial(_claim, services, account.name, request))
     return await account.begin_checkout(request)
+
+
+def _claim(services: Services, account_name: str, request: CheckoutRequest) -> None:
+    """Note what the checkout is asked for with, or refuse it where that differs from the first time."""
+    given = fingerprint(
+        "checkout",
+        json.dumps(
+            [request.email, request.return_url, request.cancel_url, request.locale, dict(request.metadata)],
+            sort_keys=True,
+        ),
+    )
+    with services.store.write() as session:
+        earlier = session.checkouts.remember(request.checkout_id, account_name, given)
+    if earlier != given:
+        raise IdempotencyConflict(
+            "this idempotency key began a checkout of this customer with another address, language, e-mail address or "
+            "metadata; repeat it with the same ones, or use a new key for another checkout"
+        )
 
 
 async def complete(services: Services, account_name: str, reference: str) -> CheckoutResult:

@@ -40,6 +40,7 @@ from .admission import admit, remember
 from .changes import changed
 from .outbox import deliver
 from .permission import ask
+from .reasons import ends_everything, reason_of
 from .services import Services
 
 __all__ = ["ImportReport", "NewContract", "import_many"]
@@ -96,7 +97,7 @@ async def import_many(
 def _import(
     services: Services, rows: Sequence[NewContract], *, skip_invalid: bool, check_only: bool, actor: Actor
 ) -> ImportReport:
-    good: list[tuple[NewContract, Contract, LedgerEntry | None]] = []
+    good: list[tuple[int, NewContract, Contract, LedgerEntry | None]] = []
     refused: list[tuple[int, PaygateError]] = []
     seen: set[str] = set()
     types: dict[str, Product] = {}
@@ -106,28 +107,58 @@ def _import(
                 _check_new(session, row, seen, types)
                 contract, entry = _build(services, row, actor)
                 admit(session, contract)
-                good.append((row, contract, entry))
+                good.append((index, row, contract, entry))
                 seen.add(row.contract_id)
-            except PaygateError as exc:
-                refused.append((index, exc))
+            except Exception as exc:  # noqa: BLE001 - the row is refused, and the others go on
+                refused.append((index, _refusal(row, exc)))
     if check_only or (refused and not skip_invalid):
         return ImportReport((), tuple(refused))
-    now = services.now()
-    with services.store.write() as session:
-        for row, contract, entry in good:
-            admit(session, contract)
-            remember(session, contract)
-            session.customers.upsert(row.customer)
-            session.contracts.insert(contract)
-            if entry is not None:
-                session.ledger.insert_many([entry])
-            session.licences.insert_many(
-                licences_taken_over(contract, services.today(), services.new_id, paid=entry, since=row.content_from)
-            )
-            made = change(None, contract, id=services.new_id(), at=now, actor=actor, action="import")
-            session.audit.insert_many([made])
-            changed(services, session, None, contract, [made])
-    return ImportReport(tuple(contract.id for _, contract, _ in good), tuple(refused))
+    try:
+        with services.store.write() as session:
+            for _, row, contract, entry in good:
+                _write(services, session, row, contract, entry, actor)
+        return ImportReport(tuple(contract.id for _, _, contract, _ in good), tuple(refused))
+    except Exception as exc:
+        if not skip_invalid or ends_everything(exc):
+            raise
+    # something in one of them cannot be stored: each has a transaction of its own now, so that the others are
+    imported = []
+    for index, row, contract, entry in good:
+        try:
+            with services.store.write() as session:
+                _write(services, session, row, contract, entry, actor)
+            imported.append(contract.id)
+        except Exception as exc:  # noqa: BLE001 - the row is refused, and the others go on
+            refused.append((index, _refusal(row, exc)))
+    return ImportReport(tuple(imported), tuple(sorted(refused, key=lambda it: it[0])))
+
+
+def _refusal(row: NewContract, error: Exception) -> PaygateError:
+    """Why *row* is not imported; a mistake in one row is its own trouble, an unusable database is everybody's."""
+    if isinstance(error, PaygateError):
+        return error
+    if ends_everything(error):
+        raise error
+    refusal = InvalidValue(f"contract {row.contract_id!r} cannot be imported as it stands: {reason_of(error)}")
+    refusal.__cause__ = error
+    return refusal
+
+
+def _write(
+    services: Services, session: Session, row: NewContract, contract: Contract, entry: LedgerEntry | None, actor: Actor
+) -> None:
+    admit(session, contract)
+    remember(session, contract)
+    session.customers.upsert(row.customer)
+    session.contracts.insert(contract)
+    if entry is not None:
+        session.ledger.insert_many([entry])
+    session.licences.insert_many(
+        licences_taken_over(contract, services.today(), services.new_id, paid=entry, since=row.content_from)
+    )
+    made = change(None, contract, id=services.new_id(), at=services.now(), actor=actor, action="import")
+    session.audit.insert_many([made])
+    changed(services, session, None, contract, [made])
 
 
 def _check_new(session: Session, row: NewContract, seen: set[str], types: dict[str, Product]) -> None:

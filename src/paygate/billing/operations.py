@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import attrs
 
-from ..domain import cancelling, ending, suspending
+from ..domain import cancelling, ending, missing_payments, suspending
 from ..domain.charge import Refund, RefundState
 from ..domain.contract import Actor, Contract
 from ..domain.ending import last_day_of_use
@@ -39,6 +39,7 @@ __all__ = [
     "cancel",
     "cancel_and_refund",
     "cancel_with_manual_refund",
+    "mark_retries_stopped",
     "perform",
     "resume",
     "revoke_cancellation",
@@ -257,6 +258,17 @@ async def resume(
         )  # fmt: skip
 
     return await perform(services, contract_id, "resume", decide, actor=actor)
+
+
+async def mark_retries_stopped(services: Services, contract_id: str, *, note: str, actor: Actor) -> OperationResult:
+    """The provider's retries of the unpaid period were stopped on its screen (R-383)."""
+
+    def decide(case: Case) -> Settlement:
+        return missing_payments.mark_retries_stopped(
+            case.contract, case.now, services.rules, services.new_id, actor=actor, note=note
+        )
+
+    return await perform(services, contract_id, "mark_retries_stopped", decide, actor=actor)
 
 
 async def send_dunning_mail(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -14,17 +13,19 @@ from ..domain.charge import ChargeState
 from ..domain.contract import Contract
 from ..domain.ledger import LedgerEntry
 from ..domain.mails import MailSet, StepMail
-from ..errors import InvalidValue
+from ..errors import InvalidValue, NotFound
 from ..flow import call
 from ..notices import ChargeNotice, ContractNotice, OperatorNotice, RefundNotice, StepMailNotice
+from ..plugins.manager import Complaint
 from ..store import OutboxRow, Session
+from . import logs
 from .changes import unpack_change
 from .packing import unpack
+from .reasons import ends_everything, reason_of
 from .services import Services
 
 __all__ = ["Delivery", "deliver", "operator", "purge", "put", "stuck"]
 
-_logger = logging.getLogger(__name__)
 _FIRST_PAUSE = dt.timedelta(seconds=30)
 _LONGEST_PAUSE = dt.timedelta(hours=1)
 #: Rows that one transaction of a purge looks at.
@@ -73,6 +74,7 @@ def operator(
         "refund_id": refund_id,
         "at": now.isoformat(),
     }
+    logs.operator_told(code, message, contract_id, charge_id, refund_id)
     put(services, session, "on_operator_action_required", payload, contract_id=contract_id, now=now)
 
 
@@ -121,14 +123,16 @@ def _deliver(services: Services, limit: int) -> Delivery:
     while delivered + failed < limit:
         with services.store.write() as session:
             rows = session.outbox.due(services.now(), limit)
-            notices = [(row, _notice(session, row)) for row in rows]
-        if not notices:
+        if not rows:
             break
-        for row, notice in notices:
-            complaints = services.plugins.tell(row.kind, notice) if notice is not None else []
+        for row in rows:
+            complaints = _tell(services, row)
             wrong = "; ".join(complaint.text for complaint in complaints)[:500]
             with services.store.write() as session:
-                if not all(complaint.final for complaint in complaints):
+                final = all(complaint.final for complaint in complaints)
+                if complaints:
+                    logs.notice_failed(row.id, row.kind, row.contract_id, wrong, final=final)
+                if not final:
                     pause = min(_FIRST_PAUSE * 2 ** min(row.attempts, 12), _LONGEST_PAUSE)
                     session.outbox.failed(row.id, wrong, services.now() + pause)
                     failed += 1
@@ -141,6 +145,20 @@ def _deliver(services: Services, limit: int) -> Delivery:
     return Delivery(delivered, failed)
 
 
+def _tell(services: Services, row: OutboxRow) -> list[Complaint]:
+    """Tell the observers; a notice that cannot even be put together is a complaint as well, and keeps no other one back."""
+    try:
+        with services.store.read() as session:
+            notice = _notice(session, row)
+    except NotFound as exc:  # what it tells of has been removed: it will not come back
+        return [Complaint(f"nothing left to tell of: {exc}", final=True)]
+    except Exception as exc:
+        if ends_everything(exc):
+            raise
+        return [Complaint(reason_of(exc))]
+    return services.plugins.tell(row.kind, notice) if notice is not None else []
+
+
 def _give_up(services: Services, session: Session, row: OutboxRow, wrong: str) -> None:
     """Close a notice that can never be delivered, so that later ones of its contract are, and tell an operator.
 
@@ -149,7 +167,6 @@ def _give_up(services: Services, session: Session, row: OutboxRow, wrong: str) -
     now = services.now()
     session.outbox.failed(row.id, wrong, now)
     session.outbox.delivered(row.id, now)
-    _logger.warning("notice %s (%s) can never be delivered: %s", row.id, row.kind, wrong)
     if row.kind != "on_operator_action_required":
         message = f"notice {row.id} ({row.kind}) could not be delivered and is not tried again: {wrong}"
         operator(services, session, "notice_undeliverable", message, now=now, contract_id=row.contract_id)

@@ -9,13 +9,12 @@ import attrs
 
 from ..domain.charge import Charge, ChargeState, Refund
 from ..domain.contract import Actor, Contract
-from ..domain.discrepancy import Source
-from ..errors import OutcomeUnknown, ProviderUnavailable
 from ..flow import call
 from ..provider import ChargeResult, Found, Lookup, LookupRequest, Outcome
-from . import aligning
+from . import aligning, logs
 from . import refunds as refund_cases
 from .outbox import deliver
+from .problems import Problem, Troubles, Unreadable, readable
 from .services import Services
 from .settling import apply_charge, charge_request, contract_behind
 from .unknowns import charge_still_unknown
@@ -29,8 +28,8 @@ class Reconciliation:
 
     :param subscriptions: ids of contracts whose provider's subscription has been started, refused or ended now.
     :param subscriptions_open: ids of contracts, or of those yet to be made, whose provider gave no answer about it.
-    :param discrepancies: ids of charges and refunds of which a provider reports something against the record. No pass
-        settles that (R-311); ``charges.discrepancies`` says what it is.
+    :param blocked: how many of them could not be looked at, for a trouble of their own or of their account.
+    :param problems: the first of these, each with its reason.
     """
 
     settled: tuple[str, ...] = ()
@@ -38,11 +37,17 @@ class Reconciliation:
     needs_operator: tuple[str, ...] = ()
     subscriptions: tuple[str, ...] = ()
     subscriptions_open: tuple[str, ...] = ()
-    discrepancies: tuple[str, ...] = ()
+    blocked: int = 0
+    problems: tuple[Problem, ...] = ()
 
 
-async def look(services: Services, charge_id: str) -> Charge:
-    """Look one attempt up and record what was found; an attempt that has ended is returned as it is."""
+async def look(services: Services, charge_id: str, troubles: Troubles | None = None) -> Charge:
+    """Look one attempt up and record what was found; an attempt that has ended is returned as it is.
+
+    :param troubles: of the run that this is a part of.
+    :raises NotFound: the attempt's account is missing from the configuration.
+    :raises LeftAlone: its account is not used any more in this run.
+    """
     charge, contract = await call(partial(_load, services, charge_id))
     if contract is None or _in_flight(services, charge) or not services.in_mode(contract):
         return (
@@ -51,13 +56,13 @@ async def look(services: Services, charge_id: str) -> Charge:
     capabilities = services.plugins.account(charge.account).capabilities
     if capabilities.lookup is Lookup.NONE:
         return await call(partial(_overdue, services, charge))
-    found = await _ask(services, charge, contract.credential or "")
+    found = await _ask(services, charge, contract.credential or "", troubles or Troubles())
     if found is None:
         return await call(partial(_overdue, services, charge))
     result = found.result
     if result is None and capabilities.lookup is Lookup.AUTHORITATIVE:
         result = ChargeResult.not_sent("the provider knows nothing of it")
-    if not isinstance(result, ChargeResult) or not _tells(result):
+    if not isinstance(result, ChargeResult) or result.outcome is Outcome.UNKNOWN:
         return await call(partial(_overdue, services, charge))
     settled = await call(partial(_apply, services, charge, result))
     if settled.open:
@@ -66,19 +71,13 @@ async def look(services: Services, charge_id: str) -> Charge:
     return settled
 
 
-async def _ask(services: Services, charge: Charge, credential: str) -> Found | None:
-    """The provider's answer to a look-up; None if it could not be asked, which proves nothing."""
+async def _ask(services: Services, charge: Charge, credential: str, troubles: Troubles) -> Found | None:
+    """The provider's answer to a look-up; None if it gave none, which proves nothing."""
     account = services.plugins.account(charge.account)
     key = account.capabilities.idempotency.key_for(charge.id)
-    try:
+    with troubles.asking(account.name):
         return await account.find_charge(LookupRequest(charge_request(charge, credential, key), charge.reference))
-    except (ProviderUnavailable, OutcomeUnknown):
-        return None
-
-
-def _tells(result: ChargeResult) -> bool:
-    """Whether it says anything: an unknown outcome does where it names a sum or further payments."""
-    return result.outcome is not Outcome.UNKNOWN or result.amount is not None or bool(result.others)
+    return None
 
 
 def _load(services: Services, charge_id: str) -> tuple[Charge, Contract | None]:
@@ -96,8 +95,7 @@ def _in_flight(services: Services, charge: Charge) -> bool:
 
 def _apply(services: Services, charge: Charge, result: ChargeResult) -> Charge:
     with services.store.write() as session:
-        actor, source = Actor.provider(charge.account), Source.LOOKUP
-        return apply_charge(services, session, charge, result, actor=actor, now=services.now(), source=source)
+        return apply_charge(services, session, charge, result, actor=Actor.provider(charge.account), now=services.now())
 
 
 def _overdue(services: Services, charge: Charge) -> Charge:
@@ -119,47 +117,99 @@ def _overdue(services: Services, charge: Charge) -> Charge:
 
 
 async def run(services: Services) -> Reconciliation:
-    """Look at every open charge and refund, oldest first, in pages."""
-    settled: list[str] = []
-    still_open: list[str] = []
-    people: list[str] = []
+    """Look at every open charge and refund, oldest first, in pages; each one's trouble is its own."""
+    outcome = _Outcome()
     after: str | None = None
     while charges := await call(partial(_open_charges, services, after)):
         for charge in charges:
-            now_known = await look(services, charge.id)
-            if not now_known.open:
-                settled.append(charge.id)
-            elif now_known.state is ChargeState.UNKNOWN and _lookup(services, charge.account) is Lookup.NONE:
-                people.append(charge.id)
+            after = charge.key if isinstance(charge, Unreadable) else charge.id
+            if isinstance(charge, Unreadable):
+                outcome.still_open.append(after)
+                outcome.troubles.failed(charge.error, charge_id=after)
             else:
-                still_open.append(charge.id)
-        after = charges[-1].id
+                await _look_at(services, charge, outcome)
     after = None
     while refunds := await call(partial(_open_refunds, services, after)):
         for refund in refunds:
-            looked_at = await refund_cases.look(services, refund)
-            (still_open if looked_at.state.open else settled).append(refund.id)
-        after = refunds[-1].id
-    aligned, waiting = await aligning.run(services)
+            after = refund.key if isinstance(refund, Unreadable) else refund.id
+            if isinstance(refund, Unreadable):
+                outcome.still_open.append(after)
+                outcome.troubles.failed(refund.error, refund_id=after)
+            else:
+                await _look_at_refund(services, refund, outcome)
+    aligned, waiting = await aligning.run(services, outcome.troubles)
     await deliver(services)
-    against = await call(partial(_contradicted, services))
-    return Reconciliation(tuple(settled), tuple(still_open), tuple(people), tuple(aligned), tuple(waiting), against)
+    report = Reconciliation(
+        tuple(outcome.settled),
+        tuple(outcome.still_open),
+        tuple(outcome.people),
+        tuple(aligned),
+        tuple(waiting),
+        outcome.troubles.count,
+        outcome.troubles.problems,
+    )
+    counts = {
+        name: value if isinstance(value, int) else len(value)
+        for name, value in attrs.asdict(report, recurse=False).items()
+        if name != "problems"
+    }
+    logs.run_finished("reconciliation", counts, attention=bool(report.blocked or report.needs_operator))
+    return report
 
 
-def _contradicted(services: Services) -> tuple[str, ...]:
-    with services.store.read() as session:
-        return tuple(dict.fromkeys(one.attempt_id for one in session.discrepancies.page(limit=1000)))
+@attrs.define
+class _Outcome:
+    settled: list[str] = attrs.field(factory=list)
+    still_open: list[str] = attrs.field(factory=list)
+    people: list[str] = attrs.field(factory=list)
+    troubles: Troubles = attrs.field(factory=Troubles)
 
 
-def _lookup(services: Services, account: str) -> Lookup:
-    return services.plugins.account(account).capabilities.lookup
+async def _look_at(services: Services, charge: Charge, outcome: _Outcome) -> None:
+    known = charge
+    item = {"account": charge.account, "contract_id": charge.contract_id, "charge_id": charge.id}
+    with outcome.troubles.isolated(**item):
+        try:
+            known = await look(services, charge.id, outcome.troubles)
+        except Exception:
+            # nothing was learnt, and the clock runs on: after the waiting time it is unknown, and an operator is told
+            with outcome.troubles.isolated(**item):
+                known = await call(partial(_overdue, services, charge))
+            raise
+    if not known.open:
+        outcome.settled.append(charge.id)
+        logs.reconciled(known)
+    elif known.state is ChargeState.UNKNOWN and _lookup(services, charge.account) is Lookup.NONE:
+        outcome.people.append(charge.id)
+    else:
+        outcome.still_open.append(charge.id)
 
 
-def _open_charges(services: Services, after: str | None) -> list[Charge]:
-    with services.store.read() as session:
-        return session.charges.unsettled(after, 100)
+async def _look_at_refund(services: Services, refund: Refund, outcome: _Outcome) -> None:
+    known = refund
+    with outcome.troubles.isolated(account=refund.account, contract_id=refund.contract_id, refund_id=refund.id):
+        known = await refund_cases.look(services, refund, outcome.troubles)
+    (outcome.still_open if known.state.open else outcome.settled).append(refund.id)
 
 
-def _open_refunds(services: Services, after: str | None) -> list[Refund]:
-    with services.store.read() as session:
-        return session.refunds.unsettled(after, 100)
+def _lookup(services: Services, account: str) -> Lookup | None:
+    """What can be looked up there; None where the account is missing from the configuration."""
+    return services.plugins.account(account).capabilities.lookup if services.plugins.has(account) else None
+
+
+def _open_charges(services: Services, after: str | None) -> list[Charge | Unreadable[str]]:
+    return readable(
+        services,
+        lambda session: session.charges.unsettled(after, 100),
+        lambda session: session.charges.unsettled_ids(after, 100),
+        lambda session, key: session.charges.get(key),
+    )
+
+
+def _open_refunds(services: Services, after: str | None) -> list[Refund | Unreadable[str]]:
+    return readable(
+        services,
+        lambda session: session.refunds.unsettled(after, 100),
+        lambda session: session.refunds.unsettled_ids(after, 100),
+        lambda session, key: session.refunds.get(key),
+    )

@@ -10,7 +10,6 @@ present clock, however late. Providers that own the renewals are not charged her
 from __future__ import annotations
 
 import datetime as dt
-import enum
 from collections.abc import Callable
 from functools import partial
 
@@ -19,19 +18,19 @@ import attrs
 from ..clock import business_date
 from ..domain.charge import Charge, ChargeKind, ChargeState, Purpose
 from ..domain.contract import Actor, Contract, Status
-from ..domain.due import DueStep, StepKind, due_steps, next_due_on
-from ..domain.dunning import RetryPlan
-from ..domain.forecast import why_due
+from ..domain.due import DueStep, StepKind, due_steps
 from ..domain.renewal import end, renew, schedule_product_end, start
 from ..domain.subscribing import charged_by_provider
 from ..domain.unlocking import unlock
 from ..flow import call
 from ..money import Money
 from ..store import Session
+from . import logs
 from .charges import settle
-from .forecast import unpaid_period
-from .horizon import ahead, passed
+from .horizon import passed
 from .outbox import deliver
+from .planning import Planned, Work, plan, retry_by
+from .problems import Problem, Troubles
 from .services import Services, fingerprint, secret_hash
 from .settling import charge_request, write_settlement
 from .step_mails import release
@@ -43,37 +42,6 @@ _PAGE = 100
 _MOST_STEPS = 20_000
 
 
-class Work(enum.Enum):
-    """What a run does for a contract, or would do."""
-
-    START = "start"
-    RENEWAL = "renewal"
-    RETRY = "retry"
-    CANCELLATION = "cancellation"
-    PRODUCT_END = "product end"
-    UNLOCK = "unlock"
-    NOTHING = "nothing"  #: a card that is not retried, or a contract left alone; ``why`` says which rule forbids it
-
-
-@attrs.frozen
-class Planned:
-    """One step that a run would take now.
-
-    :param on: the business date on which it fell due.
-    :param charge: what a card would be charged; None where no provider is asked.
-    :param why: why on that date; for NOTHING, which rule forbids it.
-    :param account: through which the contract is paid; None without a card.
-    """
-
-    contract_id: str
-    customer_id: str
-    work: Work
-    on: dt.date
-    charge: Money | None = None
-    why: str = ""
-    account: str | None = None
-
-
 @attrs.frozen
 class BillingReport:
     """What a run did: numbers of contracts, and what was charged.
@@ -81,8 +49,8 @@ class BillingReport:
     ``failed`` counts declined charges, first attempts and retries alike; ``suspended`` those of them that made a contract
     past due, ``terminated`` those that ended one; ``unlocked`` days on which further contents opened (R-082);
     ``unsent`` charges that certainly never reached the provider; ``unknown`` charges without a result yet; ``blocked``
-    contracts that were left alone because they were made in test mode and their account is live, or the other way round
-    (X-24).
+    contracts and mails that were left undone for a trouble of their own or of their account; the first of them are in
+    ``problems``, each with its reason.
     """
 
     started: int = 0
@@ -98,6 +66,7 @@ class BillingReport:
     blocked: int = 0
     mails: int = 0
     charged: dict[str, int] = attrs.field(factory=dict)
+    problems: tuple[Problem, ...] = ()
 
     def plus(self, **more: int) -> BillingReport:
         """The report with *more* counted."""
@@ -116,56 +85,82 @@ async def run(
     :param progress: told after each contract.
     :raises InvalidValue: *until* has not come yet; nothing was done.
     """
-    horizon = passed(services, until)
-    report = BillingReport()
-    after: Contract | None = None
-    while page := await call(partial(_due, services, horizon, after, _PAGE)):
-        after = page[-1]
-        for contract in page:
-            if services.in_mode(contract):
-                report = await _bring_up_to_date(services, contract.id, horizon, report)
-            else:
-                report = report.plus(blocked=1)
+    running = _Run(services, passed(services, until))
+    after: tuple[dt.date, str] | None = None
+    while due := await call(partial(_due_keys, running, after)):
+        after = due[-1]
+        for _, contract_id in due:
+            with running.troubles.isolated(contract_id=contract_id):
+                await _bring_up_to_date(running, contract_id)
             if progress is not None:
-                progress(report)
+                progress(running.report)
     key: str | None = None
-    while late := await call(partial(_past_due, services, key)):
-        key = late[-1].id
-        for contract in late:
-            report = await _retry(services, contract, horizon, report)
+    while late := await call(partial(_past_due, running, key)):
+        key = late[-1]
+        for contract_id in late:
+            with running.troubles.isolated(contract_id=contract_id):
+                await _retry(running, contract_id)
             if progress is not None:
-                progress(report)
-    mails = await release(services, by=horizon)
+                progress(running.report)
+    mails = await release(services, by=running.horizon, troubles=running.troubles)
+    running.count(mails=len(mails.released))
     await deliver(services)
-    return report.plus(mails=len(mails.released))
+    _log(running.report)
+    return running.report
 
 
-def _due(services: Services, horizon: dt.datetime, after: Contract | None, size: int) -> list[Contract]:
-    with services.store.read() as session:
-        return session.contracts.due(business_date(horizon, services.rules.zone), after, size)
+class _Run:
+    """One run as far as it has come."""
+
+    def __init__(self, services: Services, horizon: dt.datetime) -> None:
+        self.services = services
+        self.horizon = horizon
+        self.troubles = Troubles()
+        self._report = BillingReport()
+
+    def count(self, **more: int) -> None:
+        """Count *more* in the report."""
+        self._report = self._report.plus(**more)
+
+    def charged(self, amount: Money) -> None:
+        """Add what was taken."""
+        total = self._report.charged.get(amount.currency, 0) + amount.minor
+        self._report = attrs.evolve(self._report, charged={**self._report.charged, amount.currency: total})
+
+    @property
+    def report(self) -> BillingReport:
+        """What was done up to now."""
+        return attrs.evolve(self._report, blocked=self.troubles.count, problems=self.troubles.problems)
 
 
-def _past_due(services: Services, after: str | None) -> list[Contract]:
-    with services.store.read() as session:
-        return session.contracts.page(status=Status.PAST_DUE, after=after, limit=_PAGE)
+def _log(report: BillingReport) -> None:
+    counts = {name: number for name, number in attrs.asdict(report, recurse=False).items() if type(number) is int}
+    logs.run_finished("billing_run", counts, attention=bool(report.blocked or report.unsent))
 
 
-async def _bring_up_to_date(
-    services: Services, contract_id: str, horizon: dt.datetime, report: BillingReport
-) -> BillingReport:
+def _due_keys(running: _Run, after: tuple[dt.date, str] | None) -> list[tuple[dt.date, str]]:
+    with running.services.store.read() as session:
+        return session.contracts.due_keys(business_date(running.horizon, running.services.rules.zone), after, _PAGE)
+
+
+def _past_due(running: _Run, after: str | None) -> list[str]:
+    with running.services.store.read() as session:
+        return session.contracts.ids(status=Status.PAST_DUE, after=after, limit=_PAGE)
+
+
+async def _bring_up_to_date(running: _Run, contract_id: str) -> None:
     for _ in range(_MOST_STEPS):
-        done, charge, contract = await call(partial(_step, services, contract_id, horizon))
+        done, charge, contract = await call(partial(_step, running, contract_id))
         if charge is None:
             if done is None:
-                return report
-            report = report.plus(**_COUNTED[done.kind])
+                return
+            running.count(**_COUNTED[done.kind])
             continue
         before = contract.status
-        settled = await _send(services, charge, contract)
-        report = await _count(services, report, settled, before, retry=False)
+        settled = await _send(running, charge, contract)
+        await _count(running, settled, before, retry=False)
         if settled.state is not ChargeState.SUCCEEDED:
-            return report
-    return report
+            return
 
 
 _COUNTED: dict[StepKind, dict[str, int]] = {
@@ -177,16 +172,20 @@ _COUNTED: dict[StepKind, dict[str, int]] = {
 }
 
 
-def _step(services: Services, contract_id: str, horizon: dt.datetime) -> tuple[DueStep | None, Charge | None, Contract]:
+def _step(running: _Run, contract_id: str) -> tuple[DueStep | None, Charge | None, Contract]:
     """Take the first due step under the lock: do it, or write down the intent of the charge that it needs.
 
     :returns: the step that was taken and, if it has to be charged first, the new intent; (None, None, …) when nothing
         more can be done now.
+    :raises WrongMode: its account is in the other mode; nothing is done for it (X-24).
+    :raises LeftAlone: it has to be charged, and its account is not used any more in this run.
     """
+    services = running.services
     with services.store.write() as session:
         contract = session.contracts.lock(contract_id)
+        _check_mode(services, contract)
         now, rules, new_id = services.now(), services.rules, services.new_id
-        due = due_steps(contract, horizon, rules)
+        due = due_steps(contract, running.horizon, rules)
         if not due:
             return None, None, contract
         step = due[0]
@@ -195,7 +194,7 @@ def _step(services: Services, contract_id: str, horizon: dt.datetime) -> tuple[D
         elif step.kind is StepKind.PRODUCT_END:
             settlement = schedule_product_end(contract, now, new_id)
         elif contract.is_card and step.price:
-            charge = _intend(services, session, contract, step.on, step.price)
+            charge = _intend(running, session, contract, step.on, step.price)
             return (step, charge, contract) if charge else (None, None, contract)
         elif step.kind is StepKind.UNLOCK:
             known = session.licences.for_contract(contract.id)
@@ -209,8 +208,15 @@ def _step(services: Services, contract_id: str, horizon: dt.datetime) -> tuple[D
     return step, None, contract
 
 
-def _intend(services: Services, session: Session, contract: Contract, period: dt.date, price: Money) -> Charge | None:
+def _check_mode(services: Services, contract: Contract) -> None:
+    """Refuse what was made in the other mode. An account that is missing matters only where it has to be used."""
+    if contract.account is not None and services.plugins.has(contract.account):
+        services.account_of(contract)
+
+
+def _intend(running: _Run, session: Session, contract: Contract, period: dt.date, price: Money) -> Charge | None:
     """Write down the charge of a period; None if it is not ours to make, or one is under way already."""
+    services = running.services
     account = services.plugins.account(contract.account)
     if charged_by_provider(contract, account.capabilities, period):
         return None
@@ -219,6 +225,7 @@ def _intend(services: Services, session: Session, contract: Contract, period: dt
     arrears = session.charges.open_for(contract.id, ChargeKind.ADDON)
     if arrears is not None and arrears.purpose is Purpose.ARREARS:
         return None  # it may be paying this very period (R-161)
+    running.troubles.check(account.name)
     number = len(session.charges.of_period(contract.id, period)) + 1
     charge = Charge(
         id=services.new_id(),
@@ -239,33 +246,33 @@ def _intend(services: Services, session: Session, contract: Contract, period: dt
     return charge
 
 
-async def _send(services: Services, charge: Charge, contract: Contract) -> Charge:
-    account = services.plugins.account(charge.account)
+async def _send(running: _Run, charge: Charge, contract: Contract) -> Charge:
+    account = running.services.plugins.account(charge.account)
     key = account.capabilities.idempotency.key_for(charge.id)
     result = await account.charge(charge_request(charge, contract.credential or "", key))
-    return await settle(services, charge, result, Actor.provider(account.name))
+    settled = await settle(running.services, charge, result, Actor.provider(account.name))
+    if settled.failure is not None and not settled.failure.sent:
+        running.troubles.unsent(account.name, settled.failure.message)
+    else:
+        running.troubles.answered(account.name)
+    return settled
 
 
-async def _count(
-    services: Services, report: BillingReport, charge: Charge, before: Status, *, retry: bool
-) -> BillingReport:
+async def _count(running: _Run, charge: Charge, before: Status, *, retry: bool) -> None:
     if charge.state is ChargeState.SUCCEEDED:
-        total = {
-            **report.charged,
-            charge.amount.currency: report.charged.get(charge.amount.currency, 0) + charge.amount.minor,
-        }
-        done = "retried" if retry else "started" if before is Status.NOT_STARTED else "renewed"
-        return attrs.evolve(report, charged=total).plus(**{done: 1})
-    if charge.open:
-        return report.plus(unknown=1)
-    if charge.failure is not None and not charge.failure.sent:
-        return report.plus(unsent=1)
-    after = await call(partial(_status, services, charge.contract_id))
-    return report.plus(
-        failed=1,
-        suspended=int(after is Status.PAST_DUE is not before),
-        terminated=int(after is Status.TERMINATED),
-    )
+        running.charged(charge.amount)
+        running.count(**{"retried" if retry else "started" if before is Status.NOT_STARTED else "renewed": 1})
+    elif charge.open:
+        running.count(unknown=1)
+    elif charge.failure is not None and not charge.failure.sent:
+        running.count(unsent=1)
+    else:
+        after = await call(partial(_status, running.services, charge.contract_id))
+        running.count(
+            failed=1,
+            suspended=int(after is Status.PAST_DUE is not before),
+            terminated=int(after is Status.TERMINATED),
+        )
 
 
 def _status(services: Services, contract_id: str) -> Status:
@@ -276,99 +283,20 @@ def _status(services: Services, contract_id: str) -> Status:
 # --- retries of what was declined ------------------------------------------------------------------------------------
 
 
-async def _retry(services: Services, contract: Contract, horizon: dt.datetime, report: BillingReport) -> BillingReport:
+async def _retry(running: _Run, contract_id: str) -> None:
     """Charge an unpaid period again if its next retry is due (R-154, and the networks' rules)."""
-    charge = await call(partial(_intend_retry, services, contract.id, horizon))
-    if charge is None:
-        return report
-    settled = await _send(services, charge, contract)
-    return await _count(services, report, settled, Status.PAST_DUE, retry=True)
+    charge, contract = await call(partial(_intend_retry, running, contract_id))
+    if charge is not None:
+        settled = await _send(running, charge, contract)
+        await _count(running, settled, Status.PAST_DUE, retry=True)
 
 
-def _intend_retry(services: Services, contract_id: str, horizon: dt.datetime) -> Charge | None:
+def _intend_retry(running: _Run, contract_id: str) -> tuple[Charge | None, Contract]:
+    services = running.services
     with services.store.write() as session:
         contract = session.contracts.lock(contract_id)
-        retry = _retry_by(services, session, contract, horizon)
+        retry = retry_by(services, session, contract, running.horizon)
         if retry is None or retry.next_at is None or contract.past_due is None:
-            return None
+            return None, contract
         price = session.charges.of_period(contract.id, contract.past_due.period_start)[0].amount
-        return _intend(services, session, contract, contract.past_due.period_start, price)
-
-
-def _retry_by(services: Services, session: Session, contract: Contract, horizon: dt.datetime) -> RetryPlan | None:
-    """The retry of the unpaid period that falls due by *horizon*, or why there is none any more.
-
-    None if it falls due later, or is not ours to make.
-    """
-    unpaid = unpaid_period(services, session, contract) if services.in_mode(contract) else None
-    if unpaid is None or unpaid.schedule is None or not unpaid.attempts:
-        return None
-    return unpaid.next_by(horizon)
-
-
-# --- the plan: the same without touching anything --------------------------------------------------------------------
-
-
-async def plan(
-    services: Services, after: Contract | str | None, size: int, *, until: dt.date | dt.datetime | None = None
-) -> tuple[list[Planned], Contract | str | None]:
-    """One page of what a run would do by *until*, and where the next page goes on; nothing is written or sent.
-
-    First the contracts that are due, then those that are past due. In the future it supposes that every charge succeeds
-    and that nobody acts; of an unpaid period it shows the next retry, and not the renewals that follow its success.
-
-    :param until: see :func:`~paygate.billing.horizon.ahead`.
-    :raises InvalidValue: *until* is more than ten years away.
-    """
-    horizon = ahead(services, until)
-    if not isinstance(after, str):
-        page = await call(partial(_due, services, horizon, after, size))
-        if page:
-            return [item for contract in page for item in _would_do(services, contract, horizon)], page[-1]
-        after = ""
-    return await call(partial(_retry_page, services, horizon, after or None, size))
-
-
-def _would_do(services: Services, contract: Contract, horizon: dt.datetime) -> list[Planned]:
-    kinds = {
-        StepKind.START: Work.START,
-        StepKind.RENEWAL: Work.RENEWAL,
-        StepKind.CANCELLATION: Work.CANCELLATION,
-        StepKind.PRODUCT_END: Work.PRODUCT_END,
-        StepKind.UNLOCK: Work.UNLOCK,
-    }
-    if not services.in_mode(contract):
-        why = "made in the other of test and live mode than its account is in (X-24)"
-        on = next_due_on(contract) or contract.start_on
-        return [Planned(contract.id, contract.customer_id, Work.NOTHING, on, None, why, contract.account)]
-    capabilities = services.plugins.account(contract.account).capabilities if contract.is_card else None
-    items = []
-    for step in due_steps(contract, horizon, services.rules):
-        charged = contract.is_card and bool(step.price)
-        if charged and capabilities is not None and charged_by_provider(contract, capabilities, step.on):
-            break  # the provider charges it and tells us
-        price = step.price if charged else None
-        why = why_due(contract, step)
-        items.append(
-            Planned(contract.id, contract.customer_id, kinds[step.kind], step.on, price, why, contract.account)
-        )
-    return items
-
-
-def _retry_page(
-    services: Services, horizon: dt.datetime, after: str | None, size: int
-) -> tuple[list[Planned], str | None]:
-    items = []
-    with services.store.read() as session:
-        contracts = session.contracts.page(status=Status.PAST_DUE, after=after, limit=size)
-        for contract in contracts:
-            retry = _retry_by(services, session, contract, horizon)
-            if retry is None or contract.past_due is None:
-                continue
-            due = retry.next_at is not None
-            price = session.charges.of_period(contract.id, contract.past_due.period_start)[0].amount if due else None
-            on = retry.on or services.today()
-            work = Work.RETRY if due else Work.NOTHING
-            why = retry.explain()
-            items.append(Planned(contract.id, contract.customer_id, work, on, price, why, contract.account))
-    return items, contracts[-1].id if contracts else None
+        return _intend(running, session, contract, contract.past_due.period_start, price), contract

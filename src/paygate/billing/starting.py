@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import logging
 from functools import partial
 
 import attrs
@@ -24,15 +23,15 @@ from ..errors import ChargeDeclined, OutcomeUnknown, PaygateError
 from ..flow import call
 from ..provider import StartedSubscription, SubscriptionStart
 from ..store import Draft, Session
+from . import logs
 from .admission import remember
 from .changes import changed
 from .outbox import deliver, operator
+from .reasons import reason_of
 from .services import Services
 from .settling import record
 
 __all__ = ["asked_for", "claim", "make", "make_contract", "overdue", "start", "write_subscription"]
-
-_logger = logging.getLogger(__name__)
 
 
 def _request(services: Services, contract: Contract, customer: Customer) -> SubscriptionStart:
@@ -79,7 +78,7 @@ async def start(services: Services, contract_id: str) -> Contract:
     except ChargeDeclined as exc:
         contract = await call(partial(_refused, services, contract_id, exc))
     except PaygateError as exc:
-        _logger.warning("contract %s: its subscription is not started yet: %s", contract_id, exc)
+        logs.subscription_waits(contract_id, account.name, reason_of(exc))
         contract = await call(partial(_given_up, services, contract_id, exc))
     else:
         contract = await call(partial(_running, services, contract_id, started))

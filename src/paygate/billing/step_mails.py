@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import Literal
 
 import attrs
@@ -17,6 +18,8 @@ from ..notices import OperationProposal
 from ..store import Session
 from .outbox import deliver
 from .permission import ask
+from .problems import Troubles
+from .reasons import ends_everything
 from .services import Services
 from .settling import announce
 
@@ -73,17 +76,25 @@ async def change(
     return await call(work)
 
 
-async def release(services: Services, *, by: dt.datetime | None = None, chunk: int = 200) -> Release:
+async def release(
+    services: Services, *, by: dt.datetime | None = None, chunk: int = 200, troubles: Troubles | None = None
+) -> Release:
     """Mark mails that are due as sent and tell the plugins that deliver them, in chunks.
 
     :param by: only those that were due by then; None for now.
+    :param troubles: where mails that cannot be released are reported; they stay queued.
     """
-    by = by or services.now()
+    by, troubles = by or services.now(), troubles or Troubles()
     if not services.plugins.listening("on_step_mail_due"):
         return Release(undeliverable=await call(lambda: _due(services, by, chunk)))
     released: list[str] = []
-    while some := await call(lambda: _release(services, by, chunk)):
+    left: set[str] = set()
+    while True:
+        some, tried = await call(partial(_release, services, by, chunk, left, troubles))
         released.extend(some)
+        left |= tried - set(some)
+        if not tried:
+            break
         await deliver(services, limit=len(some))
     await deliver(services)
     return Release(tuple(released))
@@ -91,18 +102,44 @@ async def release(services: Services, *, by: dt.datetime | None = None, chunk: i
 
 def _due(services: Services, by: dt.datetime, chunk: int) -> int:
     with services.store.read() as session:
-        return len(session.step_mails.due(by, chunk))
+        return len(session.step_mails.due_ids(by, chunk))
 
 
-def _release(services: Services, by: dt.datetime, chunk: int) -> list[str]:
+def _release(
+    services: Services, by: dt.datetime, chunk: int, left: set[str], troubles: Troubles
+) -> tuple[list[str], set[str]]:
+    """Release the next mails but *left*, in one transaction; if that fails, each in one of its own.
+
+    :returns: the ids of those that are released now, and of all that were tried.
+    """
+    try:
+        with services.store.write() as session:
+            due = [mail for mail in session.step_mails.due(by, chunk + len(left)) if mail.id not in left]
+            _hand_over(services, session, due)
+    except Exception as exc:
+        if ends_everything(exc):
+            raise
+    else:
+        ids = [mail.id for mail in due]
+        return ids, set(ids)
+    with services.store.read() as session:
+        tried = [mail_id for mail_id in session.step_mails.due_ids(by, chunk + len(left)) if mail_id not in left]
+    released = []
+    for mail_id in tried:
+        with troubles.isolated(mail_id=mail_id), services.store.write() as session:
+            mail = session.step_mails.get(mail_id)
+            if mail.state is StepMailState.QUEUED and mail.due_at <= by:
+                _hand_over(services, session, [mail])
+                released.append(mail_id)
+    return released, set(tried)
+
+
+def _hand_over(services: Services, session: Session, due: list[StepMail]) -> None:
     now = services.now()
-    with services.store.write() as session:
-        due = session.step_mails.due(by, chunk)
-        for mail in due:
-            session.step_mails.update(attrs.evolve(mail, state=StepMailState.SENT, sent_at=now))
-            session.audit.insert_many([_sent(services, mail)])
-            announce(services, session, mail, now)
-    return [mail.id for mail in due]
+    for mail in due:
+        session.step_mails.update(attrs.evolve(mail, state=StepMailState.SENT, sent_at=now))
+        session.audit.insert_many([_sent(services, mail)])
+        announce(services, session, mail, now)
 
 
 def _sent(services: Services, mail: StepMail) -> AuditRecord:

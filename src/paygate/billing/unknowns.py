@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 
 from ..domain.charge import Charge, Refund
-from ..provider import Capabilities, Lookup
+from ..provider import Lookup
 from ..store import Session
 from .outbox import operator
 from .services import Services
@@ -36,9 +36,8 @@ _REFUND = {
 
 def charge_became_unknown(services: Services, session: Session, charge: Charge, now: dt.datetime) -> None:
     """Tell the operator that the outcome of *charge* is not known, in the transaction that records it."""
-    capabilities = services.plugins.account(charge.account).capabilities
     told = f"charge {charge.id} of {charge.amount} on {charge.account}, contract {charge.contract_id}"
-    message = f"{told}: {_known(charge)}; {_advice(_CHARGE, capabilities.lookup, capabilities)}. Do not charge again"
+    message = f"{told}: {_known(charge)}; {_advice(services, charge.account, _CHARGE, 'lookup')}. Do not charge again"
     ids = {"contract_id": charge.contract_id, "charge_id": charge.id}
     operator(services, session, "unknown_outcome", message, now=now, **ids)
 
@@ -56,11 +55,10 @@ def charge_still_unknown(services: Services, session: Session, charge: Charge, n
 
 def refund_became_unknown(services: Services, session: Session, refund: Refund, now: dt.datetime) -> None:
     """Tell the operator that the outcome of *refund* is not known, in the transaction that records it."""
-    capabilities = services.plugins.account(refund.account).capabilities
     told = f"refund {refund.id} of {refund.amount} on {refund.account}, contract {refund.contract_id}"
     message = (
         f"{told}: {_known(refund)}, the money may have gone back; "
-        f"{_advice(_REFUND, capabilities.refund_lookup, capabilities)}. Do not refund again"
+        f"{_advice(services, refund.account, _REFUND, 'refund_lookup')}. Do not refund again"
     )
     ids = {"contract_id": refund.contract_id, "refund_id": refund.id}
     operator(services, session, "unknown_refund", message, now=now, **ids)
@@ -76,7 +74,11 @@ def _reference(reference: str | None) -> str:
     return f", known to the provider as {reference}" if reference else ""
 
 
-def _advice(texts: dict[Lookup, str], lookup: Lookup, capabilities: Capabilities) -> str:
+def _advice(services: Services, account: str | None, texts: dict[Lookup, str], hook: str) -> str:
+    if account is None or not services.plugins.has(account):
+        return f"account {account!r} is missing from the configuration: put it back, then run billing.reconcile"
+    capabilities = services.plugins.account(account).capabilities
+    lookup: Lookup = getattr(capabilities, hook)
     return texts[lookup].format(name=capabilities.name)
 
 

@@ -9,13 +9,14 @@ import attrs
 
 from ..domain.charge import Charge, Refund
 from ..domain.contract import Actor
-from ..domain.discrepancy import Discrepancy, Source
-from ..errors import InvalidValue, NotFound, WebhookRejected
+from ..errors import InvalidValue, NotFound, WebhookIncomplete, WebhookRejected
 from ..flow import call
 from ..plugins.account import Account
 from ..provider import EventKind, ProviderEvent, Webhook
 from ..store import Session
+from . import logs
 from .outbox import deliver, operator
+from .reasons import ends_everything, reason_of
 from .refunds import apply_refund
 from .services import Services
 from .settling import apply_charge, contract_behind
@@ -29,10 +30,7 @@ MAX_BODY = 1_048_576
 
 @attrs.frozen
 class EventOutcome:
-    """What became of one event.
-
-    ``applied``, ``repeated``, ``ignored`` (nothing to act on), ``unmatched`` (about nothing that paygate knows), or
-    ``discrepancy``: it contradicts what is on record, was not applied, and waits for a person (R-310).
+    """What became of one event: ``applied``, ``repeated``, ``ignored`` (nothing to act on) or ``unmatched``.
 
     :param checkout: the reference of a checkout that has ended, for ``checkouts.complete``; repeated events have it, too.
     """
@@ -52,20 +50,48 @@ class Receipt:
 
 
 async def receive(services: Services, account_name: str, headers: Mapping[str, str], body: bytes) -> Receipt:
-    """Take one delivery for *account_name*."""
+    """Take one delivery for *account_name*; an event that cannot be taken does not keep the others from being stored.
+
+    :raises WebhookRejected: forged, malformed or too large; nothing is stored.
+    :raises WebhookIncomplete: an event could not be taken; the others are, and are repeats when it is delivered again.
+    """
     account = services.plugins.account(account_name)
+    try:
+        events = await _events(account, headers, body)
+    except WebhookRejected as exc:
+        logs.webhook_rejected(account.name, exc, exc.status)
+        raise
+    outcomes = []
+    failed: dict[str, Exception] = {}
+    for event in events:
+        try:
+            outcomes.append(await call(partial(_take, services, account, event)))
+        except Exception as exc:
+            if ends_everything(exc):
+                raise
+            failed[event.event_id] = exc
+            logs.webhook_failed(account.name, event.event_id, reason_of(exc))
+    if any(outcome.outcome != "repeated" for outcome in outcomes):
+        await deliver(services)
+    if failed:
+        first = next(iter(failed.values()))
+        raise WebhookIncomplete(
+            f"{account.name}: {len(failed)} of {len(events)} events of the delivery could not be taken "
+            f"({', '.join(failed)}: {reason_of(first)}); answer {WebhookIncomplete.status}, so that it is delivered again"
+        ) from first
+    return Receipt(tuple(outcomes))
+
+
+async def _events(account: Account, headers: Mapping[str, str], body: bytes) -> list[ProviderEvent]:
+    """The events of a delivery, authenticated by the plugin."""
     if not isinstance(body, bytes | bytearray | memoryview):
         raise InvalidValue(f"the body of a webhook is the raw bytes as they came, not {type(body).__name__}")
     if len(body) > MAX_BODY:
         raise WebhookRejected(
-            f"{account_name}: a delivery of {len(body):,} bytes is larger than {MAX_BODY:,}", status=413
+            f"{account.name}: a delivery of {len(body):,} bytes is larger than {MAX_BODY:,}", status=413
         )
     names = {str(name).lower(): str(value) for name, value in headers.items()}
-    events = await account.parse_webhook(Webhook(names, bytes(body)))
-    outcomes = [await call(partial(_take, services, account, event)) for event in events]
-    if any(outcome.outcome != "repeated" for outcome in outcomes):
-        await deliver(services)
-    return Receipt(tuple(outcomes))
+    return await account.parse_webhook(Webhook(names, bytes(body)))
 
 
 def _take(services: Services, account: Account, event: ProviderEvent) -> EventOutcome:
@@ -84,19 +110,16 @@ def _take(services: Services, account: Account, event: ProviderEvent) -> EventOu
 
 def _apply(services: Services, session: Session, account: Account, event: ProviderEvent) -> EventOutcome:
     now, actor = services.now(), Actor.provider(account.name)
-    noted: list[Discrepancy] = []
     if event.kind is EventKind.CHARGE and event.charge is not None:
         charge = _charge(session, account.name, event)
         if charge is not None and services.in_mode(contract_behind(session, charge)):
-            source = Source.WEBHOOK
-            apply_charge(services, session, charge, event.charge, actor=actor, now=now, source=source, noted=noted)
-            return EventOutcome(event.event_id, _applied(noted), charge_id=charge.id)
+            apply_charge(services, session, charge, event.charge, actor=actor, now=now)
+            return EventOutcome(event.event_id, "applied", charge_id=charge.id)
     elif event.kind is EventKind.REFUND and event.refund is not None:
         refund = _refund(session, account.name, event)
         if refund is not None and services.in_mode(session.contracts.get(refund.contract_id)):
-            source = Source.WEBHOOK
-            apply_refund(services, session, refund.id, event.refund, actor=actor, now=now, source=source, noted=noted)
-            return EventOutcome(event.event_id, _applied(noted), refund_id=refund.id)
+            apply_refund(services, session, refund.id, event.refund, actor=actor, now=now)
+            return EventOutcome(event.event_id, "applied", refund_id=refund.id)
     elif event.kind in {EventKind.RENEWAL, EventKind.SUBSCRIPTION_ENDED}:
         contract = contract_of(services, session, account, event)
         if contract is not None and event.kind is EventKind.RENEWAL:
@@ -113,10 +136,6 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
     )
     operator(services, session, "unmatched_event", message, now=now)
     return EventOutcome(event.event_id, "unmatched")
-
-
-def _applied(noted: list[Discrepancy]) -> str:
-    return "discrepancy" if noted else "applied"
 
 
 def _checkout(event: ProviderEvent) -> str | None:

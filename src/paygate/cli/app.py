@@ -83,3 +83,7 @@ def paygate(ctx: click.Context, config: Path, actor: str, *, as_json: bool, debu
     session.config, session.actor_id, session.json, session.debug = config, actor, as_json, debug
     if not debug:  # what a plugin did is told by the outcome; its traceback is for --debug
         logging.getLogger("paygate").addHandler(logging.NullHandler())
+    else:
+        from .output import LogLines
+
+        logging.getLogger("paygate").addHandler(LogLines())

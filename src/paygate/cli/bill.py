@@ -15,7 +15,7 @@ import click
 from ..clock import JST
 from ..money import Money
 from .failures import Exit
-from .output import console, facts, note, table
+from .output import console, facts, note, print_problems, table
 from .params import DAY_OR_INSTANT
 from .session import Session, json_option, limit_option, yes_option
 
@@ -96,7 +96,9 @@ def bill(
     What is due is counted and asked first, unless --yes is given. It is safe to run it again at any time: each period is
     charged once. After days of standing still it does what was missed, each contract in date order; with --until day by
     day, if you like to look in between. A declined card is no failure of the run: its retry is planned and its customer
-    told. Ends with 6 if a charge has no result yet, else with 5 if one could not be sent; the next run makes that one.
+    told. What is blocked, by a trouble of its own or of its account, is listed with the reason, and the others go on.
+    Ends with 6 if a charge has no result yet, else with 10 if anything was blocked, else with 5 if a charge could not be
+    sent; the next run makes that one.
     """
     session = ctx.ensure_object(Session)
     if dry_run:
@@ -118,6 +120,9 @@ def bill(
     if report.unknown:
         note("some charges have no result yet, do not charge again: run paygate reconcile")
         ctx.exit(Exit.OPEN)
+    if report.blocked:
+        note("something was blocked, see above; put the reason right, the next run does what was left")
+        ctx.exit(Exit.BLOCKED)
     if report.unsent:
         note("some charges did not reach the provider; nothing was charged, the next run makes them")
         ctx.exit(Exit.DECLINED)
@@ -240,8 +245,9 @@ def _print_report(report: BillingReport) -> None:
             ("Contents opened", report.unlocked),
             ("Not sent", report.unsent),
             ("Without a result yet", report.unknown),
-            ("Left alone: test and live do not mix", report.blocked),
+            ("Blocked", report.blocked),
             ("Step mails released", report.mails),
             ("Charged", " and ".join(map(str, charged)) or "nothing"),
         ],
     )
+    print_problems(report.problems, report.blocked)

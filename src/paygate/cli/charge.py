@@ -25,11 +25,13 @@ __all__ = ["charge"]
 
 @click.command(cls=AmountCommand)
 @click.argument("contract")
-@click.argument("amount", type=YEN)
+@click.argument("amount", type=YEN, required=False, metavar="AMOUNT")
 @click.option("--renew-expiry/--no-renew-expiry", default=None, help="Extend the expiry by one cycle on success.")
 @click.option("--step-mail/--no-step-mail", default=None, help="Send the mails prepared for renewal on success.")
 @click.option("--consent", help="How and when the customer agreed to this charge; required.")
-@click.option("--arrears", is_flag=True, help="The charge pays the unpaid period.")
+@click.option("--arrears", "purpose", flag_value="ARREARS", help="Collect the unpaid period; AMOUNT may be left out.")
+@click.option("--one-off", "purpose", flag_value="ONE_OFF", help="A sale beside a period that is unpaid.")
+@click.option("--other-amount", is_flag=True, help="With --arrears: AMOUNT is meant although another is owed.")
 @click.option("--idempotency-key", help="Your own key, for example an order's: it is charged at most once.")
 @click.option("--wait/--no-wait", "wait", default=True, help="Wait for the result; by default yes.")
 @click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
@@ -39,25 +41,29 @@ __all__ = ["charge"]
 def charge(
     ctx: click.Context,
     contract: str,
-    amount: Money,
+    amount: Money | None,
+    purpose: str | None,
     consent: str | None,
     idempotency_key: str | None,
     timeout: float,
     *,
     renew_expiry: bool | None,
     step_mail: bool | None,
-    arrears: bool,
+    other_amount: bool,
     wait: bool,
     yes: bool,
 ) -> None:
     """Charge AMOUNT yen additionally to the stored card of CONTRACT.
 
     What the charge will do is shown first, and nothing is sent before you agree. Options that are left out follow what
-    the provider always does, or are off.
+    the provider always does, or are off. Where a period of the contract is unpaid, say --arrears to collect it or
+    --one-off for a sale beside it.
     """
     session = ctx.ensure_object(Session)
     session.require_yes(yes=yes)
-    purpose = Purpose.ARREARS if arrears else Purpose.ONE_OFF
+    meant = Purpose(purpose) if purpose else None
+    if amount is None and meant is not Purpose.ARREARS:
+        raise click.MissingParameter(param_hint="'AMOUNT'", param_type="argument", ctx=ctx)
     with session.gateway() as gateway:
         preview = None
         if _made_before(gateway, contract, idempotency_key):
@@ -69,12 +75,22 @@ def charge(
                 renew_expiry=renew_expiry,
                 send_step_mail=step_mail,
                 consent=consent,
-                purpose=purpose,
+                purpose=meant,
+                other_amount=other_amount,
                 actor=session.actor,
             )
             if not session.json:
                 _print_preview(preview, gateway.providers.get(preview.account).capabilities)
-            session.confirm(f"Charge {amount} to {_person(preview)} through {preview.provider}?", yes=yes)
+            if preview.purpose_needed and not yes:
+                meant = _ask_purpose(preview)
+                if meant is Purpose.ARREARS:
+                    amount, other_amount = preview.owed, False
+                    preview = gateway.charges.preview(
+                        contract, amount, renew_expiry=renew_expiry, send_step_mail=step_mail, consent=consent,
+                        purpose=meant, actor=session.actor,
+                    )  # fmt: skip
+                    _print_preview(preview, gateway.providers.get(preview.account).capabilities)
+            session.confirm(f"Charge {preview.amount} to {_person(preview)} through {preview.provider}?", yes=yes)
         made = gateway.charges.create(
             contract,
             amount,
@@ -82,7 +98,8 @@ def charge(
             renew_expiry=renew_expiry,
             send_step_mail=step_mail,
             consent=consent,
-            purpose=purpose,
+            purpose=meant,
+            other_amount=other_amount,
             actor=session.actor,
         )
         if wait and made.open:
@@ -104,6 +121,16 @@ def _made_before(gateway: Gateway, contract: str, key: str | None) -> bool:
     )
 
 
+def _ask_purpose(preview: ChargePreview) -> Purpose:
+    """Which of the two is meant, where a period is unpaid: nothing is charged on a guess (R-382)."""
+    question = f"Collect the unpaid period ({preview.owed}), or charge {preview.amount} beside it?"
+    choice = click.Choice(["arrears", "one-off", "nothing"])
+    answer = click.prompt(question, type=choice, default="nothing", err=True)
+    if answer == "nothing":
+        raise click.Abort
+    return Purpose.ARREARS if answer == "arrears" else Purpose.ONE_OFF
+
+
 def _person(preview: ChargePreview) -> str:
     customer = preview.customer
     return f"{customer.name} ({customer.id})" if customer.name else customer.id
@@ -116,6 +143,7 @@ def _print_preview(preview: ChargePreview, capabilities: Capabilities) -> None:
         ("Contract", f"{preview.contract.id}, {preview.contract.plan.name}, {preview.contract.status.value}"),
         ("Provider", f"{preview.provider} (account {preview.account})"),
         ("Amount", preview.amount),
+        *((("Pays", "the unpaid period"),) if preview.purpose is Purpose.ARREARS else ()),
         ("Expiry", _expiry(preview)),
         ("Mails", _mails(preview)),
         *(("Forced", text) for text in forced(capabilities)),

@@ -14,7 +14,7 @@ import click
 from ..clock import SystemClock
 from ..errors import ConfigurationError
 from .failures import Exit
-from .output import note, plain, table
+from .output import note, plain, say, table
 from .session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def check(
         from ..testing.conformance import Level
         from ..testing.conformance.targets import find
     if explain is not None:
-        session.show(plain(_case(explain)), lambda: click.echo(_case(explain).explain()))
+        session.show(plain(_case(explain)), lambda: say(_case(explain).explain()))
         return
     if list_cases:
         _list(session)
@@ -197,7 +197,7 @@ def _show_report(report: Report) -> None:
         count = sum(result.said == reason for result in report.results)
         note(f"{count} not applicable: {reason}")
     said = ", ".join(f"{level.value} {found.value}" for level, found in report.verdicts.items())
-    click.echo(f"{report.name}: {said}")
+    say(f"{report.name}: {said}")
 
 
 def _verdict(passed: int, refused: int, failed: int, known: int, not_applicable: int) -> str:
@@ -225,10 +225,10 @@ def _show_declared(report: Report) -> None:
 
 def _show_failures(report: Report) -> None:
     for result in report.failed:
-        click.echo()
-        click.echo(f"{result.case.id} FAILED: {result.case.claim}")
-        click.echo(f"  What happened: {result.said}")
-        click.echo(f"  Why it matters: {result.case.why}")
-        click.echo(f"  How to fix it: {result.case.fix}")
+        say()
+        say(f"{result.case.id} FAILED: {result.case.claim}")
+        say(f"  What happened: {result.said}")
+        say(f"  Why it matters: {result.case.why}")
+        say(f"  How to fix it: {result.case.fix}")
     if report.failed:
-        click.echo()
+        say()

@@ -211,8 +211,8 @@ def _header(
                 )
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         spelt = " and ".join(f"“{shown(cell)}”" for cell, own in zip(cells, names, strict=True) if own == name)
-        problem = "the column appears twice" + (f", as {spelt}" if len(set(cells)) == len(cells) else "")
-        raise FileProblem(RowProblem(1, name, "", problem, "leave one of them out"))
+        twice = "the column appears twice" + (f", as {spelt}" if len(set(cells)) == len(cells) else "")
+        raise FileProblem(RowProblem(1, name, "", twice, "leave one of them out"))
     missing = [name for name in required if name not in names]
     if len(missing) == len(required):
         remedy = f"the first line names the columns: {', '.join(columns)}"

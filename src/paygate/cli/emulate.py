@@ -100,7 +100,7 @@ def emulate(
         if session.json:
             write_json(ready, indent=None)
         else:
-            click.echo(_line(ready))
+            click.echo(_line(ready))  # as it is: these credentials are there to be shown, and none is real
         stop.wait()
 
 

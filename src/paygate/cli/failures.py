@@ -10,6 +10,8 @@
 6   open: the outcome is pending or not known; never repeat it blindly
 7   aborted by the user
 8   checked, and found wanting: a provider does not keep what it declares
+9   database: locked, full, out of reach or damaged; no payment is in doubt through it
+10  incomplete: the run went on to its end, but something in it was blocked; the report says what and why
 ==  ==================================================================================================
 """
 
@@ -31,7 +33,11 @@ from ..errors import (
     ProviderError,
     ProviderUnavailable,
     Refused,
+    SaveUnknown,
     SchemaOutdated,
+    StoreDamaged,
+    StoreError,
+    StoreUnavailable,
 )
 
 __all__ = ["EPILOGUE", "Exit", "exit_for", "exit_of", "next_step"]
@@ -49,6 +55,8 @@ class Exit(enum.IntEnum):
     OPEN = 6
     ABORTED = 7
     NOT_CONFORMING = 8
+    DATABASE = 9
+    BLOCKED = 10
 
 
 #: The last lines of ``paygate --help``; ``\b`` keeps click from joining them.
@@ -63,6 +71,8 @@ Exit codes:
   6  outcome pending or unknown; never repeat it blindly
   7  aborted by the user
   8  checked, and found wanting: a provider does not keep what it declares
+  9  database locked, full, out of reach or damaged; no payment is in doubt through it
+  10  incomplete: something in the run was blocked; its report says what and why
 """
 
 #: In the order in which they are tried: the narrower class first.
@@ -75,6 +85,9 @@ _NEXT: tuple[tuple[type[PaygateError], str], ...] = (
     (IdempotencyConflict, "use another --idempotency-key for another charge"),
     (NotFound, "'paygate contracts list', 'paygate charges list' and 'paygate providers' show what there is"),
     (OutcomeUnknown, "run: paygate reconcile; do not repeat it"),
+    (StoreUnavailable, "once the database can be used again, run it again: nothing of this step was saved or sent"),
+    (SaveUnknown, "look first whether it was saved, then run it again if it was not"),
+    (StoreDamaged, "stop what uses it, and restore a backup; 'paygate db backup' makes them"),
     (ProviderUnavailable, "certainly nothing happened: it is safe to try again"),
 )
 
@@ -86,6 +99,8 @@ def exit_of(error: PaygateError) -> Exit:
             return Exit.CONFIGURATION
         case Refused():
             return Exit.REFUSED
+        case StoreError():
+            return Exit.DATABASE
         case OutcomeUnknown():
             return Exit.OPEN
         case ProviderError():

@@ -187,6 +187,22 @@ def resume(ctx: click.Context, contract: str, received_at: dt.datetime | None, r
     _show(ctx, session, result)
 
 
+@click.command("retries-stopped")
+@click.argument("contract")
+@click.option("--note", required=True, help="Where they were stopped: 'provider console, 2026-11-20 10:15'.")
+@json_option
+@click.pass_context
+def retries_stopped(ctx: click.Context, contract: str, note: str) -> None:
+    """Record that the provider's retries of the unpaid period of CONTRACT were stopped on its own screen.
+
+    Stop them there first: the customer could pay twice. Then the period can be collected: paygate charge CONTRACT --arrears.
+    """
+    session = ctx.ensure_object(Session)
+    with session.gateway() as gateway:
+        result = gateway.contracts.mark_retries_stopped(contract, note=note, actor=session.actor)
+    _show(ctx, session, result)
+
+
 @click.command("send-dunning-mail")
 @click.argument("contract")
 @click.option("--due-on", type=DAY, help="By which day (in Japan) the customer is asked to pay.")
@@ -295,5 +311,6 @@ OPERATIONS: tuple[click.Command, ...] = (
     schedule_cancellation,
     revoke_cancellation,
     terminate,
+    retries_stopped,
     send_dunning_mail,
 )

@@ -1,5 +1,8 @@
 """What the commands print: tables for people, or exactly one JSON document for programs.
 
+Whatever came from a caller, a provider, a file or the database passes :func:`printable` here before people see it:
+titles, names, cells, notes, questions, errors and progress. A terminal obeys escape sequences wherever they stand.
+
 Results go to standard output, everything else (questions, progress, notes, errors) to standard error. Credentials are
 printed nowhere: fields that hide from ``repr`` stay hidden here, except a customer's name and address.
 """
@@ -9,11 +12,13 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
+import logging
 import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TextIO
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import attrs
 from rich import box
@@ -28,13 +33,32 @@ from ..drivers.redact import mask_text
 from ..errors import PaygateError
 from ..money import Money
 
-__all__ = ["cell", "console", "facts", "note", "plain", "printable", "table", "write_json"]
+if TYPE_CHECKING:
+    from ..billing.problems import Problem
+
+__all__ = [
+    "LogLines",
+    "cell",
+    "console",
+    "facts",
+    "note",
+    "plain",
+    "print_problems",
+    "printable",
+    "say",
+    "status",
+    "table",
+    "write_json",
+]
 
 #: Wide enough that a table which goes to a file or a pipe keeps its rows in one line each.
 _UNBOUNDED = 1000
 
 #: A column of at most so many cells is not folded if that can be helped; so many cells lie between two columns.
 _IN_ONE_PIECE, _GUTTER = 16, 3
+
+#: Unicode categories of what steers a terminal or the order of letters, breaks a line, or is half a character.
+_STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 _SHOWN_ALTHOUGH_PRIVATE = {(Customer, "name"), (Customer, "email")}
 
@@ -47,8 +71,7 @@ def console(stream: TextIO) -> Console:
 
 def printable(text: str) -> str:
     """*text* in one line, without characters that steer a terminal, and without card numbers."""
-    text = "".join("·" if unicodedata.category(letter) in {"Cc", "Cf", "Zl", "Zp"} else letter for letter in text)
-    return mask_text(text)
+    return mask_text("".join("·" if unicodedata.category(letter) in _STEERING else letter for letter in text))
 
 
 def cell(value: object) -> str:
@@ -71,7 +94,7 @@ def cell(value: object) -> str:
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table on standard output. Headings that start with ``>`` are set flush right."""
     cells = [[cell(value) for value in row] for row in rows]
-    grid = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
+    grid = Table(title=Text(printable(title), style="bold"), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
     names = [heading.removeprefix(">") for heading in columns]
     widths = [max(map(cell_len, (name, *(row[at] for row in cells)))) for at, name in enumerate(names)]
     # days, amounts and states stay in one piece where the rest can give way
@@ -79,7 +102,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     whole = needed <= console(sys.stdout).width
     for heading, name, width in zip(columns, names, widths, strict=True):
         side: Literal["left", "right"] = "right" if heading.startswith(">") else "left"
-        grid.add_column(name, justify=side, overflow="fold", no_wrap=whole and width <= _IN_ONE_PIECE)
+        grid.add_column(Text(printable(name)), justify=side, overflow="fold", no_wrap=whole and width <= _IN_ONE_PIECE)
     for row in cells:
         grid.add_row(*map(Text, row))
     _print(grid, sys.stdout)
@@ -89,17 +112,59 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 
 def facts(title: str, pairs: Iterable[tuple[str, object]], *, stream: TextIO | None = None) -> None:
     """Print names with their values, one a line; on standard output unless another stream is given."""
-    grid = Table(title=Text(title, style="bold"), title_justify="left", box=None, show_header=False, pad_edge=False)
+    grid = Table(
+        title=Text(printable(title), style="bold"), title_justify="left", box=None, show_header=False, pad_edge=False
+    )
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
     for name, value in pairs:
-        grid.add_row(name, Text(cell(value)))
+        grid.add_row(Text(printable(name)), Text(cell(value)))
     _print(grid, stream or sys.stdout)
+
+
+def print_problems(problems: Sequence[Problem], blocked: int) -> None:
+    """Print what a run was kept from doing and why; nothing where there is nothing."""
+    if not blocked:
+        return
+    table(
+        "Blocked",
+        ("Contract", "What", "Account", "Code", "Reason"),
+        (
+            (it.contract_id, it.charge_id or it.refund_id or it.mail_id, it.account, it.code, it.reason)
+            for it in problems
+        ),
+    )
+    if blocked > len(problems):
+        note(f"{blocked - len(problems)} more are counted and in the log")
 
 
 def note(text: str) -> None:
     """Tell something on standard error."""
     _print(Text(printable(text)), sys.stderr)
+
+
+def say(text: str = "", *, stream: TextIO | None = None) -> None:
+    """Print *text* as it is laid out, line by line and never folded; on standard output unless another is given."""
+    target = stream or sys.stdout
+    for line in text.split("\n"):
+        target.write(printable(line) + "\n")
+    target.flush()
+
+
+class LogLines(logging.Handler):
+    """Shows what is logged on standard error, for ``--debug``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self.format(record), stream=sys.stderr)
+
+
+def status(what: str) -> AbstractContextManager[object]:
+    """Show on the terminal of standard error that *what* takes its time."""
+    return console(sys.stderr).status(Text(printable(what)))
 
 
 def _print(what: Table | Text, stream: TextIO) -> None:
@@ -151,8 +216,22 @@ def plain(value: object) -> Any:
 
 
 def write_json(value: object, *, indent: int | None = 2) -> None:
-    """Print *value* as one JSON document on standard output; without *indent* in one line. It leaves at once."""
+    """Print *value* as one JSON document on standard output; without *indent* in one line. It leaves at once.
+
+    What steers a terminal is escaped, as JSON can: the document is the same, and showing it does no harm.
+    """
     encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
-    json.dump(plain(value), sys.stdout, ensure_ascii=encoding != "utf8", indent=indent)
-    sys.stdout.write("\n")
+    text = json.dumps(plain(value), ensure_ascii=encoding != "utf8", indent=indent)
+    sys.stdout.write("\n".join(map(_harmless, text.split("\n"))) + "\n")
     sys.stdout.flush()
+
+
+def _harmless(line: str) -> str:
+    """A line of a JSON document; beyond ASCII, only texts hold letters, and a text may have any letter escaped."""
+    if line.isprintable():
+        return line
+    return "".join(_escaped(letter) if unicodedata.category(letter) in _STEERING else letter for letter in line)
+
+
+def _escaped(letter: str) -> str:
+    return f"\\u{ord(letter):04x}" if letter.isascii() else json.dumps(letter)[1:-1]

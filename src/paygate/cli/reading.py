@@ -90,7 +90,9 @@ def yen(text: str) -> Money:
     elif _NUMBER.fullmatch(number):
         problem = "yen have no fractions; write a whole number such as 5000"
     elif _SHORTENED.fullmatch(number):
-        problem = "a spreadsheet has shortened the number; give the cells a number format without E and export again"
+        problem = (
+            "a whole number of yen is not shortened with E; write it out, in a spreadsheet by a number format without E"
+        )
     elif _KANJI_NUMBER.fullmatch(number):
         problem = "the number is written in kanji; write it in digits, 5000 or 5,000"
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -69,7 +70,9 @@ class Session:
 
         :raises click.Abort: the answer is no, or there is nobody to answer.
         """
-        if not yes and not click.confirm(question, default=False, err=True):
+        from .output import printable
+
+        if not yes and not click.confirm(printable(question), default=False, err=True):
             raise click.Abort
 
     # --- printing ----------------------------------------------------------------------------------------------------
@@ -77,12 +80,12 @@ class Session:
     @contextlib.contextmanager
     def waiting(self, what: str) -> Iterator[None]:
         """Show on a terminal that something takes its time."""
-        from .output import console
+        from .output import status
 
         if self.json or not sys.stderr.isatty():
             yield
             return
-        with console(sys.stderr).status(what):
+        with status(what):
             yield
 
     def page(self, values: Iterable[T], limit: int | None) -> list[T]:
@@ -121,12 +124,14 @@ class Session:
         """Say what went wrong, why and what to do; returns the exit code. A program gets it as a JSON document too."""
         from ..drivers.redact import mask_text
         from .failures import Exit, exit_of, next_step
-        from .output import note, write_json
+        from .output import note, say, write_json
 
         rule = step = None
         match error:
             case click.ClickException():
-                error.show()
+                shown = io.StringIO()  # usage and message quote what was typed, or what a file holds
+                error.show(file=shown)
+                say(shown.getvalue().rstrip("\n"), stream=sys.stderr)
                 code, text = Exit(error.exit_code) if error.exit_code == Exit.USAGE else Exit.REFUSED, error.message
             case click.Abort():
                 code, text = Exit.ABORTED, "aborted; nothing was sent, nothing has changed"
@@ -147,7 +152,7 @@ class Session:
                 note(f"Unexpected error: {text}")
                 note("Next:  run it again with --debug and report what it shows")
         if self.debug:
-            traceback.print_exception(error, file=sys.stderr)
+            say("".join(traceback.format_exception(error)).rstrip("\n"), stream=sys.stderr)
         if self.json:
             kind = type(error).__name__
             write_json({"error": {"type": kind, "message": text, "rule": rule, "next": step, "exit_code": int(code)}})

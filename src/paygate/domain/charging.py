@@ -24,25 +24,22 @@ from ..errors import (
     OptionNotSupported,
     PermissionDenied,
     ProviderNotCapable,
-    RetryPending,
     SystemMaxPassed,
 )
 from ..money import Money
 from ..provider import Capabilities, ExpiryPolicy, OptionPolicy
-from . import licences as entitlements
+from . import arrears
 from .audit import change
 from .calendar import years_later
 from .charge import Charge, Consent, Purpose
+from .charge_warnings import before_charging, beside_arrears
 from .contract import Actor, ActorKind, Contract, PaymentMethod, Status
 from .expiry import after_receipt
 from .ledger import EntryKind, EntryState, LedgerEntry
 from .licences import License
-from .lifecycle import resumption, resumption_notices, step
 from .mails import MailSet, StepMailPlan, due_mails, queue
 from .rules import Rules
-from .running import resumed
 from .settlement import Settlement
-from .transitions import row
 
 __all__ = [
     "AddonCommand",
@@ -65,14 +62,18 @@ class AddonCommand:
     :param renew_expiry: None accepts what the provider always does, or leaves the option off (R-184, R-185).
     :param send_step_mail: the same for the step mails prepared for renewal.
     :param consent: the customer's recorded agreement to this charge (R-188).
+    :param purpose: None is ONE_OFF, but on a PAST_DUE contract it has to be said (R-382). For ARREARS both options are on
+        where they are left open and the provider offers them: the period gets what its renewal would have given (R-380).
+    :param other_amount: ARREARS of another amount than the one owed are meant (R-381).
     """
 
-    amount: Money
+    amount: Money | None
     renew_expiry: bool | None = None
     send_step_mail: bool | None = None
     consent: Consent | None = None
-    purpose: Purpose = Purpose.ONE_OFF
+    purpose: Purpose | None = None
     actor: Actor = attrs.field(factory=Actor.admin)
+    other_amount: bool = False
 
 
 @attrs.frozen
@@ -85,12 +86,14 @@ class ChargeFacts:
     :param similar_at: when the latest attempt with the same amount on the same credential was made, leaving out those
         that certainly never reached the provider (R-205).
     :param open_period: id of a PENDING or UNKNOWN charge of a period of the contract; matters for ARREARS only (R-161).
+    :param asked: what was charged for the unpaid period in vain, if there is one.
     """
 
     last_paid_at: dt.datetime | None = None
     open_charge: str | None = None
     similar_at: dt.datetime | None = None
     open_period: str | None = None
+    asked: Money | None = None
 
 
 @attrs.frozen
@@ -102,14 +105,20 @@ class AddonDecision:
     :param expires_on_after: a preview: the expiry if the receipt were now; the receipt's own date decides (R-180).
     :param mails: what will be sent, with due instants as if the receipt were now.
     :param warnings: for people, for example that a forced mail cannot be held back (R-211, R-230).
+    :param amount: what is charged.
+    :param purpose: the effective one.
+    :param owed: what an unpaid period of the contract costs, which ARREARS would collect; None if nothing is unpaid.
     """
 
+    amount: Money
     renew_expiry: bool
     send_step_mail: bool
     expires_on: dt.date | None
     expires_on_after: dt.date | None
     mails: tuple[tuple[StepMailPlan, dt.datetime], ...] = ()
     warnings: tuple[str, ...] = ()
+    purpose: Purpose = Purpose.ONE_OFF
+    owed: Money | None = None
 
 
 def decide_addon(
@@ -119,16 +128,21 @@ def decide_addon(
     facts: ChargeFacts,
     rules: Rules,
     now: dt.datetime,
+    *,
+    preview: bool = False,
 ) -> AddonDecision:
     """Whether *command* may be sent at *now*, with which effective options and effects.
 
     The checks run in the order in which the errors are listed; nothing has been written or sent when one is raised.
 
     :param capabilities: of the contract's account; None for a contract without one.
+    :param preview: only look: a purpose that still has to be said is a warning then (R-382).
     :raises PermissionDenied: the actor is not an administrator (R-169).
     :raises InvalidAmount: not Money, zero, another currency than the plan's or the provider's, or outside the
-        provider's limits (R-004, R-171, R-215).
-    :raises OperationNotAllowed: the status does not allow it (R-187), or ARREARS where nothing is unpaid (R-191).
+        provider's limits (R-004, R-171, R-215); or ARREARS of another amount than the one owed (R-381).
+    :raises OperationNotAllowed: the status does not allow it (R-187), or ARREARS where nothing is unpaid (R-191), or the
+        expiry of an ended contract is to be renewed (R-384).
+    :raises PurposeNeeded: a period is unpaid, and whether this pays it is not said (R-382).
     :raises NotCardCustomer: the contract is not paid by card (R-167).
     :raises ProviderNotCapable: the provider is not set up or cannot charge additionally (R-165, R-166).
     :raises ConsentRequired: no recorded consent (R-188).
@@ -144,8 +158,11 @@ def decide_addon(
     """
     if command.actor.kind is not ActorKind.ADMIN:
         raise PermissionDenied(f"only an administrator starts an additional charge, not {command.actor}", rule="R-169")
-    check_amount(command.amount, contract.plan.price.currency, capabilities)
-    _check_contract(contract, command.purpose)
+    amount = check_amount(command.amount, contract.plan.price.currency, capabilities)
+    due = arrears.owed(contract, facts.asked)
+    unsaid = command.purpose is None and due is not None and contract.status is Status.PAST_DUE
+    purpose = Purpose.ONE_OFF if preview and unsaid else arrears.purpose_of(contract, command.purpose, due)
+    _check_contract(contract, purpose)
     if capabilities is None:
         raise ProviderNotCapable(
             f"contract {contract.id}: its account {contract.account!r} is not set up; configure it", rule="R-166"
@@ -157,8 +174,16 @@ def decide_addon(
             f"contract {contract.id}: record the customer's agreement to this charge: how it was given, and when",
             rule="R-188",
         )
-    renew = _effective(capabilities.renew_expiry, command.renew_expiry, "renew_expiry", capabilities)
-    mail = _effective(capabilities.send_step_mail, command.send_step_mail, "send_step_mail", capabilities)
+    pays_period = purpose is Purpose.ARREARS and due is not None
+    renew = _effective(capabilities.renew_expiry, command.renew_expiry, "renew_expiry", capabilities, on=pays_period)
+    mail = _effective(
+        capabilities.send_step_mail, command.send_step_mail, "send_step_mail", capabilities, on=pays_period
+    )
+    if contract.status is Status.TERMINATED and command.renew_expiry:
+        raise OperationNotAllowed(
+            f"contract {contract.id} has ended: renewing its expiry would open nothing; leave renew_expiry out",
+            rule="R-384",
+        )
     closes_at = _check_history(contract, capabilities, facts, rules, now)
     today = business_date(now, rules.zone)
     if capabilities.expiry is ExpiryPolicy.SYSTEM_MAX and today > rules.system_max:
@@ -169,31 +194,30 @@ def decide_addon(
     window = capabilities.duplicate_window
     if window is not None and facts.similar_at is not None and now - facts.similar_at < dt.timedelta(seconds=window):
         raise DuplicateCharge(
-            f"contract {contract.id}: {command.amount} was sent for the same stored card less than {window} seconds ago; "
+            f"contract {contract.id}: {amount} was sent for the same stored card less than {window} seconds ago; "
             "look at that charge, and wait if this one is meant as well",
             rule="R-205",
         )
-    if command.purpose is Purpose.ARREARS and contract.past_due is not None and contract.past_due.retry_pending:
-        raise RetryPending(
-            f"contract {contract.id}: {capabilities.name} still retries the period of {contract.past_due.period_start}; "
-            "stop its retries first, or the customer could pay twice",
-            rule="R-161",
-        )
-    if command.purpose is Purpose.ARREARS and facts.open_period is not None:
-        raise RetryPending(
-            f"contract {contract.id}: charge {facts.open_period} of the period has no result yet; wait for it or "
-            "reconcile, or the customer could pay twice",
-            rule="R-161",
-        )
-    after = after_receipt(contract, capabilities.expiry, today, renew=renew, system_max=rules.system_max)
+    if purpose is Purpose.ARREARS:
+        arrears.check_amount_owed(contract, amount, due, other_amount=command.other_amount)
+        arrears.check_retries(contract, capabilities.name, facts.open_period)
+    after = _expiry_after(contract, capabilities, today, rules, renew=renew, pays_period=pays_period)
     mails = tuple(due_mails(rules.step_mails, MailSet.ON_RENEWAL, now)) if mail and rules.step_mails else ()
-    return AddonDecision(
-        renew, mail, contract.expires_on, after, mails, _warnings(capabilities, mails, closes_at, now, rules.zone)
-    )
+    warnings = before_charging(capabilities, mails, closes_at, now, rules.zone)
+    warnings += beside_arrears(contract, amount, due, after, today, unsaid=unsaid, pays_period=pays_period)
+    return AddonDecision(amount, renew, mail, contract.expires_on, after, mails, warnings, purpose, due)
 
 
-def check_amount(amount: Money, currency: str, capabilities: Capabilities | None) -> None:
-    """Refuse what cannot be charged (R-004, R-171, R-215).
+def _expiry_after(
+    contract: Contract, capabilities: Capabilities, receipt_on: dt.date, rules: Rules, *, renew: bool, pays_period: bool
+) -> dt.date | None:
+    if pays_period and renew and capabilities.expiry is not ExpiryPolicy.SYSTEM_MAX:
+        return arrears.expiry_after(contract, receipt_on, rules)
+    return after_receipt(contract, capabilities.expiry, receipt_on, renew=renew, system_max=rules.system_max)
+
+
+def check_amount(amount: Money | None, currency: str, capabilities: Capabilities | None) -> Money:
+    """*amount*, unless it cannot be charged (R-004, R-171, R-215).
 
     :param currency: that of the contract's plan.
     :raises InvalidAmount: not Money, nothing, another currency, or outside the provider's limits.
@@ -205,7 +229,7 @@ def check_amount(amount: Money, currency: str, capabilities: Capabilities | None
     if amount.currency != currency:
         raise InvalidAmount(f"the contract is in {currency}, so it cannot be charged {amount}", rule="R-004")
     if capabilities is None:
-        return
+        return amount
     limits = capabilities.amounts.get(currency)
     if limits is None:
         known = ", ".join(sorted(capabilities.amounts))
@@ -214,6 +238,7 @@ def check_amount(amount: Money, currency: str, capabilities: Capabilities | None
         most = "any amount" if limits.maximum is None else Money(limits.maximum, currency)
         least = Money(limits.minimum, currency)
         raise InvalidAmount(f"{capabilities.name} takes {least} to {most} in one charge, not {amount}", rule="R-215")
+    return amount
 
 
 def _check_contract(contract: Contract, purpose: Purpose) -> None:
@@ -233,9 +258,10 @@ def _check_contract(contract: Contract, purpose: Purpose) -> None:
         )
 
 
-def _effective(policy: OptionPolicy, value: bool | None, name: str, capabilities: Capabilities) -> bool:
+def _effective(policy: OptionPolicy, value: bool | None, name: str, capabilities: Capabilities, *, on: bool) -> bool:
+    """What an option comes to. *on*: what it is where it is left open and may be chosen."""
     if value is None:
-        return policy is OptionPolicy.FORCED_ON
+        return policy is OptionPolicy.FORCED_ON or (on and policy is OptionPolicy.OPTIONAL)
     if value is not True and value is not False:
         raise InvalidValue(f"{name} is True, False or None, got {value!r}", rule="R-185")
     if policy is OptionPolicy.OPTIONAL or (policy is OptionPolicy.FORCED_ON and value):
@@ -275,32 +301,6 @@ def _check_history(
     return closes_at if closes_at - now <= _CLOSING_SOON else None
 
 
-def _warnings(
-    capabilities: Capabilities,
-    mails: tuple[tuple[StepMailPlan, dt.datetime], ...],
-    closes_at: dt.datetime | None,
-    now: dt.datetime,
-    zone: dt.tzinfo,
-) -> tuple[str, ...]:
-    warnings: tuple[str, ...] = ()
-    if mails and capabilities.send_step_mail is OptionPolicy.FORCED_ON:
-        warnings = tuple(
-            f"step mail {plan.name!r} always goes out through {capabilities.name}"
-            + (
-                f"; pause or delete it before {due_at.astimezone(zone).isoformat()}"
-                if plan.delay
-                else "; it has no delay, so it cannot be held back"
-            )
-            for plan, due_at in mails
-        )
-    if closes_at is not None:
-        days = (closes_at - now).days
-        warnings += (
-            f"additional charges end at {closes_at.astimezone(zone).isoformat()} ({days} days left) unless this one succeeds",
-        )
-    return warnings
-
-
 def window_closes_at(
     last_paid_at: dt.datetime | None, capabilities: Capabilities, zone: dt.tzinfo = JST
 ) -> dt.datetime | None:
@@ -322,6 +322,7 @@ def settle_addon(
     new_id: Callable[[], str],
     *,
     licences: Sequence[License] = (),
+    asked: Money | None = None,
 ) -> Settlement:
     """What the success of *charge* does to *contract*, whatever has become of the contract meanwhile.
 
@@ -331,11 +332,13 @@ def settle_addon(
     :param charge: with its effective options; PENDING and UNKNOWN ones are settled alike.
     :param receipt_at: when the success is processed, aware.
     :param licences: all licences of the contract; needed for purpose ARREARS, which opens the unpaid period's content.
+    :param asked: what was charged for the unpaid period in vain; for purpose ARREARS.
     """
     receipt_at = require_aware(receipt_at, "receipt_at")
     receipt_on = business_date(receipt_at, rules.zone)
-    expires_on = after_receipt(
-        contract, capabilities.expiry, receipt_on, renew=charge.renew_expiry, system_max=rules.system_max
+    pays_period = charge.purpose is Purpose.ARREARS and contract.past_due is not None
+    expires_on = _expiry_after(
+        contract, capabilities, receipt_on, rules, renew=charge.renew_expiry, pays_period=pays_period
     )
     moved = contract if expires_on == contract.expires_on else attrs.evolve(contract, expires_on=expires_on)
     entry = LedgerEntry(
@@ -376,23 +379,8 @@ def settle_addon(
             "mails": [mail.id for mail in mails],
         },
     )
-    if charge.purpose is not Purpose.ARREARS or moved.past_due is None:
-        return Settlement(moved, (entry,), mails, audit=(done,))
-    unpaid = moved.past_due.period_start
-    back = resumed(moved, receipt_on, receipt_at)
-    # a period that failed at once has no licences yet; one that failed late has them locked
-    opened = entitlements.restore(licences) or entitlements.issue(
-        contract, unpaid, entry.id, licences, new_id, issued_on=receipt_on
-    )
-    resumed_by = step(
-        resumption(moved, back, row("T-66")),
-        moved,
-        back,
-        at=receipt_at,
-        actor=charge.actor,
-        new_id=new_id,
-        action="arrears_paid",
-        facts={"charge": charge.id},
-    )
-    notices = resumption_notices(back, receipt_on)
-    return Settlement(back, (entry,), mails, opened, (done, resumed_by), pay_period=unpaid, notices=notices)
+    charged = Settlement(moved, (entry,), mails, audit=(done,))
+    if not pays_period:
+        return charged
+    due = arrears.owed(contract, asked)
+    return arrears.pay(contract, charged, charge, receipt_at, receipt_on, new_id, licences, due)

@@ -19,7 +19,7 @@ from .contract import Actor, ActorKind, Contract, Plan, Status
 from .rules import SYSTEM_MAX_EXPIRY
 from .settlement import Settlement
 
-__all__ = ["SYSTEM_MAX_EXPIRY", "after_receipt", "extended", "first_expiry", "is_open", "set_expiry"]
+__all__ = ["SYSTEM_MAX_EXPIRY", "after_receipt", "extended", "first_expiry", "is_open", "paid_until", "set_expiry"]
 
 
 def first_expiry(plan: Plan, start_on: dt.date, paid_on: dt.date, system_max: dt.date = SYSTEM_MAX_EXPIRY) -> dt.date:
@@ -57,6 +57,22 @@ def extended(
         anchor = start_on if is_renewal_day(start_on, plan.cycle, expires_on) else expires_on
         longer = min(next_renewal(anchor, plan.cycle, max(expires_on, receipt_on)), system_max)
     return max(expires_on, longer)
+
+
+def paid_until(
+    contract: Contract, period_start: dt.date, receipt_on: dt.date, system_max: dt.date = SYSTEM_MAX_EXPIRY
+) -> dt.date:
+    """The expiry once the period that begins on *period_start* is paid (R-048, R-058).
+
+    Signing up has set that of the first period already; every other period extends.
+
+    :param receipt_on: business date of the payment.
+    """
+    plan, start_on, expires_on = contract.plan, contract.start_on, contract.expires_on
+    if expires_on is not None and period_start != start_on:
+        return extended(expires_on, plan, start_on, receipt_on, system_max)
+    first = first_expiry(plan, start_on, receipt_on, system_max)
+    return first if expires_on is None else max(expires_on, first)
 
 
 def after_receipt(

@@ -124,7 +124,8 @@ def resumption_notices(after: Contract, today: dt.date) -> tuple[Notice, ...]:
         after,
         then,
         happened_on=today,
-        expires_on=after.expires_on,
+        # a date that has gone is no date until which anything may be used
+        expires_on=after.expires_on if after.expires_on is not None and after.expires_on >= today else None,
         effective_on=notice.effective_on if notice else None,
     )
 

@@ -53,6 +53,7 @@ class Operation(enum.Enum):
     REFUND_ENTRY = "refund_entry"
     SET_EXPIRY = "set_expiry"
     SEND_DUNNING_MAIL = "send_dunning_mail"
+    MARK_RETRIES_STOPPED = "mark_retries_stopped"
     MARK_MANUAL_REFUND_DONE = "mark_manual_refund_done"
     PAUSE_STEP_MAIL = "pause_step_mail"
     RESUME_STEP_MAIL = "resume_step_mail"
@@ -79,6 +80,7 @@ class Reason(enum.StrEnum):
     NOTHING_TO_REFUND = "nothing is left to refund"
     NO_MANUAL_REFUND = "no manual refund is due"
     NO_MAIL = "no step mail of that state is in the queue"
+    NO_RETRY = "no retry of the provider is pending"
 
 
 @attrs.frozen
@@ -205,6 +207,11 @@ def _deletable(case: _Case) -> Reason | None:
     return None if case.facts.queued_mails or case.facts.paused_mails else Reason.NO_MAIL
 
 
+def _retrying(case: _Case) -> Reason | None:
+    missing = case.contract.past_due
+    return None if missing is not None and missing.retry_pending else Reason.NO_RETRY
+
+
 def _in(guard: _Guard, *statuses: Status) -> dict[Status, _Guard]:
     return dict.fromkeys(statuses, guard)
 
@@ -232,6 +239,7 @@ TABLE: Mapping[Operation, Mapping[Status, _Guard]] = {
     Operation.REFUND_ENTRY: _in(_refundable, *_PAID),
     Operation.SET_EXPIRY: _in(_always, *_LIVING),
     Operation.SEND_DUNNING_MAIL: _in(_always, Status.PENDING_PAYMENT, Status.PAST_DUE),
+    Operation.MARK_RETRIES_STOPPED: _in(_retrying, Status.PAST_DUE),
     Operation.MARK_MANUAL_REFUND_DONE: _in(_manual_refund_due, *_EVERY),
     Operation.PAUSE_STEP_MAIL: _in(_queued, *_EVERY),
     Operation.RESUME_STEP_MAIL: _in(_paused, *_EVERY),

@@ -18,7 +18,7 @@ from . import licences as entitlements
 from .audit import AuditRecord
 from .charge import Charge
 from .contract import Actor, Cancellation, CancellationOrigin, Contract, Status
-from .expiry import extended, first_expiry
+from .expiry import paid_until
 from .followup import Next, NoticeKind, tell_both
 from .ledger import EntryKind, EntryState, LedgerEntry
 from .licences import License
@@ -75,7 +75,7 @@ def start(
         actor,
     )
     paid_on = business_date(now, rules.zone) if charge else start_on
-    begun = attrs.evolve(begun, expires_on=_paid_until(contract, start_on, paid_on, rules))
+    begun = attrs.evolve(begun, expires_on=paid_until(contract, start_on, paid_on, rules.system_max))
     record = _started(contract, begun, now, actor, new_id)
     licences = entitlements.issue(contract, start_on, entry.id, (), new_id)
     return Settlement(begun, (entry,), (), licences, (record,))
@@ -133,7 +133,7 @@ def renew(
     today = business_date(now, rules.zone)
     resumes = status is Status.PAST_DUE
     after = resumed(contract, today, now) if resumes else running(contract, due_on, now)
-    after = attrs.evolve(after, expires_on=_paid_until(contract, due_on, today if charge else due_on, rules))
+    after = attrs.evolve(after, expires_on=paid_until(contract, due_on, today if charge else due_on, rules.system_max))
     ended = after.status is Status.TERMINATED
     record = step(
         resumption(contract, after, row("T-60")) if resumes else _renewal_row(contract, after, charge),
@@ -291,15 +291,6 @@ def schedule_product_end(contract: Contract, now: dt.datetime, new_id: Callable[
     taken = find(contract.status, Event.FINAL_PERIOD_BEGINS, scheduled.status)
     record = step(taken, contract, scheduled, at=now, actor=Actor.scheduler(), new_id=new_id, action="product_end")
     return Settlement(scheduled, audit=(record,))
-
-
-def _paid_until(contract: Contract, period_start: dt.date, receipt_on: dt.date, rules: Rules) -> dt.date:
-    """The expiry once the period is paid; signing up has set that of the first period already (R-048, R-058)."""
-    plan, start_on, expires_on = contract.plan, contract.start_on, contract.expires_on
-    if expires_on is not None and period_start != start_on:
-        return extended(expires_on, plan, start_on, receipt_on, rules.system_max)
-    first = first_expiry(plan, start_on, receipt_on, rules.system_max)
-    return first if expires_on is None else max(expires_on, first)
 
 
 def _period_state(contract: Contract, period_start: dt.date, charge: Charge | None) -> EntryState:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import random
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import anyio.lowlevel
 import anyio.to_thread
 
 from ..clock import Clock, SystemClock
-from ..errors import ConfigurationError
 from ..flow import Call, Effect, Flow, Request, Response, Sleep
-from .exchange import Conductor, Mounts
+from .exchange import Conductor, Mounts, played
+from .loops import Loops
 from .settings import HttpSettings
-
-if TYPE_CHECKING:
-    from .http import AsyncSender, SyncSender
 
 __all__ = ["AsyncDriver"]
 
@@ -29,8 +26,8 @@ _SYSTEM = SystemClock()
 class AsyncDriver:
     """Runs flows on the running event loop; many tasks may call :meth:`run` at once.
 
-    Takes what :class:`~paygate.drivers.SyncDriver` takes. Its connections belong to the event loop of the first real
-    request; close them there.
+    Takes what :class:`~paygate.drivers.SyncDriver` takes. Each event loop has connections of its own, which end with it:
+    one driver may serve one ``asyncio.run`` after the other, and loops in several threads at once.
 
     While freezegun holds the time, an event loop's timers never fire. Nothing here waits for one then: sleeps end at
     once, and HTTP is done in a worker thread, whose sockets time out in real time.
@@ -45,9 +42,7 @@ class AsyncDriver:
         rng: random.Random | None = None,
     ) -> None:
         self._conductor = Conductor(clock, settings=settings, mounts=mounts, rng=rng)
-        self._sender: AsyncSender | None = None
-        self._loop: object = None
-        self._blocking: SyncSender | None = None
+        self._loops = Loops(self._conductor.settings)
 
     async def run(self, flow: Flow[T]) -> T:
         """Run *flow* and return its result; raises what it raises.
@@ -75,13 +70,10 @@ class AsyncDriver:
             return cast("T", stop.value)
 
     async def aclose(self) -> None:
-        """Close the connections. A request after that opens new ones, on the event loop that runs then."""
-        sender, self._sender = self._sender, None
-        blocking, self._blocking = self._blocking, None
-        if blocking is not None:
-            blocking.close()
-        if sender is not None:
-            await sender.aclose()
+        """Close the connections of the running event loop; those of others end with theirs. A request after that opens
+        new ones.
+        """
+        await self._loops.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -106,27 +98,8 @@ class AsyncDriver:
         handler = self._conductor.handler(request)
         if handler is not None:
             await anyio.lowlevel.checkpoint()
-            return handler(request)
+            return played(handler, request)
         if _SYSTEM.frozen:
-            return await anyio.to_thread.run_sync(self._worker().send, request)
-        return await self._network().send(request)
-
-    def _network(self) -> AsyncSender:
-        loop = anyio.lowlevel.current_token()
-        if self._sender is None:
-            from .http import AsyncSender  # noqa: PLC0415 - the HTTP client loads with the first real request
-
-            self._sender, self._loop = AsyncSender(self._conductor.settings), loop
-        elif self._loop != loop:
-            raise ConfigurationError(
-                "this driver's connections belong to another event loop; open one per loop, or aclose() it before its "
-                "loop ends"
-            )
-        return self._sender
-
-    def _worker(self) -> SyncSender:
-        if self._blocking is None:
-            from .http import SyncSender  # noqa: PLC0415
-
-            self._blocking = SyncSender(self._conductor.settings)
-        return self._blocking
+            return await anyio.to_thread.run_sync(self._loops.worker().send, request)
+        sender = await self._loops.sender()
+        return await sender.send(request)

@@ -15,12 +15,13 @@ from typing import Any, TypeAlias, TypeVar, cast
 from ..clock import Clock
 from ..flow import Call, Effect, Flow, Request, Response, Sleep
 from .foreign import foreign_await, foreign_refusal
+from .forks import on_fork
 from .limit import TokenBucket
 from .redact import describe, origin
 from .retry import Deliver, Lost, NotSent, Outcome, RetryAfter, next_step
 from .settings import HttpSettings
 
-__all__ = ["Conductor", "Handler", "Mounts"]
+__all__ = ["Conductor", "Handler", "Mounts", "played"]
 
 T = TypeVar("T")
 
@@ -28,6 +29,13 @@ Handler: TypeAlias = Callable[[Request], Response]
 Mounts: TypeAlias = Mapping[str, Handler]
 
 logger = logging.getLogger("paygate.http")
+
+
+def played(handler: Handler, request: Request) -> Response:
+    """The answer of an in-process *handler*, which stands for the other side: once it is called, anything may happen."""
+    if request.on_wire is not None:
+        request.on_wire()
+    return handler(request)
 
 
 class Conductor:
@@ -39,7 +47,12 @@ class Conductor:
         self.clock = clock
         self.settings = settings or HttpSettings()
         self._mounts = sorted((mounts or {}).items(), key=lambda mount: len(mount[0]), reverse=True)
-        self._rng = rng or random.Random()  # noqa: S311 - spreads repeats out, protects nothing
+        self._rng = rng or random.SystemRandom()  # without a state that forked processes would share
+        self.forget()
+        on_fork(self)
+
+    def forget(self) -> None:
+        """Begin anew in a forked child: with free locks and a pace of its own."""
         self._buckets: dict[str, TokenBucket] = {}
         self._lock = threading.Lock()
 

@@ -2,7 +2,8 @@
 
 Transports are used below the clients that httpx builds on them: so there are no redirects, no cookies, no proxy or
 credentials from the environment, and no log line with a whole URL in it. What decides whether money may have moved is
-*when* something failed, so failures are sorted here into :class:`NotSent` and :class:`Lost`, the doubtful ones as Lost.
+*when* something failed, so the clients are asked to tell when they begin to write a request (:class:`_Wire`), and every
+failure is sorted here by that into :class:`NotSent` and :class:`Lost`.
 
 On asyncio the transport of ``httpx-aiohttp`` is used where it is installed (``pip install paygate[aiohttp]``), because
 httpx's own pool slows down badly with many requests in flight.
@@ -15,7 +16,8 @@ import functools
 import importlib.util
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -38,13 +40,6 @@ __all__ = ["AsyncSender", "SyncSender"]
 #: meets a connection just closed is a lost answer.
 _KEEPALIVE = 4.0
 
-_UNREACHED = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
@@ -65,25 +60,28 @@ class SyncSender:
         )
 
     def send(self, request: Request) -> Response:
-        """Transmit *request* once.
+        """Transmit *request* once, telling it when the first byte leaves.
 
         :raises NotSent: certainly nothing reached the server.
         :raises Lost: it may have, and no whole answer came back.
         :raises InvalidValue: the request cannot be put on the wire; nothing was sent.
         """
         message = _message(request, self._settings, complete=True)
+        wire = _Wire(request)
         if (kept := _door.leaving(request)) is not None:
+            wire.write()
             return kept
+        message.extensions["trace"] = wire.trace
         try:
             answer = self._transport.handle_request(message)
-        except httpx.RequestError as exc:
-            raise _failure(exc) from None
+        except Exception as exc:  # noqa: BLE001 - whatever the client did not foresee: what counts is how far it came
+            raise wire.failure(exc) from None
         body = _Body(request, self._settings)
         try:
             for chunk in _chunks(answer):
                 if not body.take(chunk):
                     break
-        except httpx.RequestError as exc:
+        except Exception as exc:  # noqa: BLE001
             body.end(f"body cut off, {_reason(exc)}")
         finally:
             answer.close()
@@ -104,12 +102,16 @@ class AsyncSender:
     async def send(self, request: Request) -> Response:
         """Transmit *request* once; raises as :meth:`SyncSender.send`."""
         message = _message(request, self._settings)
+        wire = _Wire(request)
         if (kept := _door.leaving(request)) is not None:
+            wire.write()
             return kept
+        message.extensions["trace"] = wire.atrace
+        _wire.set(wire)
         try:
             answer = await self._transport.handle_async_request(message)
-        except httpx.RequestError as exc:
-            raise _failure(exc) from None
+        except Exception as exc:  # noqa: BLE001 - as above
+            raise wire.failure(exc) from None
         body = _Body(request, self._settings)
         try:
             async for chunk in answer.aiter_bytes():
@@ -117,7 +119,7 @@ class AsyncSender:
                     # Leaving the loop would abandon httpx's generators half-way, which trio warns of. Over a closed
                     # line they come to their own end.
                     await answer.aclose()
-        except httpx.RequestError as exc:
+        except Exception as exc:  # noqa: BLE001
             body.end(f"body cut off, {_reason(exc)}")
         finally:
             await answer.aclose()
@@ -126,6 +128,51 @@ class AsyncSender:
     async def aclose(self) -> None:
         """Close all connections. Call it on the event loop that sent."""
         await self._transport.aclose()
+
+    def abandon(self) -> None:
+        """Let go of the connections of a loop that is closed, without any of the steps that need a loop."""
+        session: Any = getattr(self._transport, "client", None)
+        connector = getattr(session, "connector", None)
+        if connector is not None:
+            session.detach()
+            connector.close()  # sees that its loop is closed, and gives back nothing that has to be awaited
+        del self._transport
+
+
+class _Wire:
+    """Knows whether a byte of a request can have left."""
+
+    __slots__ = ("_tell", "written")
+
+    def __init__(self, request: Request) -> None:
+        self.written = False
+        self._tell = request.on_wire
+
+    def write(self) -> None:
+        """The first byte is about to leave."""
+        if not self.written:
+            self.written = True
+            if self._tell is not None:
+                self._tell()
+
+    def trace(self, event: str, _info: Mapping[str, Any]) -> None:
+        """Told by httpx of every step."""
+        if event.endswith(".send_request_headers.started"):
+            self.write()
+
+    async def atrace(self, event: str, _info: Mapping[str, Any]) -> None:
+        """See :meth:`trace`."""
+        self.trace(event, _info)
+
+    def failure(self, exc: Exception) -> NotSent | Lost:
+        """What *exc*, out of a client, says about the request."""
+        if isinstance(exc, NotSent | Lost):
+            return exc.with_traceback(None)
+        return Lost(_reason(exc)) if self.written else NotSent(_reason(exc))
+
+
+#: The exchange of the running task, for aiohttp, whose requests carry nothing of ours.
+_wire: ContextVar[_Wire] = ContextVar("paygate_wire")
 
 
 def _chunks(answer: httpx.Response) -> Iterable[bytes]:
@@ -235,11 +282,14 @@ def _limits(settings: HttpSettings) -> httpx.Limits:
 
 
 def _trust() -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=False)
+    """The certificates that are believed.
 
-
-def _failure(exc: httpx.RequestError) -> NotSent | Lost:
-    return NotSent(_reason(exc)) if isinstance(exc, _UNREACHED) else Lost(_reason(exc))
+    :raises NotSent: there are none to be had; without them nobody is spoken to.
+    """
+    try:
+        return httpx.create_ssl_context(trust_env=False)
+    except Exception as exc:  # noqa: BLE001 - files, the environment, the TLS library
+        raise NotSent(_reason(exc)) from None
 
 
 def _reason(exc: BaseException) -> str:
@@ -271,15 +321,24 @@ def _aiohttp_transport(settings: HttpSettings) -> httpx.AsyncBaseTransport:
     import httpx_aiohttp  # noqa: PLC0415
 
     trust = _trust()
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_headers_sent.append(_headers_sent)
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=trust, limit=settings.connections, keepalive_timeout=_KEEPALIVE),
         cookie_jar=aiohttp.DummyCookieJar(),
         middlewares=(_sort_failures,),
         skip_auto_headers=("content-type",),
         trust_env=False,
+        trace_configs=[tracing],
     )
     transport: httpx.AsyncBaseTransport = httpx_aiohttp.AiohttpTransport(verify=trust, client=session)
     return transport
+
+
+async def _headers_sent(_session: aiohttp.ClientSession, _context: Any, _params: Any) -> None:
+    """Called by aiohttp just before it writes the headers."""
+    if (wire := _wire.get(None)) is not None:
+        wire.write()
 
 
 async def _sort_failures(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -288,11 +347,7 @@ async def _sort_failures(request: aiohttp.ClientRequest, handler: aiohttp.Client
     The transport above would report a connection that broke *after* the request was written as a connection timeout,
     and the session below would send a PUT or DELETE once more by itself; neither knows :class:`Lost` and lets it pass.
     """
-    import aiohttp  # noqa: PLC0415 - optional
-
     try:
         return await handler(request)
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as exc:
-        raise NotSent(_reason(exc)) from None
-    except (aiohttp.ClientError, OSError) as exc:
-        raise Lost(_reason(exc)) from None
+    except Exception as exc:  # noqa: BLE001 - what counts is how far it came
+        raise _wire.get().failure(exc) from None

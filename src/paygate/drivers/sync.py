@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from ..clock import Clock
 from ..flow import Call, Effect, Flow, Request, Response, Sleep
-from .exchange import Conductor, Mounts
+from .exchange import Conductor, Mounts, played
+from .forks import on_fork
 from .settings import HttpSettings
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ T = TypeVar("T")
 
 class SyncDriver:
     """Runs flows to their end. Thread-safe: many threads may call :meth:`run` at once and share the connections.
+
+    A forked child opens connections of its own; the parent keeps those it has.
 
     :param clock: for waits, pace and ``Retry-After`` dates; a manual or frozen clock never waits for real.
     :param settings: limits and waits of HTTP.
@@ -40,6 +43,11 @@ class SyncDriver:
         rng: random.Random | None = None,
     ) -> None:
         self._conductor = Conductor(clock, settings=settings, mounts=mounts, rng=rng)
+        self.forget()
+        on_fork(self)
+
+    def forget(self) -> None:
+        """Begin anew in a forked child, which must not use its parent's connections."""
         self._sender: SyncSender | None = None
         self._lock = threading.Lock()
 
@@ -91,7 +99,7 @@ class SyncDriver:
 
     def _transmit(self, request: Request) -> Response:
         handler = self._conductor.handler(request)
-        return self._network().send(request) if handler is None else handler(request)
+        return self._network().send(request) if handler is None else played(handler, request)
 
     def _network(self) -> SyncSender:
         with self._lock:

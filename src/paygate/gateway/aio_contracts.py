@@ -202,6 +202,16 @@ class AsyncContracts(AsyncNamespace):
         """解約処理: end a PAST_DUE contract at once (R-138 to R-143)."""
         return await self._run(operations.terminate(self._services, contract_id, actor=actor, reason=reason))
 
+    async def mark_retries_stopped(self, contract_id: str, *, note: str, actor: Actor = ADMIN) -> OperationResult:
+        """Record that the provider's retries of the unpaid period were stopped on its own screen (R-383).
+
+        From then on the period can be collected with ``charges.create(purpose=Purpose.ARREARS)`` (R-161).
+
+        :param note: where and when it was done; kept in the audit trail.
+        :raises OperationNotAllowed: no retry of the provider is pending.
+        """
+        return await self._run(operations.mark_retries_stopped(self._services, contract_id, note=note, actor=actor))
+
     async def send_dunning_mail(
         self, contract_id: str, *, due_on: dt.date | None = None, actor: Actor = ADMIN
     ) -> OperationResult:

@@ -40,6 +40,7 @@ class Checkouts(Namespace):
         :raises NotFound: no such account.
         :raises CapabilityNotSupported: its provider has no such page; nothing was sent.
         :raises InvalidValue: an URL, locale or key that cannot be used; nothing was sent.
+        :raises IdempotencyConflict: the key began a checkout of this customer with other contents; nothing was sent.
         :raises ProviderError: the provider refused or did not answer; no card is stored, begin again with the same key.
         """
         return self._run(

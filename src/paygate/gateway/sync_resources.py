@@ -26,7 +26,6 @@ from ..billing.webhooks import Receipt
 from ..domain.audit import AuditRecord
 from ..domain.charge import Charge, ChargeState, Consent, Purpose, Refund
 from ..domain.contract import Actor
-from ..domain.discrepancy import Discrepancy
 from ..domain.ledger import LedgerEntry
 from ..domain.mails import StepMail, StepMailState
 from ..money import Money
@@ -55,15 +54,19 @@ class Charges(Namespace):
     def preview(
         self,
         contract_id: str,
-        amount: Money,
+        amount: Money | None = None,
         *,
         renew_expiry: bool | None = None,
         send_step_mail: bool | None = None,
         consent: str | Consent | None = None,
-        purpose: Purpose = Purpose.ONE_OFF,
+        purpose: Purpose | None = None,
+        other_amount: bool = False,
         actor: Actor = ADMIN,
     ) -> ChargePreview:
-        """What ``create`` would do now: nothing is written, nothing is sent (R-172, R-173, R-272)."""
+        """What ``create`` would do now: nothing is written, nothing is sent (R-172, R-173, R-272).
+
+        On a PAST_DUE contract it warns of the unpaid period and tells what is ``owed``, whatever the purpose (R-382).
+        """
         return self._run(
             charges.preview(
                 self._services,
@@ -73,6 +76,7 @@ class Charges(Namespace):
                 send_step_mail=send_step_mail,
                 consent=consent,
                 purpose=purpose,
+                other_amount=other_amount,
                 actor=actor,
             )
         )
@@ -80,27 +84,33 @@ class Charges(Namespace):
     def create(
         self,
         contract_id: str,
-        amount: Money,
+        amount: Money | None = None,
         *,
         renew_expiry: bool | None = None,
         send_step_mail: bool | None = None,
         consent: str | Consent | None = None,
         idempotency_key: str | None = None,
-        purpose: Purpose = Purpose.ONE_OFF,
+        purpose: Purpose | None = None,
+        other_amount: bool = False,
         actor: Actor = ADMIN,
     ) -> Charge:
         """Charge an additional amount to the stored card of a contract.
 
-        :param amount: whole minor units of the contract's currency, within the provider's limits (R-171).
+        :param amount: whole minor units of the contract's currency, within the provider's limits (R-171). May be left out
+            for purpose ARREARS, which then takes what is owed (R-381).
         :param renew_expiry: extend the expiry by one cycle on success; None accepts what the provider always does, or
             off (R-181, R-184, R-185).
         :param send_step_mail: send the mails prepared for renewal on success; None likewise (R-182).
         :param consent: how and when the customer agreed; required (R-188).
         :param idempotency_key: the same key with the same contents returns the first attempt (R-190).
-        :param purpose: ONE_OFF, or ARREARS to pay an unpaid period (R-191).
+        :param purpose: ONE_OFF, or ARREARS to pay an unpaid period, with all that its renewal would have done (R-191,
+            R-380). By default ONE_OFF, but on a PAST_DUE contract it has to be said (R-382).
+        :param other_amount: ARREARS of another amount than the one owed are meant; the difference is in the row's
+            remarks (R-381).
         :returns: the attempt: SUCCEEDED, FAILED, PENDING or UNKNOWN; ``raise_for_failure()`` turns a failure into an
             error.
-        :raises Refused: one of its subclasses, naming rule and remedy; nothing was sent, nothing has changed.
+        :raises PurposeNeeded: the contract is PAST_DUE, and the purpose is not said.
+        :raises Refused: or another of its subclasses, naming rule and remedy; nothing was sent, nothing has changed.
         """
         return self._run(
             charges.create(
@@ -112,6 +122,7 @@ class Charges(Namespace):
                 consent=consent,
                 idempotency_key=idempotency_key,
                 purpose=purpose,
+                other_amount=other_amount,
                 actor=actor,
             )
         )
@@ -154,12 +165,10 @@ class Charges(Namespace):
         charged_at: dt.datetime | None = None,
         actor: Actor = ADMIN,
     ) -> Charge:
-        """Say what became of an attempt whose outcome only a person can find out, and close its discrepancies (R-311).
+        """Say what became of an attempt whose outcome only a person can find out.
 
         :param note: where the outcome was seen.
-        :param reference: the provider's id of the payment that is meant; by default all open discrepancies are closed.
-        :raises OperationNotAllowed: the attempt has ended, and nothing contradicts that.
-        :raises InvalidValue: several payments are open, and *reference* does not say which.
+        :raises OperationNotAllowed: the attempt has ended.
         """
         return self._run(
             charges.resolve(
@@ -172,38 +181,6 @@ class Charges(Namespace):
                 actor=actor,
             )
         )
-
-    def discrepancies(
-        self,
-        *,
-        contract_id: str | None = None,
-        account: str | None = None,
-        charge_id: str | None = None,
-        only_open: bool = True,
-        page_size: int = 100,
-    ) -> Cursor[Discrepancy]:
-        """What providers report against the record, oldest first: second payments, other sums, late declines (R-310).
-
-        Those of refunds are among them. They are closed by ``resolve`` of the charge or refund, or by a recorded refund of
-        the second payment, and by nothing else.
-
-        :param only_open: leave out those that are resolved.
-        """
-
-        def fetch(after: str | None) -> tuple[list[Discrepancy], str | None]:
-            return self._run(
-                listing.discrepancies(
-                    self._services,
-                    after,
-                    page_size,
-                    contract_id=contract_id,
-                    account=account,
-                    charge_id=charge_id,
-                    only_open=only_open,
-                )
-            )
-
-        return Cursor(fetch)
 
 
 class Refunds(Namespace):

@@ -18,7 +18,7 @@ from ..errors import (
     ProviderUnavailable,
     Refused,
 )
-from ..flow import Call, Effect, Flow, ForeignAwait, Request, Sleep, watched
+from ..flow import watched
 from ..money import Money
 from ..provider import (
     AmountRange,
@@ -29,10 +29,12 @@ from ..provider import (
     CheckoutRequest,
     CheckoutResult,
     CheckoutState,
+    DeclineClass,
     Found,
     Lookup,
     LookupRequest,
     Mode,
+    Outcome,
     ProviderEvent,
     RefundPolicy,
     RefundRequest,
@@ -44,6 +46,7 @@ from ..provider import (
     Webhook,
 )
 from .border import Border
+from .wire import Wire
 
 __all__ = ["Account", "overridden"]
 
@@ -52,27 +55,13 @@ logger = logging.getLogger("paygate.plugins")
 R = TypeVar("R", ChargeResult, RefundResult)
 
 
-class _Watch:
-    """Counts what a provider's flow asked for and refuses what no driver can do."""
-
-    __slots__ = ("effects",)
-
-    def __init__(self) -> None:
-        self.effects = 0
-
-    def __call__(self, effect: Effect) -> None:
-        if not isinstance(effect, Request | Sleep | Call):
-            msg = f"provider code awaited {effect!r}; a flow may await only paygate.flow.send, sleep and call"
-            raise ForeignAwait(msg)
-        self.effects += 1
-
-
 class Account:
     """A provider under the name that the configuration gives it.
 
-    The methods are flows. ``charge`` and ``refund`` answer one of the five outcomes whatever the plugin does: an
-    exception that does not say that nothing happened is an unknown outcome, because money may have moved. Whatever a
-    plugin answers or raises passes :mod:`~paygate.plugins.border`.
+    The methods are flows. ``charge`` and ``refund`` answer one of the five outcomes whatever the plugin does. Where it
+    raises, the driver's word on what was sent decides (:mod:`~paygate.plugins.wire`): nothing, and the attempt was not
+    sent; anything that may have moved money, and its outcome is unknown. Whatever a plugin answers or raises passes
+    :mod:`~paygate.plugins.border`, so nothing but errors of paygate's leaves here.
 
     ``mode`` says whether it moves real money, as far as the provider or the seller told (X-24).
     """
@@ -98,7 +87,7 @@ class Account:
 
     async def charge(self, request: ChargeRequest) -> ChargeResult:
         """Charge; never raises for what the provider or its plugin did."""
-        return await self._attempt(self._hooks["charge"](request=request), ChargeResult)
+        return await self._attempt("charge", request, ChargeResult)
 
     async def refund(self, request: RefundRequest) -> RefundResult:
         """Refund; never raises for what the provider or its plugin did.
@@ -107,18 +96,18 @@ class Account:
         """
         if self.capabilities.refunds is RefundPolicy.BY_HAND:
             raise CapabilityNotSupported(f"{self.name}: refunds are made by hand; nothing was sent", rule="R-249")
-        return await self._attempt(self._hooks["refund"](request=request), RefundResult)
+        return await self._attempt("refund", request, RefundResult)
 
     async def find_charge(self, request: LookupRequest) -> Found:
         """Look a charge up.
 
         :raises CapabilityNotSupported: the provider declares no look-up.
         """
-        return await self._find("find_charge", self.capabilities.lookup, request)
+        return await self._find("find_charge", self.capabilities.lookup, request, ChargeResult)
 
     async def find_refund(self, request: LookupRequest) -> Found:
         """Look a refund up; see :meth:`find_charge`."""
-        return await self._find("find_refund", self.capabilities.refund_lookup, request)
+        return await self._find("find_refund", self.capabilities.refund_lookup, request, RefundResult)
 
     async def parse_webhook(self, webhook: Webhook) -> list[ProviderEvent]:
         """Authenticate and read a delivery.
@@ -128,7 +117,7 @@ class Account:
         """
         if not self.capabilities.webhooks:
             raise CapabilityNotSupported(f"{self.name}: this provider sends no webhooks; nothing was read")
-        events = await self._asked(self._hooks["parse_webhook"](webhook=webhook))
+        events = await self._asked("parse_webhook", webhook=webhook)
         if not isinstance(events, list | tuple) or not all(isinstance(event, ProviderEvent) for event in events):
             raise PluginError(
                 f"{self.name}: parse_webhook answered {type(events).__name__}, not a list of ProviderEvent"
@@ -142,7 +131,7 @@ class Account:
         :raises PluginError: the plugin answers something else than a checkout.
         """
         self._has_checkouts()
-        checkout = await self._asked(self._hooks["begin_checkout"](request=request))
+        checkout = await self._asked("begin_checkout", request=request)
         if not isinstance(checkout, Checkout) or not checkout.reference or not (checkout.url or checkout.client_token):
             raise PluginError(
                 f"{self.name}: begin_checkout answered {type(checkout).__name__}, not a Checkout with its reference and "
@@ -153,7 +142,7 @@ class Account:
     async def complete_checkout(self, reference: str) -> CheckoutResult:
         """Learn what became of a checkout; see :meth:`begin_checkout`."""
         self._has_checkouts()
-        result = await self._asked(self._hooks["complete_checkout"](reference=reference))
+        result = await self._asked("complete_checkout", reference=reference)
         if not isinstance(result, CheckoutResult):
             raise PluginError(f"{self.name}: complete_checkout answered {type(result).__name__}, not a CheckoutResult")
         if (result.state is CheckoutState.COMPLETED) != bool(result.credential):
@@ -177,18 +166,21 @@ class Account:
         """
         if not self.capabilities.starts_subscriptions:
             raise CapabilityNotSupported(f"{self.name}: paygate starts no subscriptions here; nothing was sent")
-        watch = _Watch()
+        wire = Wire()
         try:
-            started = await watched(self._hooks["start_recurring"](request=request), watch)
-        except (ChargeDeclined, ProviderUnavailable, OutcomeUnknown) as exc:
+            started = await watched(self._flow("start_recurring", request=request), wire)
+        except ChargeDeclined as exc:
             clean: PaygateError = self.border.error(exc)
-        except (ConfigurationError, Refused) as exc:
+        except (ProviderUnavailable, ConfigurationError, Refused) as exc:
             clean = self.border.error(exc)
-            if watch.effects:
+            if wire.doubts(exc):
                 clean = OutcomeUnknown(f"{self.name}: {type(exc).__name__}: {clean}", provider=self.name)
-        except Exception as exc:  # noqa: BLE001 - a bug in the plugin: whether the provider was reached cannot be told
-            self.border.log(logger, "the plugin failed; the outcome counts as unknown", exc)
-            clean = OutcomeUnknown(f"{self.name}: the plugin failed: {type(exc).__name__}", provider=self.name)
+        except OutcomeUnknown as exc:
+            clean = self.border.error(exc)
+            if wire.refused is not None and wire.nothing_sent:
+                clean = ProviderUnavailable(self._refusal(wire), provider=self.name)
+        except Exception as exc:  # noqa: BLE001 - a bug in the plugin
+            clean = self._failed(wire, exc)
         else:
             return self._started(started)
         raise clean  # out here: inside, the error behind it would come along as its context
@@ -219,7 +211,7 @@ class Account:
     async def _recurring(self, hook: str, request: SubscriptionRequest) -> None:
         if self.capabilities.renewals is not Renewals.PROVIDER:
             raise CapabilityNotSupported(f"{self.name}: this provider owns no subscriptions; nothing was sent")
-        await self._asked(self._hooks[hook](request=request))
+        await self._asked(hook, request=request)
 
     async def ping(self) -> str:
         """Check credentials and reachability.
@@ -228,49 +220,76 @@ class Account:
         """
         if "ping" not in self._hooks:
             raise CapabilityNotSupported(f"{self.name}: the plugin has no ping")
-        return self.border.text(await self._asked(self._hooks["ping"]()))
+        return self.border.text(await self._asked("ping"))
 
-    async def _find(self, hook: str, declared: Lookup, request: LookupRequest) -> Found:
+    async def _find(self, hook: str, declared: Lookup, request: LookupRequest, kind: type) -> Found:
         if declared is Lookup.NONE:
             raise CapabilityNotSupported(
                 f"{self.name}: nothing can be looked up; see the provider's own console and use charges.resolve"
             )
-        found = await self._asked(self._hooks[hook](request=request))
+        found = await self._asked(hook, request=request)
         if not isinstance(found, Found):
             raise PluginError(f"{self.name}: {hook} answered {type(found).__name__}, not Found")
+        if found.result is not None and not isinstance(found.result, kind):
+            raise PluginError(f"{self.name}: {hook} found {type(found.result).__name__}, not {kind.__name__}")
         return self.border.found(found)
 
-    async def _asked(self, flow: Flow[Any]) -> Any:
+    async def _flow(self, hook: str, **arguments: Any) -> Any:
+        """The plugin's answer; what it does before its flow begins happens in here, too."""
+        return await self._hooks[hook](**arguments)
+
+    async def _asked(self, hook: str, **arguments: Any) -> Any:
         """The plugin's answer to a question that moves no money; what it raises instead is made harmless.
 
         :raises PluginError: it raised what no plugin should.
+        :raises OutcomeUnknown: so it did, after something was sent that may have had an effect.
         """
+        wire = Wire()
         try:
-            return await flow
+            return await watched(self._flow(hook, **arguments), wire)
         except PaygateError as exc:
             clean: PaygateError = self.border.error(exc)
         except Exception as exc:  # noqa: BLE001 - a bug in the plugin; what it says is logged, redacted
-            self.border.log(logger, "the plugin failed", exc)
+            self.border.log(logger, f"the plugin failed in {hook}", exc)
             clean = self.border.failed(exc)
+            if wire.effects:
+                clean = OutcomeUnknown(f"{clean}; what it had asked for may have been done", provider=self.name)
         raise clean  # out here: inside, the error behind it would come along as its context
 
-    async def _attempt(self, flow: Flow[Any], kind: type[R]) -> R:
-        watch = _Watch()
+    async def _attempt(self, hook: str, request: ChargeRequest | RefundRequest, kind: type[R]) -> R:
+        wire = Wire()
         try:
-            result = await watched(flow, watch)
-        except ProviderUnavailable as exc:
-            result = kind.not_sent(self.border.text(exc), code=exc.code)
+            result = await watched(self._flow(hook, request=request), wire)
+        except (ProviderUnavailable, ConfigurationError, Refused) as exc:
+            text, code = self.border.text(exc), getattr(exc, "code", None)
+            result = (
+                kind.unknown(f"{type(exc).__name__}: {text}") if wire.doubts(exc) else kind.not_sent(text, code=code)
+            )
+            if isinstance(exc, ConfigurationError) and isinstance(result, ChargeResult) and not wire.doubts(exc):
+                result = attrs.evolve(result, decline=DeclineClass.CONFIG)
         except OutcomeUnknown as exc:
             result = kind.unknown(self.border.text(exc))
-        except (ConfigurationError, Refused) as exc:
-            text = self.border.text(exc)
-            result = kind.unknown(f"{type(exc).__name__}: {text}") if watch.effects else kind.not_sent(text)
-        except Exception as exc:  # noqa: BLE001 - a bug in the plugin: whether the provider was reached cannot be told
-            self.border.log(logger, "the plugin failed; the outcome counts as unknown", exc)
-            result = kind.unknown(f"the plugin failed: {type(exc).__name__}")
+        except Exception as exc:  # noqa: BLE001 - a bug in the plugin
+            clean = self._failed(wire, exc)
+            unknown = isinstance(clean, OutcomeUnknown)
+            result = kind.unknown(self.border.text(clean)) if unknown else kind.not_sent(self.border.text(clean))
         if not isinstance(result, kind):
             return kind.unknown(f"the plugin answered {type(result).__name__}, not {kind.__name__}")
+        if result.outcome is Outcome.UNKNOWN and result.reference is None and wire.refused and wire.nothing_sent:
+            # whatever the plugin made of the error: only the driver knows
+            result = kind.not_sent(self._refusal(wire), code=result.code)
         return self.border.result(result)
+
+    def _failed(self, wire: Wire, exc: Exception) -> PaygateError:
+        """What *exc*, which no plugin should raise, leaves of an attempt."""
+        if wire.nothing_sent:
+            self.border.log(logger, "the plugin failed; nothing had been sent", exc)
+            return PluginError(f"{self.border.failed(exc)}; nothing was sent")
+        self.border.log(logger, "the plugin failed; the outcome counts as unknown", exc)
+        return OutcomeUnknown(f"{self.name}: the plugin failed: {type(exc).__name__}", provider=self.name)
+
+    def _refusal(self, wire: Wire) -> str:
+        return self.border.text(f"nothing was sent: {wire.cause()}")
 
 
 def overridden(account: str, capabilities: Capabilities, overrides: Mapping[str, Any]) -> Capabilities:

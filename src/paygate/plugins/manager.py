@@ -181,6 +181,10 @@ class Plugins:
             )
         return account
 
+    def has(self, name: str) -> bool:
+        """Whether the configuration has an account *name*."""
+        return name in self._accounts
+
     def __iter__(self) -> Iterator[Account]:
         return iter(self._accounts.values())
 

@@ -285,6 +285,10 @@ class Charges:
         """PENDING and UNKNOWN attempts, oldest first, from the first one after the id *after* on."""
         return [charge_of(row) for row in _UNSETTLED.rows(self._runner, {}, after, limit)]
 
+    def unsettled_ids(self, after: str | None, limit: int) -> list[str]:
+        """The ids of what :meth:`unsettled` gives, without reading the attempts."""
+        return _UNSETTLED.keys(self._runner, {}, after, limit)
+
     def page(
         self,
         contract_id: str | None = None,

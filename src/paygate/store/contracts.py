@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -56,19 +56,18 @@ _PAGES = Pages(_SELECTED, contracts.c.id)
 _SUBSCRIPTIONS = Pages(_SELECTED, contracts.c.id, None, SUBSCRIPTION_OPEN)
 
 
-def _due(*conditions: sa.ColumnElement[bool]) -> Statement:
+def _due(columns: Sequence[sa.Column[Any]], *conditions: sa.ColumnElement[bool]) -> Statement:
     return Statement(
-        sa.select(*_SELECTED)
+        sa.select(*columns)
         .where(contracts.c.due_on <= sa.bindparam("today", type_=sa.Date), *conditions)
         .order_by(contracts.c.due_on, contracts.c.id)
         .limit(sa.bindparam("limit", type_=sa.Integer))
     )
 
 
-_DUE = _due()
-_DUE_AFTER = _due(
-    sa.tuple_(contracts.c.due_on, contracts.c.id) > sa.tuple_(value(contracts.c.due_on), value(contracts.c.id))
-)
+_AFTER = sa.tuple_(contracts.c.due_on, contracts.c.id) > sa.tuple_(value(contracts.c.due_on), value(contracts.c.id))
+_DUE, _DUE_AFTER = _due(_SELECTED), _due(_SELECTED, _AFTER)
+_DUE_KEYS, _DUE_KEYS_AFTER = (_due([contracts.c.due_on, contracts.c.id], *only) for only in ((), (_AFTER,)))
 
 
 def _money(amount: Money | None) -> list[Any] | None:
@@ -273,19 +272,34 @@ class Contracts:
             )
         return stored
 
-    def due(self, today: dt.date, after: Contract | None = None, limit: int = 100) -> list[Contract]:
+    def due(
+        self, today: dt.date, after: Contract | tuple[dt.date, str] | None = None, limit: int = 100
+    ) -> list[Contract]:
         """Contracts for which a billing run on the business date *today* has something to do, the longest due first.
 
         Found by their next due date (R-041): the cost grows with what is due, not with what exists.
 
-        :param after: the last one of the page before, as it was read then.
+        :param after: the last one of the page before, as it was read then, or its key.
         """
+        key = (next_due_on(after), after.id) if isinstance(after, Contract) else after
+        return [contract_of(row) for row in self._due(_DUE, _DUE_AFTER, today, key, limit)]
+
+    def due_keys(
+        self, today: dt.date, after: tuple[dt.date, str] | None = None, limit: int = 100
+    ) -> list[tuple[dt.date, str]]:
+        """The due date and the id of what :meth:`due` gives, without reading the contracts.
+
+        :param after: the last one of the page before.
+        """
+        return [(on, key) for on, key in self._due(_DUE_KEYS, _DUE_KEYS_AFTER, today, after, limit)]
+
+    def _due(
+        self, first: Statement, further: Statement, today: dt.date, after: tuple[object, str] | None, limit: int
+    ) -> list[Row]:
         given = {"today": today, "limit": limit}
         if after is None:
-            rows = self._runner.all(_DUE, given)
-        else:
-            rows = self._runner.all(_DUE_AFTER, {**given, "due_on": next_due_on(after), "id": after.id})
-        return [contract_of(row) for row in rows]
+            return self._runner.all(first, given)
+        return self._runner.all(further, {**given, "due_on": after[0], "id": after[1]})
 
     def open_subscriptions(self, after: str | None, limit: int) -> list[Contract]:
         """Contracts whose provider has still to be told or asked about its subscription, from the id *after* on.
@@ -293,6 +307,14 @@ class Contracts:
         It is starting; or the contract has ended, or ends with its product, and the subscription does not yet.
         """
         return [contract_of(row) for row in _SUBSCRIPTIONS.rows(self._runner, {}, after, limit)]
+
+    def open_subscription_ids(self, after: str | None, limit: int) -> list[str]:
+        """The ids of what :meth:`open_subscriptions` gives, without reading the contracts."""
+        return _SUBSCRIPTIONS.keys(self._runner, {}, after, limit)
+
+    def ids(self, *, status: Status | None = None, after: str | None = None, limit: int = 100) -> list[str]:
+        """The ids of what :meth:`page` gives, without reading the contracts."""
+        return _PAGES.keys(self._runner, _filters(status, None, None, None), after, limit)
 
     def page(
         self,

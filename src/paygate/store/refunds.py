@@ -152,6 +152,10 @@ class Refunds:
         """
         return [refund_of(row) for row in _UNSETTLED.rows(self._runner, {}, after, limit)]
 
+    def unsettled_ids(self, after: str | None, limit: int) -> list[str]:
+        """The ids of what :meth:`unsettled` gives, without reading the refunds."""
+        return _UNSETTLED.keys(self._runner, {}, after, limit)
+
     def for_entry(self, entry_id: str) -> list[Refund]:
         """All refunds of one ledger row, oldest first."""
         return [refund_of(row) for row in self._runner.all(_FOR_ENTRY, {"entry_id": entry_id})]

@@ -6,9 +6,9 @@ from functools import cached_property
 
 from .audit import Audit
 from .charges import Charges
+from .checkouts import Checkouts
 from .contracts import Contracts
 from .customers import Customers
-from .discrepancies import Discrepancies
 from .drafts import Drafts
 from .events import Events
 from .ledger import Ledger
@@ -46,10 +46,6 @@ class Session:
         return Charges(self._runner)
 
     @cached_property
-    def discrepancies(self) -> Discrepancies:
-        return Discrepancies(self._runner)
-
-    @cached_property
     def drafts(self) -> Drafts:
         return Drafts(self._runner)
 
@@ -84,6 +80,10 @@ class Session:
     @cached_property
     def modes(self) -> Modes:
         return Modes(self._runner)
+
+    @cached_property
+    def checkouts(self) -> Checkouts:
+        return Checkouts(self._runner)
 
     @cached_property
     def reports(self) -> Reports:

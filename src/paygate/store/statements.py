@@ -18,6 +18,8 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import SelectBase
 
+from ..errors import InvalidValue, StoreForked
+
 __all__ = ["Pages", "Row", "Runner", "Statement", "insert_all", "value", "values"]
 
 #: One row, by position, in the order of the selected columns.
@@ -149,6 +151,7 @@ class Pages:
         self._only = only
         self._pages: dict[tuple[str, ...], Statement] = {}
         self._counts: dict[tuple[str, ...], Statement] = {}
+        self._keys: Pages | None = None
 
     def rows(self, runner: Runner, filters: Mapping[str, Any], after: object, limit: int) -> list[Row]:
         """The rows after the one whose key is *after*; filters that are None do not filter."""
@@ -163,6 +166,15 @@ class Pages:
                 .limit(sa.bindparam("limit", type_=sa.Integer))
             )
         return runner.all(statement, {**given, "limit": limit})
+
+    def keys(self, runner: Runner, filters: Mapping[str, Any], after: object, limit: int) -> list[Any]:
+        """The keys of the rows that :meth:`rows` gives, for when one of those rows cannot be read as a value."""
+        return [key for (key,) in self._of_keys().rows(runner, filters, after, limit)]
+
+    def _of_keys(self) -> Pages:
+        if self._keys is None:
+            self._keys = Pages([self._key], self._order, self._key, *self._only)
+        return self._keys
 
     def count(self, runner: Runner, filters: Mapping[str, Any]) -> int:
         """How many rows there are on all pages together."""
@@ -197,7 +209,7 @@ class Runner:
     :param writes: whether the transaction may change anything.
     """
 
-    __slots__ = ("_cursor", "_dialect", "integrity_error", "now", "writes")
+    __slots__ = ("_cursor", "_dialect", "integrity_error", "left_behind", "now", "writes")
 
     def __init__(
         self, cursor: DBAPICursor, dialect: sa.Dialect, *, now: Callable[[], dt.datetime], writes: bool
@@ -208,18 +220,18 @@ class Runner:
         self.writes = writes
         #: what the driver raises when a unique rule is broken; :meth:`breaks` says which
         self.integrity_error: type[Exception] = dialect.loaded_dbapi.IntegrityError
+        #: whether this process was forked in mid-transaction: the connection is the parent's
+        self.left_behind = False
 
     def first(self, statement: Statement, given: Mapping[str, Any]) -> Row | None:
         """The first row, or None."""
-        compiled = statement.compiled(self._dialect)
-        self._cursor.execute(compiled.sql, compiled.parameters(given))
+        compiled = self._run(statement, given)
         row = self._cursor.fetchone()
         return None if row is None else compiled.read(row)
 
     def all(self, statement: Statement, given: Mapping[str, Any]) -> list[Row]:
         """All rows."""
-        compiled = statement.compiled(self._dialect)
-        self._cursor.execute(compiled.sql, compiled.parameters(given))
+        compiled = self._run(statement, given)
         return [compiled.read(row) for row in self._cursor.fetchall()]
 
     def change(self, statement: Statement, given: Mapping[str, Any]) -> int:
@@ -229,16 +241,44 @@ class Runner:
         :raises RuntimeError: in a transaction that only reads.
         """
         self._must_write()
-        compiled = statement.compiled(self._dialect)
-        self._cursor.execute(compiled.sql, compiled.parameters(given))
+        self._run(statement, given)
         return self._cursor.rowcount
 
     def change_many(self, statement: Statement, given: Iterable[Mapping[str, Any]]) -> None:
         """Run a statement once for each set of parameters, in their order; none at all is nothing to do."""
         self._must_write()
+        self._must_be_here()
         compiled = statement.compiled(self._dialect)
-        if rows := [compiled.parameters(one) for one in given]:
-            self._cursor.executemany(compiled.sql, rows)
+        try:
+            if rows := [compiled.parameters(one) for one in given]:
+                self._cursor.executemany(compiled.sql, rows)
+        except (OverflowError, UnicodeError) as exc:
+            raise _unstorable(exc) from exc
+
+    def commit(self) -> None:
+        """End the transaction; what it changed is kept."""
+        self._must_be_here()
+        self._cursor.execute("COMMIT")
+        self._cursor.close()
+
+    def cut_off(self) -> None:
+        """Never touch the connection again: this process is a forked child, and it is the parent's."""
+        self.left_behind = True
+
+    def _run(self, statement: Statement, given: Mapping[str, Any]) -> _Compiled:
+        self._must_be_here()
+        compiled = statement.compiled(self._dialect)
+        try:
+            self._cursor.execute(compiled.sql, compiled.parameters(given))
+        except (OverflowError, UnicodeError) as exc:
+            raise _unstorable(exc) from exc
+        return compiled
+
+    def _must_be_here(self) -> None:
+        if self.left_behind:
+            raise StoreForked(
+                "this process was forked while a transaction was open, which belongs to the parent; begin one of its own"
+            )
 
     def breaks(self, error: Exception, rule: sa.Index | sa.Constraint) -> bool:
         """Whether *error* was raised because *rule*, a unique index or constraint, would be broken."""
@@ -252,3 +292,8 @@ class Runner:
     def _must_write(self) -> None:
         if not self.writes:
             raise RuntimeError("this transaction only reads; changes belong into store.write()")
+
+
+def _unstorable(error: Exception) -> InvalidValue:
+    """For a number, date or text that the driver cannot even hand over."""
+    return InvalidValue(f"the database cannot hold one of the values given ({error}); nothing was sent, nothing saved")

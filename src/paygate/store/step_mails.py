@@ -35,6 +35,7 @@ _due = (
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _DUE, _CLAIM = Statement(_due), Statement(_due.with_for_update(skip_locked=True))
+_DUE_IDS = Statement(_due.with_only_columns(step_mails.c.id))
 _PAGES = Pages(_SELECTED, step_mails.c.seq, step_mails.c.id)
 
 
@@ -110,6 +111,10 @@ class StepMails:
         """
         statement = _CLAIM if self._runner.writes else _DUE
         return [_mail(row) for row in self._runner.all(statement, {"now": now, "limit": limit})]
+
+    def due_ids(self, now: dt.datetime, limit: int = 100) -> list[str]:
+        """The ids of what :meth:`due` gives, without claiming or reading the mails."""
+        return [id_ for (id_,) in self._runner.all(_DUE_IDS, {"now": now, "limit": limit})]
 
     def page(
         self,

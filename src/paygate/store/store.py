@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -12,9 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.pool import PoolProxiedConnection
 
 from ..clock import Clock
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, StoreForked, StoreUnavailable
 from . import schema
 from .database import begin_words, create_engine, is_memory, where
+from .failures import is_driver_error, translated
+from .forking import Gate, keep_for_ever, watch_forks
 from .session import Session
 from .statements import Runner
 
@@ -22,7 +23,7 @@ __all__ = ["Store"]
 
 
 class Store:
-    """Everything that paygate remembers, in SQLite or PostgreSQL. Safe to share between threads.
+    """Everything that paygate remembers, in SQLite or PostgreSQL. Safe to share between threads and across a fork.
 
     Work happens in transactions::
 
@@ -32,6 +33,11 @@ class Store:
 
     A thread has at most one transaction of a store open at a time: a second one inside the first would wait for it for
     ever on one database and overtake it on the other, so it is refused with RuntimeError.
+
+    Whatever the database or its driver raises leaves as a :class:`~paygate.errors.StoreError`; a value that it cannot
+    hold is InvalidValue, and a row that another process wrote at the same moment ChangedMeanwhile.
+
+    A forked child opens connections of its own (:mod:`.forking`). A database in memory is the parent's alone.
     """
 
     def __init__(self, engine: sa.Engine, clock: Clock) -> None:
@@ -39,14 +45,19 @@ class Store:
         self._engine = engine
         self._clock = clock
         self._begin = begin_words(engine)
-        self._thread = threading.local()
-        # SQLite has one writer at a time and makes the others poll. Within this process they queue here instead.
-        memory = is_memory(engine.url)
-        lock = threading.Lock() if engine.dialect.name == "sqlite" else None
-        self._write_lock = lock
-        self._read_lock = lock if memory else None
+        self._memory = is_memory(engine.url)
         self._writer: PoolProxiedConnection | None = None
-        self._process = os.getpid()
+        self._parents = False
+        self._begin_anew()
+        watch_forks(self)
+
+    def _begin_anew(self) -> None:
+        """Locks that nobody holds, and no transaction open."""
+        # SQLite has one writer at a time and makes the others poll. Within this process they queue here instead.
+        lock = threading.Lock() if self._engine.dialect.name == "sqlite" else None
+        self._write_lock = lock
+        self._read_lock = lock if self._memory else None
+        self._gate = Gate()
 
     @classmethod
     def open(cls, url: str, *, clock: Clock) -> Store:
@@ -84,11 +95,37 @@ class Store:
 
     def close(self) -> None:
         """Close the connections; transactions that other threads have open end first."""
+        if self._parents:
+            return
         with self._write_lock or contextlib.nullcontext():
-            writer = self._kept()
+            self._close_idle()
+
+    def _close_idle(self) -> None:
+        writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
         self._engine.dispose()
+
+    def before_fork(self) -> None:
+        """Let other threads' transactions end, and close what SQLite must not find open in a child."""
+        self._gate.shut()
+        if self._write_lock is not None and not self._memory:
+            self._close_idle()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._gate.open()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew, and leave alone what is the parent's."""
+        self._gate.cut_off()
+        keep_for_ever((self._writer, self._engine.pool))
+        self._writer = None
+        if self._memory:
+            self._parents = True
+        else:
+            self._engine.dispose(close=False)
+        self._begin_anew()
 
     def read(self) -> AbstractContextManager[Session]:
         """One transaction that only reads and sees one consistent snapshot.
@@ -108,35 +145,49 @@ class Store:
 
     @contextlib.contextmanager
     def _transaction(self, begin: str, lock: threading.Lock | None, *, writes: bool) -> Iterator[Session]:
-        if getattr(self._thread, "busy", False):
+        if self._parents:
+            raise StoreForked(
+                "a database in memory stays in the process that made it, and this one was forked from that; "
+                "use a file (sqlite:///paygate.db) or PostgreSQL, or open a gateway after the fork"
+            )
+        if self._gate.entered:
             raise RuntimeError("this thread has a transaction open already; end it before the next one")
-        self._thread.busy = True
-        try:
-            with lock or contextlib.nullcontext():
+        with lock or contextlib.nullcontext():
+            gate = self._gate
+            gate.enter()
+            committing = False
+            try:
                 connection = self._begun(begin, self._kept() if writes else None)
+                runner = Runner(connection.cursor(), self._engine.dialect, now=self._clock.now, writes=writes)
+                gate.hold(runner, connection)
                 try:
-                    cursor = connection.cursor()
-                    yield Session(Runner(cursor, self._engine.dialect, now=self._clock.now, writes=writes))
-                    cursor.execute("COMMIT")
-                    cursor.close()
+                    yield Session(runner)
+                    committing = writes
+                    runner.commit()
+                    committing = False
                 except BaseException:
-                    self._undo(connection)
-                    connection.close()
+                    if not runner.left_behind:
+                        self._undo(connection)
+                        connection.close()
                     raise
                 if writes and self._write_lock is not None:
                     self._writer = connection
                 else:
                     connection.close()
-        finally:
-            self._thread.busy = False
+            except Exception as error:
+                if is_driver_error(error, self._engine.dialect):
+                    raise translated(error, self._engine, committing=committing) from error
+                raise
+            finally:
+                gate.leave()
 
     def _kept(self) -> PoolProxiedConnection | None:
         """The connection of the last writer: on SQLite the writers queue at one lock, so they can hand one on.
 
-        That spares each transaction a way to the pool and back. A process that was forked off must not use it.
+        That spares each transaction a way to the pool and back.
         """
         kept, self._writer = self._writer, None
-        return kept if os.getpid() == self._process else None
+        return kept
 
     def _begun(self, begin: str, kept: PoolProxiedConnection | None) -> PoolProxiedConnection:
         """A connection with a transaction begun on it.
@@ -172,7 +223,14 @@ class Store:
 
 @contextlib.contextmanager
 def _reachable(engine: sa.Engine) -> Iterator[None]:
+    """A database that cannot be opened is a matter of the set-up, but for one that is only busy at the moment."""
     try:
         yield
-    except sa.exc.OperationalError as exc:
-        raise ConfigurationError(f"cannot open the database {where(engine.url)}: {exc.orig}") from exc
+    except Exception as exc:
+        if not is_driver_error(exc, engine.dialect):
+            raise
+        error = translated(exc, engine)
+        if isinstance(error, StoreUnavailable) and "locked" in str(error):
+            raise error from exc
+        cause = str(getattr(exc, "orig", None) or exc).strip()
+        raise ConfigurationError(f"cannot open the database {where(engine.url)}: {cause}") from exc

@@ -29,6 +29,7 @@ from urllib.parse import unquote, urlsplit
 from ...clock import JST
 from ...flow import Request, Response
 from ..clock import YEARS
+from .addressing import host_of, origin_host
 from .control_coming import ComingControl
 from .control_input import Fields, Refusal, reply
 from .control_page import CustomerPage
@@ -266,13 +267,14 @@ def refuse_strangers(request: Request, *, any_host: bool) -> Response | None:
 
     :param any_host: whether the emulator serves beyond loopback on purpose, under whatever name.
     """
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    host = host_of(request.headers.get("host", ""))
     origin = request.headers.get("origin")
-    sender = urlsplit(origin).hostname or "" if origin is not None else host
-    if is_loopback(host) and is_loopback(sender):
-        return None
-    if any_host and sender == host:
-        return None
+    sender = origin_host(origin) if origin is not None else host
+    if host is not None and sender is not None:
+        if is_loopback(host) and is_loopback(sender):
+            return None
+        if any_host and sender == host:
+            return None
     message = "the control interface takes requests from this machine only"
     return Refusal(403, message, "call it as http://127.0.0.1:PORT/_paygate/, not from a web page").response()
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ComingControl"]
 
+#: Ten years: no payment stays open longer, and no calendar ends before.
+_LONGEST_PENDING = 10 * 366 * 24 * 3600
+
 _MATCH = re.compile(r"[A-Z]+ /\S*")
 
 
@@ -56,7 +59,7 @@ class ComingControl:
     def add_outcome(self, request: Request, _names: Mapping[str, str]) -> Response:
         fields = Fields.read(request, "kind", "code", "seconds", "credential", "token", "card", "amount", "times")
         kind = required(fields.choice("kind", WishKind), "kind", WishKind)
-        wish = Wish(kind, fields.text("code"), fields.integer("seconds"))
+        wish = Wish(kind, fields.text("code"), fields.integer("seconds", 0, _LONGEST_PENDING))
         wish_id = self._emulator.wishes.add(
             wish,
             credential=fields.text("credential") or fields.text("token"),

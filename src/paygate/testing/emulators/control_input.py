@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
+import sys
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,13 +20,16 @@ __all__ = ["Fields", "Refusal", "reply", "required"]
 E = TypeVar("E", bound=enum.Enum)
 T = TypeVar("T")
 
+#: More digits than any count of ours has, and fewer than Python refuses to read.
+_MOST_DIGITS = 18
+
 _INSTANT = "write an instant with its offset, such as 2026-01-01T00:00:00+09:00"
 
 
 def reply(status: int, body: object) -> Response:
-    """A JSON response."""
+    """A JSON response. Half a surrogate pair, which JSON can name and UTF-8 cannot hold, stays escaped."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return Response(status, {"Content-Type": "application/json; charset=utf-8"}, text.encode())
+    return Response(status, {"Content-Type": "application/json; charset=utf-8"}, text.encode(errors="backslashreplace"))
 
 
 class Refusal(Exception):
@@ -77,7 +81,7 @@ class Fields:
     def digits(self, name: str) -> int | None:
         """A whole number that is written as a text, as in a query."""
         text = self.text(name)
-        if text is not None and not (text.isascii() and text.isdigit()):
+        if text is not None and not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
             raise Refusal(400, f"{name} is not a whole number", f"write ?{name}=10")
         return None if text is None else int(text)
 
@@ -107,7 +111,7 @@ class Fields:
             return 0.0
         if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
             raise Refusal(400, f"{name} is not a number from 0 up", f"write {name} as a number; PUT clock goes back")
-        return float(value)
+        return float(min(value, sys.float_info.max))  # a whole number may be larger than any float
 
     def instant(self, name: str) -> dt.datetime | None:
         """An aware instant."""

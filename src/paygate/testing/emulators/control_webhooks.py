@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from ...drivers.redact import redact_headers
 from ...flow import Request, Response
+from .addressing import checked_target
 from .control_input import Fields, Refusal, reply
 from .webhooks import Attempt, AttemptState
 
@@ -41,8 +41,7 @@ class WebhookControl:
 
     def target(self, request: Request, _names: Mapping[str, str]) -> Response:
         url = Fields.read(request, "url").text("url")
-        parts = urlsplit(url or "")
-        if url is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        if url is None or checked_target(url) is None:
             raise Refusal(400, "url is missing or not an http address", "write url as http://127.0.0.1:8000/webhooks/…")
         self._emulator.set_webhook_target(url)
         return reply(200, {"url": url, "settings": self._emulator.webhook_settings()})

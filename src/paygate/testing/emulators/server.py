@@ -14,13 +14,17 @@ import socketserver
 import struct
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from ...flow import Request, Response
+from .addressing import checked_target, host_of, request_path
 from .base import Emulator
 from .control import PREFIX, is_loopback, refuse_strangers
+from .control_input import Refusal
 from .faults import Broken, FaultKind
+from .reading import Unreadable, header_value, read_body, read_headers
 from .webhooks import Delivery
 
 __all__ = ["post", "serve"]
@@ -30,9 +34,6 @@ _TICK = 0.02
 
 #: Seconds that a merchant has to answer a webhook.
 _MERCHANT_PATIENCE = 3.0
-
-#: Bytes of a request's body that are read at most.
-_LARGEST_BODY = 16 * 1024 * 1024
 
 #: Into how many pieces a trickling answer is cut.
 _PIECES = 20
@@ -110,14 +111,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         try:
-            body = self._read_body()
-        except ValueError:
-            self.close_connection = True  # what follows on this connection cannot be told from the body
-            self._write(Response(400, {"Connection": "close"}))
+            request = self._read_request()
+        except Unreadable as unreadable:
+            self._refuse(unreadable.status, str(unreadable))
             return
-        request = Request(
-            method=self.command, url=self.server.base_url + self.path, headers=dict(self.headers.items()), body=body
-        )
         answer = self._answer(request)
         if isinstance(answer, Broken):
             self._break(answer)
@@ -127,29 +124,37 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - http.server's names
 
     def _answer(self, request: Request) -> Response | Broken:
-        if self.path.startswith(PREFIX):
+        if urlsplit(request.url).path.startswith(PREFIX):
             refusal = refuse_strangers(request, any_host=self.server.beyond_loopback)
             if refusal is not None:
                 return refusal
         return self.server.emulator.answer(request)
 
-    def _read_body(self) -> bytes:
-        """The body, by its length or in chunks.
+    def _read_request(self) -> Request:
+        """The request, read strictly: an address is never joined to a text that could change it.
 
-        :raises ValueError: it is neither, or too large.
+        :raises Unreadable: target, ``Host``, headers or body are none.
         """
-        if self.headers.get("Transfer-Encoding", "identity").lower() != "identity":
-            return self._read_chunks()
-        return self.rfile.read(_checked(int(self.headers.get("Content-Length") or 0)))
+        headers = read_headers(self.headers.items(), http_1_1=self.request_version >= "HTTP/1.1")
+        found = request_path(self.path)
+        if found is None:
+            raise Unreadable(400, "the target of the request is neither a path nor an http address")
+        path, authority = found
+        if authority is not None:
+            headers["host"] = authority
+        if headers.get("host") and host_of(headers["host"]) is None:
+            raise Unreadable(400, "Host is not a host with an optional port")
+        body = read_body(self.rfile, headers)
+        return Request(method=self.command, url=self.server.base_url + path, headers=headers, body=body)
 
-    def _read_chunks(self) -> bytes:
-        body = b""
-        while size := int(self.rfile.readline(_LARGEST_BODY).partition(b";")[0], 16):
-            body += self.rfile.read(_checked(size, len(body)))
-            self.rfile.readline(_LARGEST_BODY)
-        while self.rfile.readline(_LARGEST_BODY).strip():
-            """Trailers say nothing here."""
-        return body
+    def _refuse(self, status: int, message: str) -> None:
+        self.close_connection = True  # what follows on this connection cannot be told from the body
+        refusal = Refusal(status, message, "send an ordinary HTTP/1.1 request").response()
+        self._write(Response(refusal.status, {**refusal.headers, "Connection": "close"}, refusal.body))
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Called by http.server for a request line or headers that it cannot read, or a method that nobody takes."""
+        self._refuse(405 if code == HTTPStatus.NOT_IMPLEMENTED else code, message or "the request cannot be read")
 
     def _break(self, broken: Broken) -> None:
         match broken:
@@ -184,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Send *response*, or its head and *body*."""
         self.send_response_only(response.status)
         for name, value in response.headers.items():
-            self.send_header(name, value)
+            self.send_header(name, header_value(value))
         if response.status != 204:
             self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
@@ -196,17 +201,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: requests carry credentials, and tests keep the terminal."""
 
 
-def _checked(size: int, before: int = 0) -> int:
-    if size < 0 or before + size > _LARGEST_BODY:
-        raise ValueError("a body of an impossible length")
-    return size
-
-
 def post(delivery: Delivery) -> int:
     """Deliver a webhook over HTTP.
 
     :returns: the merchant's HTTP status; 0 where none came within 3 seconds.
     """
+    if checked_target(delivery.url) is None:  # registered in process, where nobody looked at it
+        return 0
     target = urlsplit(delivery.url)
     kind = http.client.HTTPSConnection if target.scheme == "https" else http.client.HTTPConnection
     path = f"{target.path or '/'}?{target.query}" if target.query else target.path or "/"

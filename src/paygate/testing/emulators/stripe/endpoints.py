@@ -9,10 +9,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import attrs
 
+from ..addressing import checked_target
 from ..webhooks import Delivery, Outbox
 from .errors import ApiError
 from .params import METADATA, PAGE, array, boolean, merged, text
@@ -145,7 +145,9 @@ class Endpoints(Resource[Endpoint]):
             Delivery(
                 url=endpoint.url,
                 headers={"Content-Type": "application/json; charset=utf-8", "User-Agent": "Stripe/1.0"},
-                body=json.dumps(event, ensure_ascii=False, separators=(",\n  ", ": ")).encode(),
+                body=json.dumps(event, ensure_ascii=False, separators=(",\n  ", ": ")).encode(
+                    errors="backslashreplace"
+                ),
                 at=self.state.now(),
                 event=event["type"],
                 event_id=event["id"],
@@ -184,8 +186,7 @@ def sign(body: bytes, moment: int, secrets: Sequence[str]) -> str:
 
 
 def _url(url: str) -> str:
-    target = urlsplit(url)
-    if target.scheme not in {"http", "https"} or not target.hostname:
+    if checked_target(url) is None:
         raise ApiError.invalid("url", "Invalid URL: an endpoint is an absolute http or https address.", "url_invalid")
     return url
 

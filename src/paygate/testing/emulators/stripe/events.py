@@ -56,7 +56,7 @@ class Events(Resource[Event]):
         :param previous: the values before the change of the fields that changed, for ``….updated`` events.
         """
         data = {"object": shown} if previous is None else {"object": shown, "previous_attributes": previous}
-        body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+        body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
         call, about = self.state.call, str(shown["object"])
         wanting = self._endpoints.wanting(name)
         event = Event(

@@ -120,7 +120,11 @@ class Payments:
         card = method.card
         wish = self._state.wishes.take(credential=method.credential, amount=intent.amount, card=card.number)
         if wish is not None:
+            # a payment that needs its customer needs them until they have been there, however often it is tried (§4)
+            intent.asks_with = method.id if wish.kind is WishKind.ACTION else None
             return _wished(wish)
+        if intent.asks_with == method.id:
+            return _Course.ASK
         if card.refusal is not None:
             return card.refusal
         if card.asks(off_session=off_session, set_up=method.set_up):
@@ -199,7 +203,9 @@ class Payments:
             self.leave(intent)
             if not passed:
                 self._fail(intent, Failure(_NOT_AUTHENTICATED, method))
-            elif method.card.after is not None:
+                return self._intents.returned(intent)
+            intent.asks_with = None
+            if method.card.after is not None:
                 self._decline(intent, method, method.card.after)
             else:
                 self._succeed(intent, self._charge(intent, method))

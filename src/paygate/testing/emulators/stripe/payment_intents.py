@@ -107,6 +107,7 @@ class PaymentIntent(Record):
     latest_charge: str | None = None
     failure: Failure | None = None
     asking: bool = False
+    asks_with: str | None = None  #: the method with which an outcome wants the customer, until they have been there
     return_url: str | None = None
     capture_method: str = "automatic_async"
     confirmation_method: str = "automatic"

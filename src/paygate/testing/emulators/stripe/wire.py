@@ -70,4 +70,4 @@ def read_request(request: Request) -> Form:
 def reply(status: int, body: object, headers: Mapping[str, str]) -> Response:
     """A JSON response."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return Response(status, {"Content-Type": "application/json", **headers}, text.encode())
+    return Response(status, {"Content-Type": "application/json", **headers}, text.encode(errors="backslashreplace"))

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from ....flow import Response
+from ..addressing import checked_target
 from ..webhooks import Delivery, Outbox
 from .auth import Caller
 from .shelf import Shelf
@@ -189,7 +190,7 @@ class Hooks:
         return Delivery(
             url=hook.url,
             headers=headers,
-            body=body.encode(),
+            body=body.encode(errors="backslashreplace"),
             at=self._state.now(),
             event=event.event,
             event_id=event.id,
@@ -229,9 +230,10 @@ def _show(hook: _Hook) -> dict[str, Any]:
 
 
 def _url(given: object) -> str:
-    if not isinstance(given, str) or not given.startswith(("http://", "https://")):
+    url = checked_target(given)
+    if url is None:
         raise ApiError.invalid("url", "INVALID_FORMAT_URL")
-    return given
+    return url
 
 
 def _triggers(given: object, *, store: bool) -> list[str]:

@@ -63,7 +63,7 @@ class ChargePlan:
 
 
 def _code(wish: Wish, otherwise: int) -> int:
-    return int(wish.code) if wish.code and wish.code.isdecimal() else otherwise
+    return int(wish.code) if wish.code and wish.code.isdecimal() and len(wish.code) <= 9 else otherwise
 
 
 @attrs.define(kw_only=True)

@@ -53,7 +53,7 @@ class ApiError(Exception):
 def reply(status: int, body: object) -> Response:
     """A JSON response."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return Response(status, {"Content-Type": "application/json"}, text.encode())
+    return Response(status, {"Content-Type": "application/json"}, text.encode(errors="backslashreplace"))
 
 
 def read_body(request: Request) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def read_body(request: Request) -> dict[str, Any]:
         return {}
     try:
         body = json.loads(request.body)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:  # nested beyond reason
         raise ApiError.invalid("body", "INVALID_FORMAT") from exc
     if not isinstance(body, dict):
         raise ApiError.invalid("body", "INVALID_FORMAT")
@@ -99,7 +99,7 @@ def read_metadata(body: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(given, str):
         try:
             given = json.loads(given)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise ApiError.invalid("metadata", "INVALID_FORMAT") from exc
     if given is None:
         return {}

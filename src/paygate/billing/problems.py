@@ -1,0 +1,227 @@
+"""Each account's and each item's trouble is its own: it is reported and logged, and the rest of the run goes on.
+
+A run over many contracts, charges or mails works on each of them inside :meth:`Troubles.isolated`. What goes wrong there
+is kept as a :class:`Problem`. Only what concerns everything ends the run: a database that cannot be used, an interrupt, a
+cancellation.
+
+An account that certainly sends nothing three times in a row for the same reason, because it refuses its key or cannot be
+reached, is left alone for the rest of the run: thousands of attempts that must fail help nobody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+import attrs
+
+from ..errors import (
+    ConfigurationError,
+    NotFound,
+    OutcomeUnknown,
+    PaygateError,
+    ProviderError,
+    ProviderUnavailable,
+    Refused,
+    WrongMode,
+)
+from ..store import Session
+from . import logs
+from .reasons import ends_everything, reason_of
+from .services import Services
+
+__all__ = ["MOST_PROBLEMS", "LeftAlone", "Problem", "Troubles", "Unreadable", "readable"]
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+#: How many problems a report describes; all of them are counted and logged.
+MOST_PROBLEMS = 100
+
+#: After so many attempts in a row that an account did not send for the same reason, it is not used any more in a run;
+#: or after so many whatever the reasons: those that differ may be about what was asked, and not about the account.
+_SAME_IN_A_ROW, _MOST_IN_A_ROW = 3, 10
+
+
+@attrs.frozen
+class Problem:
+    """Why something was left undone by a run.
+
+    :param code: ``account_missing`` (not in the configuration), ``account_paused`` (it refuses its key or cannot be
+        reached), ``wrong_mode`` (X-24), ``configuration``, ``refused``, ``provider``, or ``unexpected``.
+    :param reason: for people: what went wrong, without secrets.
+    """
+
+    code: str
+    reason: str
+    account: str | None = None
+    contract_id: str | None = None
+    charge_id: str | None = None
+    refund_id: str | None = None
+    mail_id: str | None = None
+
+
+@attrs.frozen
+class Unreadable(Generic[K]):
+    """A stored value that cannot be read: its key, and why."""
+
+    key: K
+    error: Exception
+
+
+class LeftAlone(PaygateError):
+    """Work that is not done in this run, for a reason that concerns its account."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _code_of(error: Exception) -> str:
+    match error:
+        case LeftAlone():
+            return error.code
+        case WrongMode():
+            return "wrong_mode"
+        case NotFound() if error.rule == "R-166":
+            return "account_missing"
+        case ConfigurationError():
+            return "configuration"
+        case Refused():
+            return "refused"
+        case ProviderError():
+            return "provider"
+        case _:
+            return "unexpected"
+
+
+class Troubles:
+    """What one run could not do, and which accounts it does not use any more."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._shown: list[Problem] = []
+        self._seen: set[tuple[str | None, ...]] = set()
+        self._paused: dict[str, str] = {}
+        self._unsent: defaultdict[str, list[str]] = defaultdict(list)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The first ones, as many as a report describes."""
+        return tuple(self._shown)
+
+    def add(self, problem: Problem) -> None:
+        """Count, log and keep *problem*; the same item is blocked once however often it is tried."""
+        item = (problem.contract_id, problem.charge_id, problem.refund_id, problem.mail_id)
+        if item in self._seen:
+            return
+        self._seen.add(item)
+        self.count += 1
+        if len(self._shown) < MOST_PROBLEMS:
+            self._shown.append(problem)
+        logs.blocked(problem)
+
+    @contextlib.contextmanager
+    def isolated(
+        self,
+        *,
+        account: str | None = None,
+        contract_id: str | None = None,
+        charge_id: str | None = None,
+        refund_id: str | None = None,
+        mail_id: str | None = None,
+    ) -> Iterator[None]:
+        """Keep what goes wrong inside from ending the run.
+
+        :raises Exception: the database cannot be used, which no other item can change.
+        """
+        try:
+            yield
+        except Exception as exc:
+            if ends_everything(exc):
+                raise
+            self.failed(
+                exc,
+                account=account,
+                contract_id=contract_id,
+                charge_id=charge_id,
+                refund_id=refund_id,
+                mail_id=mail_id,
+            )
+
+    def failed(self, error: Exception, **ids: str | None) -> None:
+        """Report *error* as the trouble of the item that *ids* name."""
+        self.add(Problem(_code_of(error), reason_of(error), **ids))
+
+    # --- accounts ---
+
+    def check(self, account: str) -> None:
+        """:raises LeftAlone: *account* is not used any more in this run."""
+        if account in self._paused:
+            raise LeftAlone("account_paused", self._paused[account])
+
+    @contextlib.contextmanager
+    def asking(self, account: str) -> Iterator[None]:
+        """Ask *account* for something that moves no money; a question that got no answer ends quietly.
+
+        :raises LeftAlone: the account is not used any more in this run.
+        :raises ConfigurationError: it refuses its key, or its set-up is wrong.
+        """
+        self.check(account)
+        try:
+            yield
+        except OutcomeUnknown:
+            return
+        except ProviderUnavailable as exc:
+            self.unsent(account, reason_of(exc))
+            return
+        except ConfigurationError as exc:
+            self.unsent(account, reason_of(exc))
+            raise
+        self.answered(account)
+
+    def answered(self, account: str) -> None:
+        """*account* was reached, whatever it said."""
+        self._unsent.pop(account, None)
+
+    def unsent(self, account: str, reason: str) -> None:
+        """*account* certainly sent nothing; after the third time in a row for the same reason it is left alone."""
+        reasons = self._unsent[account]
+        reasons.append(reason)
+        same = len(reasons) >= _SAME_IN_A_ROW and len(set(reasons[-_SAME_IN_A_ROW:])) == 1
+        if (same or len(reasons) >= _MOST_IN_A_ROW) and account not in self._paused:
+            text = f"account {account!r} sent nothing {len(reasons)} times in a row and is left alone in this run: {reason}"
+            self._paused[account] = text
+            logs.account_paused(account, text)
+
+
+def readable(
+    services: Services,
+    page: Callable[[Session], list[T]],
+    keys: Callable[[Session], list[K]],
+    one: Callable[[Session, K], T | None],
+) -> list[T | Unreadable[K]]:
+    """A page of values. One that cannot be read is given as its key and the error, and does not hide the others."""
+    try:
+        with services.store.read() as session:
+            return list(page(session))
+    except Exception as exc:
+        if ends_everything(exc):
+            raise
+    found: list[T | Unreadable[K]] = []
+    with services.store.read() as session:
+        names = keys(session)
+    for name in names:
+        try:
+            with services.store.read() as session:
+                value = one(session, name)
+        except Exception as exc:
+            if ends_everything(exc):
+                raise
+            found.append(Unreadable(name, exc))
+        else:
+            if value is not None:  # else it has gone meanwhile
+                found.append(value)
+    return found

@@ -1,0 +1,84 @@
+"""What a provider's flow put on the wire, as the driver tells.
+
+By that, and not by what a plugin makes of an error, it is decided whether an attempt that failed may have had an effect.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from ..errors import OutcomeUnknown, PaygateError, ProviderUnavailable
+from ..flow import Call, Effect, ForeignAwait, Replay, Request, Sleep
+
+__all__ = ["Wire"]
+
+
+class Wire:
+    """Watches one flow; see :func:`paygate.flow.watched`.
+
+    Reading (``Replay.SAFE``) has no effect. A request that changes something has one from its first byte on, unless the
+    driver's last word about it is that nothing was sent. Blocking work (``paygate.flow.call``) may do anything.
+
+    ``effects`` counts what may have had an effect, ``requests`` all requests; ``refused`` is the driver's word on the last
+    request of the changing kind that certainly was not sent.
+    """
+
+    __slots__ = ("_left", "_told", "effects", "refused", "requests")
+
+    def __init__(self) -> None:
+        self.effects = 0
+        self.requests = 0
+        self.refused: BaseException | None = None
+        self._left = False
+        self._told: BaseException | None = None
+
+    @property
+    def nothing_sent(self) -> bool:
+        """Certainly nothing has happened: the flow works by the driver, and the driver has sent nothing that counts.
+
+        A flow that has not asked for anything proves nothing by that: it may reach its provider by itself.
+        """
+        return self.requests > 0 and self.effects == 0
+
+    def doubts(self, error: BaseException) -> bool:
+        """Whether *error*, by which a plugin says that nothing happened, leaves that open all the same.
+
+        It cannot speak for what was sent before it, unless the plugin itself says with it what the answer to that means.
+        """
+        own_word = isinstance(error, ProviderUnavailable) and error is not self._told
+        return self.effects > 0 and not own_word
+
+    def asked(self, effect: Effect) -> Effect:
+        """Let the driver say when *effect* leaves.
+
+        :raises ForeignAwait: no driver can do that.
+        """
+        if not isinstance(effect, Request | Sleep | Call):
+            msg = f"provider code awaited {effect!r}; a flow may await only paygate.flow.send, sleep and call"
+            raise ForeignAwait(msg)
+        self._left = isinstance(effect, Call)
+        if not isinstance(effect, Request):
+            return effect
+        self.requests += 1
+        return effect if effect.replay is Replay.SAFE else attrs.evolve(effect, on_wire=self._leaves)
+
+    def answered(self, effect: Effect, error: BaseException | None) -> None:
+        """Judge what came of *effect*."""
+        self._told = error
+        if isinstance(effect, Call):
+            self.effects += 1
+        elif isinstance(effect, Request) and effect.replay is not Replay.SAFE:
+            unsent = error is not None and not self._left and not isinstance(error, OutcomeUnknown)
+            if unsent or isinstance(error, ProviderUnavailable):
+                self.refused = error
+            else:
+                self.effects += 1
+
+    def cause(self) -> str:
+        """The driver's own text about what was not sent; empty where nothing of the kind was asked for."""
+        if self.refused is None:
+            return ""
+        return str(self.refused) if isinstance(self.refused, PaygateError) else type(self.refused).__name__
+
+    def _leaves(self) -> None:
+        self._left = True

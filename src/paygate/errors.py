@@ -20,7 +20,8 @@
     │   ├── WrongMode                     test and live do not mix
     │   ├── OperationNotAllowed
     │   │   ├── RenewalDayError, NotRevocable, EffectiveDayReached, ProductEnded
-    │   │   └── NotCardCustomer, ChargeWindowExpired, PurposeNeeded, RetryPending, SystemMaxPassed
+    │   │   ├── NotCardCustomer, ChargeWindowExpired, PurposeNeeded, RetryPending, SystemMaxPassed
+    │   │   └── CardHeldBack          the card may not be tried now, or not again
     │   ├── CapabilityNotSupported    this provider cannot do that
     │   │   └── ProviderNotCapable, OptionNotSupported
     │   ├── ChangedMeanwhile              read it again, then decide again
@@ -41,11 +42,13 @@ domain rule behind a refusal where there is one. Every error leaves the contract
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 from typing import ClassVar
 
 __all__ = [
     "CapabilityNotSupported",
+    "CardHeldBack",
     "ChangedMeanwhile",
     "ChargeDeclined",
     "ChargeInProgress",
@@ -244,6 +247,26 @@ class PurposeNeeded(OperationNotAllowed):
 
 class RetryPending(OperationNotAllowed):
     """The provider still retries this period; collecting it now could charge twice (R-161)."""
+
+
+class CardHeldBack(OperationNotAllowed):
+    """What happened to this card, in whichever contract, forbids another attempt now: a final no, a limit or a wait.
+
+    ``rule`` names what forbids it, ``network`` whose rule it is (None: nobody's or anybody's), ``until`` the instant in UTC
+    from which it is allowed again; None: not with this card.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        rule: str | None = None,
+        network: str | None = None,
+        until: dt.datetime | None = None,
+    ) -> None:
+        super().__init__(message, rule=rule)
+        self.network = network
+        self.until = until
 
 
 class SystemMaxPassed(OperationNotAllowed):

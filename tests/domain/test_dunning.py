@@ -194,7 +194,15 @@ def test_some_classes_of_declines_are_never_retried_without_a_person(decline) ->
     assert found.forbidden_by.rule == f"class {decline.value}"
 
 
-@pytest.mark.parametrize("decline", [DeclineClass.SOFT, DeclineClass.UNKNOWN, DeclineClass.DUPLICATE])
+@pytest.mark.rule("R-332")
+def test_a_decline_as_a_duplicate_is_never_retried_because_the_first_may_have_gone_through() -> None:
+    refused = plan(tried(decline=DeclineClass.DUPLICATE))
+
+    assert refused.on is None
+    assert "looked up first" in refused.explain()
+
+
+@pytest.mark.parametrize("decline", [DeclineClass.SOFT, DeclineClass.UNKNOWN])
 def test_the_other_classes_are_retried_on_the_schedule(decline) -> None:
     assert plan(tried(decline=decline)).on == dt.date(2026, 6, 4)
 

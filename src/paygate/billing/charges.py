@@ -21,6 +21,7 @@ from ..plugins.account import Account
 from ..provider import ChargeResult
 from ..store import Session
 from . import permission, reconcile
+from .card_limits import check
 from .outbox import deliver
 from .services import Services, checked_key, fingerprint, secret_hash
 from .settling import apply_charge, asked_in_vain, charge_request, check_resolution, contract_behind
@@ -126,7 +127,9 @@ def _decide(
         retry = session.charges.open_for(contract.id, ChargeKind.PERIOD)
         facts = attrs.evolve(facts, open_period=retry.id if retry else None)
     now = services.now()
-    return account, decide_addon(contract, command, account.capabilities, facts, services.rules, now, preview=preview)
+    decision = decide_addon(contract, command, account.capabilities, facts, services.rules, now, preview=preview)
+    check(services, session, contract, amount)
+    return account, decision
 
 
 def _earlier(session: Session, contract: Contract, ask: _Ask) -> Charge | None:

@@ -26,7 +26,7 @@ from ..flow import call
 from ..notices import OperationProposal
 from ..provider import Capabilities
 from ..store import Draft, Session
-from . import reconcile, starting
+from . import card_limits, reconcile, starting
 from .admission import admit, remember
 from .changes import changed
 from .charges import settle
@@ -154,6 +154,7 @@ async def _subscribe_first(services: Services, customer: Customer, contract: Con
                 _repeated(earlier.contract, contract)
                 return starting.claim(services, session, earlier)
             admit(session, contract)
+            card_limits.check(services, session, contract, contract.plan.price)
             asked = contract.subscription and attrs.evolve(contract.subscription, asked_at=services.now())
             draft = Draft(customer, attrs.evolve(contract, subscription=asked))
             session.drafts.insert(draft)
@@ -189,6 +190,7 @@ async def _charge_first(
             admit(session, draft)
             if session.contracts.exists(draft.id):
                 raise InvalidValue(f"contract {draft.id} exists already; choose another id")
+            card_limits.check(services, session, draft, creation.due)
             charge = Charge(
                 id=services.new_id(),
                 contract_id=draft.id,

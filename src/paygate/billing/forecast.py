@@ -8,21 +8,25 @@ import attrs
 
 from ..domain.calendar import advance
 from ..domain.contract import Contract, Cycle, Status
-from ..domain.dunning import Attempt, RetryPlan, RetrySchedule, plan_all, plan_retry
+from ..domain.dunning import Attempt, RetryPlan, RetrySchedule, Why, plan_all, plan_attempt, plan_retry
 from ..domain.forecast import Forecast
 from ..domain.forecast import forecast as decide_forecast
 from ..domain.network_rules import NetworkRules
+from ..domain.running import period_price
 from ..domain.subscribing import charged_by_provider
 from ..errors import InvalidValue
 from ..flow import call
 from ..money import Money
+from ..provider import Outcome
 from ..store import Session
-from .services import Services
-from .settling import card_history
+from .card_limits import history_of
+from .services import Services, secret_hash
 
 __all__ = ["UnpaidPeriod", "forecast", "unpaid_period"]
 
 _MOST_MONTHS = 120
+#: Why there is no attempt although the card could be tried.
+_NOT_HELD = frozenset({Why.PROVIDER_OWNED, Why.NOTHING_FAILED, Why.OPEN, Why.EXHAUSTED})
 
 
 @attrs.frozen
@@ -30,7 +34,8 @@ class UnpaidPeriod:
     """What decides about the retries of one unpaid period: the same for a run, a dry run and a forecast.
 
     :param schedule: None where the provider owns the retries (R-147).
-    :param price: what was charged in vain; None if no attempt is recorded.
+    :param price: what was charged in vain, or is to be charged; None if it is not known to have been tried.
+    :param untried: nothing of it has been sent yet, because the card was held back (R-331).
     """
 
     schedule: RetrySchedule | None
@@ -40,9 +45,12 @@ class UnpaidPeriod:
     now: dt.datetime
     zone: dt.tzinfo
     price: Money | None
+    untried: bool = False
 
     def next(self) -> RetryPlan:
-        """The next retry, or why there is none."""
+        """The next attempt, or why there is none."""
+        if self.untried and self.price is not None and self.schedule is not None:
+            return plan_attempt(self.history, self.price, self.rules, self.now, self.zone)
         return plan_retry(self.schedule, self.attempts, self.history, self.rules, self.now, self.zone)
 
     def next_by(self, horizon: dt.datetime) -> RetryPlan | None:
@@ -60,7 +68,23 @@ class UnpaidPeriod:
 
     def all(self) -> tuple[RetryPlan, ...]:
         """All retries, supposing that each is declined; the last plan says what ends them."""
-        return plan_all(self.schedule, self.attempts, self.history, self.rules, self.now, self.zone)
+        first = self.next() if self.untried else None
+        if first is None or first.next_at is None or self.price is None:
+            return (first,) if first else self._all(self.attempts, self.now)
+        planned = Attempt("planned attempt", first.next_at, Outcome.DECLINED, self.price)
+        return (first, *self._all((planned,), first.next_at))
+
+    def held_back(self) -> RetryPlan | None:
+        """The plan of an attempt whose day has come and that the card's history puts off or forbids; else None."""
+        plan = self.next()
+        because = {reason.why for reason in plan.because}
+        if plan.forbidden_by is not None:
+            return None if plan.forbidden_by.why in _NOT_HELD else plan
+        due = plan.scheduled_at is None or plan.scheduled_at <= self.now
+        return plan if due and because & {Why.LIMIT, Why.WAIT} else None
+
+    def _all(self, attempts: tuple[Attempt, ...], now: dt.datetime) -> tuple[RetryPlan, ...]:
+        return plan_all(self.schedule, attempts, self.history, self.rules, now, self.zone)
 
 
 def unpaid_period(services: Services, session: Session, contract: Contract) -> UnpaidPeriod | None:
@@ -72,14 +96,21 @@ def unpaid_period(services: Services, session: Session, contract: Contract) -> U
     ours = not charged_by_provider(contract, account.capabilities, missing.period_start)
     now = services.now()
     made = session.charges.of_period(contract.id, missing.period_start)
+    attempts = tuple(Attempt.of(charge) for charge in made)
+    untried = missing.failures == 0 and all(attempt.outcome is Outcome.NOT_SENT for attempt in attempts)
+    price = made[0].amount if made else None
+    if untried and price is None:
+        price = period_price(contract.plan, contract.start_on, missing.period_start)
+    card = secret_hash(account.name, contract.credential)
     return UnpaidPeriod(
         services.schedule(account.name, cycle) if ours else None,
-        tuple(Attempt.of(charge) for charge in made),
-        tuple(card_history(session, made[-1], now)) if made else (),
+        attempts,
+        tuple(history_of(session, account.name, card, now)) if price is not None else (),
         services.network_rules,
         now,
         services.rules.zone,
-        made[0].amount if made else None,
+        price,
+        untried,
     )
 
 

@@ -18,13 +18,14 @@ from ..domain.subscribing import charged_by_provider
 from ..flow import call
 from ..money import Money
 from ..store import Session
-from .forecast import unpaid_period
+from .card_limits import allowed_at, why_not_charged
+from .forecast import UnpaidPeriod, unpaid_period
 from .horizon import ahead
 from .problems import Unreadable, readable
 from .reasons import ends_everything, reason_of
 from .services import Services
 
-__all__ = ["Planned", "Work", "plan", "retry_by"]
+__all__ = ["Planned", "Work", "collectable", "plan"]
 
 #: Where a page of due contracts ends: the day on which the last one falls due, and its id.
 _Key: TypeAlias = tuple[dt.date, str]
@@ -61,15 +62,12 @@ class Planned:
     account: str | None = None
 
 
-def retry_by(services: Services, session: Session, contract: Contract, horizon: dt.datetime) -> RetryPlan | None:
-    """The retry of the unpaid period that falls due by *horizon*, or why there is none any more.
-
-    None if it falls due later, or is not ours to make.
-    """
+def collectable(services: Services, session: Session, contract: Contract) -> UnpaidPeriod | None:
+    """The unpaid period of *contract*, if it is ours to collect."""
     unpaid = unpaid_period(services, session, contract) if services.in_mode(contract) else None
-    if unpaid is None or unpaid.schedule is None or not unpaid.attempts:
+    if unpaid is None or unpaid.schedule is None or unpaid.price is None:
         return None
-    return unpaid.next_by(horizon)
+    return unpaid
 
 
 async def plan(
@@ -139,12 +137,24 @@ def _would_do(services: Services, contract: Contract, horizon: dt.datetime) -> l
         charged = contract.is_card and bool(step.price)
         if charged and capabilities is not None and charged_by_provider(contract, capabilities, step.on):
             break  # the provider charges it and tells us
+        if charged and step.price and (held := _held(services, contract, step.price, horizon)) is not None:
+            why = why_not_charged(held)
+            items.append(Planned(contract.id, contract.customer_id, Work.NOTHING, step.on, None, why, contract.account))
+            break  # what follows would follow from its payment
         price = step.price if charged else None
         why = why_due(contract, step)
         items.append(
             Planned(contract.id, contract.customer_id, kinds[step.kind], step.on, price, why, contract.account)
         )
     return items
+
+
+def _held(services: Services, contract: Contract, price: Money, horizon: dt.datetime) -> RetryPlan | None:
+    """When the card of *contract* may be tried, if that is not by *horizon*; None where nothing holds it back."""
+    with services.store.read() as session:
+        plan = allowed_at(services, session, contract, price)
+    later = plan.next_at is None or (bool(plan.because) and plan.next_at > max(horizon, services.now()))
+    return plan if later else None
 
 
 def _retry_page(
@@ -174,11 +184,13 @@ def _retry_page(
 
 def _would_retry(services: Services, contract: Contract, horizon: dt.datetime) -> list[Planned]:
     with services.store.read() as session:
-        retry = retry_by(services, session, contract, horizon)
-        if retry is None or contract.past_due is None:
-            return []
-        due = retry.next_at is not None
-        price = session.charges.of_period(contract.id, contract.past_due.period_start)[0].amount if due else None
+        unpaid = collectable(services, session, contract)
+    retry = (unpaid.next_by(horizon) or unpaid.held_back()) if unpaid else None
+    if unpaid is None or retry is None:
+        return []
+    due = retry.next_at is not None and retry.next_at <= max(horizon, services.now())
+    price = unpaid.price if due else None
+    why = retry.explain() if due or retry.next_at is None else why_not_charged(retry)
     on = retry.on or services.today()
     work = Work.RETRY if due else Work.NOTHING
-    return [Planned(contract.id, contract.customer_id, work, on, price, retry.explain(), contract.account)]
+    return [Planned(contract.id, contract.customer_id, work, on, price, why, contract.account)]

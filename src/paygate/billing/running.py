@@ -19,6 +19,8 @@ from ..clock import business_date
 from ..domain.charge import Charge, ChargeKind, ChargeState, Purpose
 from ..domain.contract import Actor, Contract, Status
 from ..domain.due import DueStep, StepKind, due_steps
+from ..domain.dunning import RetryPlan
+from ..domain.failing import hold_back
 from ..domain.renewal import end, renew, schedule_product_end, start
 from ..domain.subscribing import charged_by_provider
 from ..domain.unlocking import unlock
@@ -26,10 +28,11 @@ from ..flow import call
 from ..money import Money
 from ..store import Session
 from . import logs
+from .card_limits import HeldBack, allowed_at, lock_card, why_held
 from .charges import settle
 from .horizon import passed
 from .outbox import deliver
-from .planning import Planned, Work, plan, retry_by
+from .planning import Planned, Work, collectable, plan
 from .problems import Problem, Troubles
 from .services import Services, fingerprint, secret_hash
 from .settling import charge_request, write_settlement
@@ -50,7 +53,8 @@ class BillingReport:
     past due, ``terminated`` those that ended one; ``unlocked`` days on which further contents opened (R-082);
     ``unsent`` charges that certainly never reached the provider; ``unknown`` charges without a result yet; ``blocked``
     contracts and mails that were left undone for a trouble of their own or of their account; the first of them are in
-    ``problems``, each with its reason.
+    ``problems``, each with its reason. ``held_back`` counts charges that were due and not made, because a network's limit,
+    its advice or what the card answered in whichever contract forbids them; ``reasons`` says why and until when (R-331).
     """
 
     started: int = 0
@@ -64,9 +68,11 @@ class BillingReport:
     unsent: int = 0
     unknown: int = 0
     blocked: int = 0
+    held_back: int = 0
     mails: int = 0
     charged: dict[str, int] = attrs.field(factory=dict)
     problems: tuple[Problem, ...] = ()
+    reasons: tuple[HeldBack, ...] = ()
 
     def plus(self, **more: int) -> BillingReport:
         """The report with *more* counted."""
@@ -127,6 +133,12 @@ class _Run:
         total = self._report.charged.get(amount.currency, 0) + amount.minor
         self._report = attrs.evolve(self._report, charged={**self._report.charged, amount.currency: total})
 
+    def hold(self, contract: Contract, plan: RetryPlan) -> None:
+        """Report that the card of *contract* may not be tried now, once for each contract."""
+        if all(known.contract_id != contract.id for known in self._report.reasons):
+            held = (*self._report.reasons, why_held(contract, plan))
+            self._report = attrs.evolve(self._report, reasons=held, held_back=len(held))
+
     @property
     def report(self) -> BillingReport:
         """What was done up to now."""
@@ -156,6 +168,9 @@ async def _bring_up_to_date(running: _Run, contract_id: str) -> None:
                 return
             running.count(**_COUNTED[done.kind])
             continue
+        if isinstance(charge, RetryPlan):
+            running.hold(contract, charge)
+            return
         before = contract.status
         settled = await _send(running, charge, contract)
         await _count(running, settled, before, retry=False)
@@ -172,11 +187,11 @@ _COUNTED: dict[StepKind, dict[str, int]] = {
 }
 
 
-def _step(running: _Run, contract_id: str) -> tuple[DueStep | None, Charge | None, Contract]:
+def _step(running: _Run, contract_id: str) -> tuple[DueStep | None, Charge | RetryPlan | None, Contract]:
     """Take the first due step under the lock: do it, or write down the intent of the charge that it needs.
 
-    :returns: the step that was taken and, if it has to be charged first, the new intent; (None, None, …) when nothing
-        more can be done now.
+    :returns: the step that was taken and, if it has to be charged first, the new intent, or when its card may be tried;
+        (None, None, …) when nothing more can be done now.
     :raises WrongMode: its account is in the other mode; nothing is done for it (X-24).
     :raises LeftAlone: it has to be charged, and its account is not used any more in this run.
     """
@@ -194,7 +209,10 @@ def _step(running: _Run, contract_id: str) -> tuple[DueStep | None, Charge | Non
         elif step.kind is StepKind.PRODUCT_END:
             settlement = schedule_product_end(contract, now, new_id)
         elif contract.is_card and step.price:
-            charge = _intend(running, session, contract, step.on, step.price)
+            charge = _intend(running, session, contract, step.on, step.price, first=True)
+            if isinstance(charge, RetryPlan):
+                held = hold_back(contract, step.on, charge, now, rules, new_id, amount=step.price)
+                write_settlement(services, session, contract, held)
             return (step, charge, contract) if charge else (None, None, contract)
         elif step.kind is StepKind.UNLOCK:
             known = session.licences.for_contract(contract.id)
@@ -214,8 +232,14 @@ def _check_mode(services: Services, contract: Contract) -> None:
         services.account_of(contract)
 
 
-def _intend(running: _Run, session: Session, contract: Contract, period: dt.date, price: Money) -> Charge | None:
-    """Write down the charge of a period; None if it is not ours to make, or one is under way already."""
+def _intend(
+    running: _Run, session: Session, contract: Contract, period: dt.date, price: Money, *, first: bool
+) -> Charge | RetryPlan | None:
+    """Write down the charge of a period; None if it is not ours to make, or one is under way already.
+
+    :param first: whether the card has not been asked for the period yet; retries have been planned with the card in view.
+    :returns: for a first attempt that the card's history forbids now: when it may be made, or why never.
+    """
     services = running.services
     account = services.plugins.account(contract.account)
     if charged_by_provider(contract, account.capabilities, period):
@@ -226,6 +250,10 @@ def _intend(running: _Run, session: Session, contract: Contract, period: dt.date
     if arrears is not None and arrears.purpose is Purpose.ARREARS:
         return None  # it may be paying this very period (R-161)
     running.troubles.check(account.name)
+    if first:
+        allowed = allowed_at(services, session, contract, price)
+        if allowed.forbidden_by is not None or allowed.because:
+            return allowed
     number = len(session.charges.of_period(contract.id, period)) + 1
     charge = Charge(
         id=services.new_id(),
@@ -286,17 +314,22 @@ def _status(services: Services, contract_id: str) -> Status:
 async def _retry(running: _Run, contract_id: str) -> None:
     """Charge an unpaid period again if its next retry is due (R-154, and the networks' rules)."""
     charge, contract = await call(partial(_intend_retry, running, contract_id))
-    if charge is not None:
+    if isinstance(charge, RetryPlan):
+        running.hold(contract, charge)
+    elif charge is not None:
         settled = await _send(running, charge, contract)
         await _count(running, settled, Status.PAST_DUE, retry=True)
 
 
-def _intend_retry(running: _Run, contract_id: str) -> tuple[Charge | None, Contract]:
+def _intend_retry(running: _Run, contract_id: str) -> tuple[Charge | RetryPlan | None, Contract]:
     services = running.services
     with services.store.write() as session:
         contract = session.contracts.lock(contract_id)
-        retry = retry_by(services, session, contract, running.horizon)
-        if retry is None or retry.next_at is None or contract.past_due is None:
+        lock_card(session, contract)
+        unpaid = collectable(services, session, contract)
+        if unpaid is None or unpaid.price is None or contract.past_due is None:
             return None, contract
-        price = session.charges.of_period(contract.id, contract.past_due.period_start)[0].amount
-        return _intend(running, session, contract, contract.past_due.period_start, price), contract
+        retry = unpaid.next_by(running.horizon)
+        if retry is None or retry.next_at is None:
+            return unpaid.held_back(), contract
+        return _intend(running, session, contract, contract.past_due.period_start, unpaid.price, first=False), contract

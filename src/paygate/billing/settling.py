@@ -29,6 +29,7 @@ from ..money import Money
 from ..provider import ChargeRequest, ChargeResult, Outcome, RefundResult
 from ..store import Session
 from .admission import remember
+from .card_limits import history_of
 from .changes import changed
 from .outbox import operator, put
 from .packing import pack
@@ -39,7 +40,6 @@ __all__ = [
     "announce",
     "apply_charge",
     "asked_in_vain",
-    "card_history",
     "charge_request",
     "check_resolution",
     "contract_behind",
@@ -49,9 +49,6 @@ __all__ = [
     "write_by_hand",
     "write_settlement",
 ]
-
-#: How far back the history of a card is read: no network's limit looks further than some months.
-_HISTORY = dt.timedelta(days=400)
 
 
 def charge_request(charge: Charge, credential: str, key: str) -> ChargeRequest:
@@ -309,7 +306,12 @@ def _period_failed(services: Services, session: Session, charge: Charge, actor: 
     schedule = services.schedule(charge.account, cycle)
     attempts = [Attempt.of(made) for made in session.charges.of_period(contract.id, period)]
     plan = plan_retry(
-        schedule, attempts, card_history(session, charge, now), services.network_rules, now, services.rules.zone
+        schedule,
+        attempts,
+        history_of(session, charge.account, charge.credential_hash, now),
+        services.network_rules,
+        now,
+        services.rules.zone,
     )
     attempt = FailedAttempt(
         period,
@@ -321,12 +323,6 @@ def _period_failed(services: Services, session: Session, charge: Charge, actor: 
     )
     settlement = fail(contract, attempt, now, services.rules, services.new_id, actor=actor, schedule=schedule)
     write_settlement(services, session, contract, settlement)
-
-
-def card_history(session: Session, charge: Charge, now: dt.datetime) -> list[Attempt]:
-    """What was asked of the same stored card in all contracts, as far back as the networks' limits look."""
-    since = now - _HISTORY
-    return [Attempt.of(made) for made in session.charges.of_card(charge.account, charge.credential_hash, since)]
 
 
 def _unknown(services: Services, session: Session, charge: Charge, result: ChargeResult, now: dt.datetime) -> Charge:

@@ -246,8 +246,15 @@ def _print_report(report: BillingReport) -> None:
             ("Not sent", report.unsent),
             ("Without a result yet", report.unknown),
             ("Blocked", report.blocked),
+            ("Held back because of the card", report.held_back),
             ("Step mails released", report.mails),
             ("Charged", " and ".join(map(str, charged)) or "nothing"),
         ],
     )
     print_problems(report.problems, report.blocked)
+    if report.reasons:
+        table(
+            "Held back",
+            ("Contract", "Account", "Network", "Until", "Why"),
+            ((it.contract_id, it.account, it.network, it.until, it.reason) for it in report.reasons),
+        )

@@ -17,8 +17,8 @@ from ..clock import business_date, require_aware
 from ..errors import InvalidValue, OperationNotAllowed
 from ..money import Money
 from .contract import Actor, Contract, PastDue, Status
-from .dunning import USUAL_RETRIES, RetrySchedule
-from .followup import Next, Notice, NoticeKind, tell_both
+from .dunning import USUAL_RETRIES, RetryPlan, RetrySchedule
+from .followup import Audience, Next, Notice, NoticeKind, tell_both
 from .ledger import EntryState, LedgerEntry
 from .lifecycle import paid_row, step, terminated, unchanged
 from .rules import Rules
@@ -26,7 +26,7 @@ from .running import period_price, special_ends_on
 from .settlement import Settlement
 from .transitions import Event, Transition, find, row
 
-__all__ = ["FailedAttempt", "fail", "subscription_ended"]
+__all__ = ["FailedAttempt", "fail", "hold_back", "subscription_ended"]
 
 _RECURRING = frozenset({Status.ACTIVE, Status.SPECIAL_PERIOD, Status.PAST_DUE, Status.CANCEL_SCHEDULED})
 _ENDED = frozenset({Status.TERMINATED, Status.CANCELED})
@@ -123,6 +123,53 @@ def fail(
     failed = _failure_notices(after, attempt, number, today, last=last)
     ended = _end_notices(after, today) if after.status is Status.TERMINATED is not contract.status else ()
     return Settlement(after, audit=(record,), notices=failed + ended)
+
+
+def hold_back(
+    contract: Contract,
+    period: dt.date,
+    held: RetryPlan,
+    now: dt.datetime,
+    rules: Rules,
+    new_id: Callable[[], str],
+    *,
+    amount: Money,
+) -> Settlement:
+    """The card of *contract* may not be tried for *period* now: it is unpaid, as if it had been declined (R-145).
+
+    Nothing was sent, so no failure is counted. Both sides are told, once, when it is tried or that it is not (R-331).
+
+    :param held: when the card may be tried, or why never.
+    """
+    now = require_aware(now, "now")
+    after = attrs.evolve(contract, status=Status.PAST_DUE, past_due=PastDue(now, period, failures=0))
+    reason = held.forbidden_by or held.because[-1]
+    record = step(
+        find(contract.status, Event.CHARGE_FAILED, after.status),
+        contract,
+        after,
+        at=now,
+        actor=Actor.scheduler(),
+        new_id=new_id,
+        action="payment_held_back",
+        reason=str(reason),
+        facts={"period": period.isoformat(), "rule": reason.rule},
+    )
+    notices = tell_both(
+        NoticeKind.RENEWAL_HELD_BACK,
+        after,
+        Next.NEW_CARD if held.on is None else Next.RETRY,
+        amount=amount,
+        happened_on=business_date(now, rules.zone),
+        next_attempt_on=held.on,
+    )
+    told = tuple(
+        attrs.evolve(notice, facts={**notice.facts, "reason": str(reason)})
+        if notice.audience is Audience.ADMIN  # which network forbids what is nothing that a customer has to know
+        else notice
+        for notice in notices
+    )
+    return Settlement(after, audit=(record,), notices=told)
 
 
 def subscription_ended(

@@ -45,6 +45,7 @@ class NoticeKind(enum.Enum):
     APPLICATION_RECEIVED = "application_received"  #: its bank transfer is awaited
     CANCELED = "canceled"  #: キャンセル: the contract is undone
     RENEWAL_FAILED = "renewal_failed"  #: one failed attempt (R-151)
+    RENEWAL_HELD_BACK = "renewal_held_back"  #: the card may not be tried, or not yet (R-331)
     RESUMED = "resumed"
     TERMINATED = "terminated"  #: 解約, after retries, by an administrator or by the provider
     CANCELLATION_SCHEDULED = "cancellation_scheduled"

@@ -32,6 +32,7 @@ class Event(enum.Enum):
     PAYMENT_CONFIRMED = "payment_confirmed"
     RENEWAL_SUCCEEDED = "renewal_succeeded"  #: and additional charges, which share the mail set (R-224)
     RENEWAL_FAILED = "renewal_failed"  #: each failed attempt (R-151)
+    RENEWAL_HELD_BACK = "renewal_held_back"  #: the card may not be tried, or not yet (R-331)
     CHARGE_SUCCEEDED = "charge_succeeded"  #: an additional charge (R-176)
     CHARGE_FAILED = "charge_failed"
     CANCELED = "canceled"  #: キャンセル: the contract is undone
@@ -105,6 +106,8 @@ MAILS: Mapping[tuple[Event, Audience], tuple[str, ...]] = {
     (Event.RENEWAL_SUCCEEDED, Audience.CUSTOMER): (*_MONEY, "charged_on"),
     (Event.RENEWAL_FAILED, Audience.CUSTOMER): _FAILURE,
     (Event.RENEWAL_FAILED, Audience.ADMIN): _FAILURE,
+    (Event.RENEWAL_HELD_BACK, Audience.CUSTOMER): (*_MONEY, "happened_on"),
+    (Event.RENEWAL_HELD_BACK, Audience.ADMIN): (*_MONEY, "happened_on", "reason"),
     (Event.CHARGE_SUCCEEDED, Audience.ADMIN): (*_MONEY, "charged_on", "charge_id"),
     (Event.CHARGE_FAILED, Audience.ADMIN): (*_MONEY, "happened_on", "charge_id"),
     (Event.CANCELED, Audience.CUSTOMER): (*_CONTRACT, "happened_on"),

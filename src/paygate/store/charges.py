@@ -63,7 +63,12 @@ _OF_CARD = Statement(
         charges.c.credential_hash == value(charges.c.credential_hash),
         charges.c.created_at >= value(charges.c.created_at),
     )
-    .order_by(charges.c.created_at)
+    .order_by(charges.c.created_at.desc())
+    .limit(sa.literal_column("1000"))  # a bound for cards that are charged several times a day for a year
+)
+#: Held until the transaction ends; the second number tells these locks from those of other programs in the database.
+_LOCK_CARD = Statement(
+    sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(sa.bindparam("card", type_=sa.Text)), 7_294_833))
 )
 _OPEN_FOR = Statement(
     sa.select(*_SELECTED).where(
@@ -260,9 +265,17 @@ class Charges:
         return [charge_of(row) for row in rows]
 
     def of_card(self, account: str, credential_hash: str, since: dt.datetime) -> list[Charge]:
-        """All attempts on one stored credential since an instant, over all contracts, oldest first."""
+        """The latest attempts on one stored credential since an instant, over all contracts, oldest first."""
         given = {"account": account, "credential_hash": credential_hash, "created_at": since}
-        return [charge_of(row) for row in self._runner.all(_OF_CARD, given)]
+        return [charge_of(row) for row in reversed(self._runner.all(_OF_CARD, given))]
+
+    def lock_card(self, account: str, credential_hash: str) -> None:
+        """Let nobody else count the attempts on one stored credential until this transaction ends.
+
+        On SQLite the whole transaction holds that lock already.
+        """
+        if self._runner.writes and self._runner.concurrent:
+            self._runner.first(_LOCK_CARD, {"card": f"{account}/{credential_hash}"})
 
     def update(self, charge: Charge) -> None:
         """Store the outcome of an attempt. Amount, key, options and whatever else was asked for never change.

@@ -223,6 +223,11 @@ class Runner:
         #: whether this process was forked in mid-transaction: the connection is the parent's
         self.left_behind = False
 
+    @property
+    def concurrent(self) -> bool:
+        """Whether other transactions may write at the same time, so that more than rows may have to be locked."""
+        return self._dialect.name == "postgresql"
+
     def first(self, statement: Statement, given: Mapping[str, Any]) -> Row | None:
         """The first row, or None."""
         compiled = self._run(statement, given)

@@ -1,0 +1,101 @@
+"""Whether a stored card may be tried now, by what happened to it in all contracts of the account (R-331).
+
+Every attempt asks this inside the transaction that writes its intent down, with the card locked: two processes cannot
+take the last attempt that a network allows at the same time. The same card under another token or through another account
+is another card here: providers tell no number, and not all of them a fingerprint.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import attrs
+
+from ..domain.attempts import Attempt, RetryPlan, plan_attempt
+from ..domain.contract import Contract
+from ..errors import CardHeldBack
+from ..money import Money
+from ..store import Session
+from .services import Services, secret_hash
+
+__all__ = ["HeldBack", "allowed_at", "check", "history_of", "lock_card", "why_held", "why_not_charged"]
+
+#: How far back the history of a card is read: no network's limit looks further than some months.
+_HISTORY = dt.timedelta(days=400)
+
+
+@attrs.frozen
+class HeldBack:
+    """A charge that was due and that a run did not make.
+
+    :param reason: for people. :param rule: what forbids it: the id of a limit, network and code, or a class of declines.
+    :param network: whose rule it is; None: nobody's, or anybody's.
+    :param until: when it may be made, UTC; None: not with this card.
+    """
+
+    contract_id: str
+    account: str | None
+    reason: str
+    rule: str = ""
+    network: str | None = None
+    until: dt.datetime | None = None
+
+
+def history_of(session: Session, account: str, credential_hash: str, now: dt.datetime) -> list[Attempt]:
+    """What was asked of one stored card in all contracts, oldest first."""
+    return [Attempt.of(made) for made in session.charges.of_card(account, credential_hash, now - _HISTORY)]
+
+
+def lock_card(session: Session, contract: Contract) -> None:
+    """Let nobody else count the attempts on the card of *contract* until the transaction ends; nothing in a reading one."""
+    account = contract.account or ""
+    session.charges.lock_card(account, secret_hash(account, contract.credential))
+
+
+def allowed_at(services: Services, session: Session, contract: Contract, amount: Money) -> RetryPlan:
+    """When a payment that has not been tried yet may be tried on the card of *contract*; locks the card.
+
+    :returns: a plan for now, for later, or with what forbids it.
+    """
+    lock_card(session, contract)
+    now, account = services.now(), contract.account or ""
+    history = history_of(session, account, secret_hash(account, contract.credential), now)
+    return plan_attempt(history, amount, services.network_rules, now, services.rules.zone)
+
+
+def check(services: Services, session: Session, contract: Contract, amount: Money) -> None:
+    """Refuse a charge that the card's history forbids now.
+
+    :raises CardHeldBack: with the rule, the network and until when.
+    """
+    plan = allowed_at(services, session, contract, amount)
+    if plan.forbidden_by is not None:
+        reason = plan.forbidden_by
+        raise CardHeldBack(
+            f"contract {contract.id}: its card is not tried again: {reason.text} ({reason.rule}). "
+            "The customer has to pay with another card",
+            rule=reason.rule,
+            network=reason.network,
+        )
+    if plan.because:
+        reason = plan.because[-1]
+        raise CardHeldBack(
+            f"contract {contract.id}: its card may not be tried now: {reason.text} ({reason.rule}). "
+            "Wait until then, or let the customer pay with another card",
+            rule=reason.rule,
+            network=reason.network,
+            until=plan.next_at,
+        )
+
+
+def why_held(contract: Contract, plan: RetryPlan) -> HeldBack:
+    """*plan*, which is not for now, as an item of a report."""
+    reason = plan.forbidden_by or plan.because[-1]
+    return HeldBack(contract.id, contract.account, why_not_charged(plan), reason.rule, reason.network, plan.next_at)
+
+
+def why_not_charged(plan: RetryPlan) -> str:
+    """One line for people about *plan*, which is not for now."""
+    if plan.forbidden_by is not None:
+        return f"not charged: {plan.forbidden_by}"
+    return f"not charged before {plan.on}: {'; '.join(map(str, plan.because))}"

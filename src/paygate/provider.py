@@ -120,7 +120,10 @@ class ChargeResult:
     :param action_url: where the customer has to go while PENDING with an action required.
     :param network: of the card, for example ``"visa"``, and :param advice_code: the network's advice for the next attempt,
         where the provider passes them on; retries are planned by them.
+    :param amount: what the provider took; also of an unknown outcome, where that is not what was asked for.
     :param raw: the provider's answer, redacted; kept beside, never instead of, the mapped one.
+    :param others: further payments that carry the same attempt, each with its own reference, amount and outcome. None of
+        them is lost: the first success counts, and every other is a discrepancy (R-310).
     """
 
     outcome: Outcome
@@ -134,6 +137,7 @@ class ChargeResult:
     network: str | None = None
     advice_code: str | None = None
     raw: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    others: tuple[ChargeResult, ...] = ()
 
     @classmethod
     def succeeded(
@@ -195,9 +199,15 @@ class ChargeResult:
         reference: str | None = None,
         code: str | None = None,
         raw: Mapping[str, Any] | None = None,
+        amount: Money | None = None,
+        others: tuple[ChargeResult, ...] = (),
     ) -> ChargeResult:
-        """Money may have moved: an unknown text, a broken answer, a state nobody documented."""
-        return cls(Outcome.UNKNOWN, reference, code=code, message=message, raw=raw)
+        """Money may have moved: an unknown text, a broken answer, a state nobody documented.
+
+        *amount*: what the provider says it took, where that is not what was asked for. *others*: the payments found, where
+        more than one carries the attempt.
+        """
+        return cls(Outcome.UNKNOWN, reference, amount=amount, code=code, message=message, raw=raw, others=others)
 
 
 # --- refunds ---------------------------------------------------------------------------------------------------------
@@ -219,7 +229,11 @@ class RefundRequest:
 
 @attrs.frozen
 class RefundResult:
-    """What became of a refund; the same five outcomes."""
+    """What became of a refund; the same five outcomes.
+
+    :param amount: what went back, where the provider says so; also of an unknown outcome, where it is another sum than
+        was asked for.
+    """
 
     outcome: Outcome
     reference: str | None = None
@@ -227,13 +241,19 @@ class RefundResult:
     code: str | None = None
     message: str = ""
     raw: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    amount: Money | None = None
 
     @classmethod
     def succeeded(
-        cls, reference: str, *, refunded_at: dt.datetime | None = None, raw: Mapping[str, Any] | None = None
+        cls,
+        reference: str,
+        *,
+        refunded_at: dt.datetime | None = None,
+        raw: Mapping[str, Any] | None = None,
+        amount: Money | None = None,
     ) -> RefundResult:
         """The money went back."""
-        return cls(Outcome.SUCCEEDED, reference, refunded_at=refunded_at, raw=raw)
+        return cls(Outcome.SUCCEEDED, reference, refunded_at=refunded_at, raw=raw, amount=amount)
 
     @classmethod
     def pending(cls, reference: str | None, *, raw: Mapping[str, Any] | None = None) -> RefundResult:
@@ -254,10 +274,15 @@ class RefundResult:
 
     @classmethod
     def unknown(
-        cls, message: str = "", *, reference: str | None = None, raw: Mapping[str, Any] | None = None
+        cls,
+        message: str = "",
+        *,
+        reference: str | None = None,
+        raw: Mapping[str, Any] | None = None,
+        amount: Money | None = None,
     ) -> RefundResult:
-        """Money may have gone back."""
-        return cls(Outcome.UNKNOWN, reference, message=message, raw=raw)
+        """Money may have gone back. *amount*: what the provider says, where it is not what was asked for."""
+        return cls(Outcome.UNKNOWN, reference, message=message, raw=raw, amount=amount)
 
 
 @attrs.frozen

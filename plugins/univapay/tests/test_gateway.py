@@ -89,3 +89,29 @@ def test_a_refund_over_the_balance_limit_changes_nothing(gateway, contract, shop
     assert refused.state is RefundState.FAILED
     assert accepted.state is RefundState.DONE
     assert shop.book.refunded() == 2000
+
+
+@pytest.mark.rule("R-310", "R-311")
+@pytest.mark.parametrize("look_first", [True, False])
+def test_two_charges_of_one_attempt_are_one_payment_and_one_discrepancy(gateway, contract, shop, look_first):
+    shop.emulator.add_webhook("https://shop.example/hooks", shop.settings.webhook_auth_token)
+    shop.emulator.behaviour.key_store_down = True
+    shop.emulator.behaviour.duplicate_window = None
+    shop.emulator.faults.add(Fault(FaultKind.TIMEOUT, When.AFTER), times=1, match="POST /charges")
+
+    twice = charge(gateway, contract)
+    shop.clock.advance(minutes=5)
+    if look_first:
+        gateway.billing.reconcile()
+    for _ in range(2):
+        shop.emulator.deliver(lambda one: gateway.webhooks.receive("univapay", one.headers, one.body) and None)
+        gateway.billing.reconcile()
+
+    rows = [row for row in gateway.ledger.list() if row.charge_id == twice.id]
+    found = list(gateway.charges.discrepancies())
+    taken = [row.reference for row in shop.book.captures if row.attempt == twice.id]
+    assert len(taken) == 2
+    assert gateway.charges.get(twice.id).state is ChargeState.SUCCEEDED
+    assert sum(row.amount.minor for row in rows) == 5000
+    assert [one.unbooked for one in found] == [5000]
+    assert {found[0].our_reference, found[0].their_reference} == set(taken)

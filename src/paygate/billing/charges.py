@@ -12,6 +12,7 @@ from ..domain.arrears import owed
 from ..domain.charge import Charge, ChargeKind, ChargeState, Consent, Purpose
 from ..domain.charging import AddonCommand, AddonDecision, ChargeFacts, decide_addon
 from ..domain.contract import Actor, Contract, Customer, Status
+from ..domain.discrepancy import NO_REFERENCE, Discrepancy, Source
 from ..domain.operations import Operation
 from ..errors import IdempotencyConflict, InvalidValue, OperationNotAllowed
 from ..flow import call, sleep
@@ -22,6 +23,7 @@ from ..provider import ChargeResult
 from ..store import Session
 from . import permission, reconcile
 from .card_limits import check
+from .discrepancies import chosen, close
 from .outbox import deliver
 from .services import Services, checked_key, fingerprint, secret_hash
 from .settling import apply_charge, asked_in_vain, charge_request, check_resolution, contract_behind
@@ -336,7 +338,10 @@ async def resolve(
     note: str,
     actor: Actor,
 ) -> Charge:
-    """An operator says what became of an attempt that cannot be looked up (design §6.5)."""
+    """An operator says what became of an attempt that cannot be looked up, or contradicts itself (design §6.5, R-311).
+
+    The open discrepancies about *reference*, or all of the attempt where none is named, are closed with the note.
+    """
     check_resolution(note, actor)
 
     def proposal(session: Session) -> OperationProposal:
@@ -345,19 +350,53 @@ async def resolve(
 
     def write() -> Charge:
         with services.store.write() as session:
-            charge = session.charges.get(charge_id)
-            if not charge.open:
+            charge, now = session.charges.get(charge_id), services.now()
+            known = [one for one in session.discrepancies.of_attempt(charge_id) if one.open]
+            meant = chosen(known, reference) if not charge.open else _about(known, reference)
+            if not charge.open and not meant:
                 raise OperationNotAllowed(
                     f"charge {charge_id} has ended as {charge.state.value}; there is nothing to resolve"
                 )
+            close(services, session, meant, note, actor=actor, now=now)
+            if succeeded and charge.state is ChargeState.SUCCEEDED:
+                return charge
+            if charge.state is ChargeState.SUCCEEDED:
+                raise OperationNotAllowed(
+                    f"charge {charge_id} is in the ledger as SUCCEEDED; give its money back with refunds.create, or say "
+                    "that it succeeded once the provider's console shows the money",
+                    rule="R-311",
+                )
+            if not succeeded and not charge.open:
+                return charge
             at = require_aware(charged_at, "charged_at") if charged_at else None
             if succeeded:
-                result = ChargeResult.succeeded(reference or charge.reference or f"by-hand-{charge_id}", charged_at=at)
+                named = reference or _only(meant, charge_id) or charge.reference or f"{NO_REFERENCE}{charge_id}"
+                result = ChargeResult.succeeded(named, charged_at=at)
             else:
                 result = ChargeResult.declined("resolved_by_operator", note)
-            return apply_charge(services, session, charge, result, actor=actor, now=services.now())
+            return apply_charge(services, session, charge, result, actor=actor, now=now, source=Source.OPERATOR)
 
     await permission.ask(services, proposal)
     resolved = await call(write)
     await deliver(services)
     return resolved
+
+
+def _about(known: list[Discrepancy], reference: str | None) -> list[Discrepancy]:
+    """The discrepancies that go with an open attempt: its own reference has none, and then none of them is closed."""
+    return [one for one in known if reference in {None, one.their_reference}]
+
+
+def _only(meant: list[Discrepancy], charge_id: str) -> str | None:
+    """The one payment that *meant* are about, to be booked as the success of the attempt.
+
+    :raises InvalidValue: they are about several, and nobody said which is meant.
+    """
+    told = {one.their_reference for one in meant if one.their_reference}
+    if len(told) > 1:
+        raise InvalidValue(
+            f"charge {charge_id} has several payments at the provider ({', '.join(sorted(told))}): say by its reference "
+            "which of them paid for it",
+            rule="R-311",
+        )
+    return next(iter(told), None)

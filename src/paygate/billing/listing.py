@@ -8,6 +8,7 @@ from typing import TypeVar
 from ..domain.audit import AuditRecord
 from ..domain.charge import Charge, ChargeState, Refund
 from ..domain.contract import Contract, PaymentMethod, Status
+from ..domain.discrepancy import Discrepancy
 from ..domain.ledger import LedgerEntry, net_sales
 from ..domain.mails import StepMail, StepMailState
 from ..errors import InvalidValue
@@ -21,6 +22,7 @@ __all__ = [
     "charge",
     "charges",
     "contracts",
+    "discrepancies",
     "entries",
     "entry",
     "mails",
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-R = TypeVar("R", AuditRecord, Charge, Contract, LedgerEntry, Refund, StepMail)
+R = TypeVar("R", AuditRecord, Charge, Contract, Discrepancy, LedgerEntry, Refund, StepMail)
 
 
 async def _read(services: Services, look: Callable[[Session], T]) -> T:
@@ -149,4 +151,22 @@ async def audit(
     """A page of audit records, as for :func:`contracts`."""
     return await _page(
         services, size, lambda session: session.audit.page(contract_id=contract_id, after=after, limit=size)
+    )
+
+
+async def discrepancies(
+    services: Services,
+    after: str | None,
+    size: int,
+    *,
+    contract_id: str | None = None,
+    account: str | None = None,
+    charge_id: str | None = None,
+    only_open: bool = True,
+) -> tuple[list[Discrepancy], str | None]:
+    """A page of contradictions between the record and providers' reports, oldest first (R-310)."""
+    return await _page(
+        services,
+        size,
+        lambda session: session.discrepancies.page(contract_id, account, charge_id, after, size, only_open=only_open),
     )

@@ -9,6 +9,7 @@ import attrs
 
 from ..domain.charge import Charge, ChargeState, Refund
 from ..domain.contract import Actor, Contract
+from ..domain.discrepancy import Source
 from ..flow import call
 from ..provider import ChargeResult, Found, Lookup, LookupRequest, Outcome
 from . import aligning, logs
@@ -30,6 +31,8 @@ class Reconciliation:
     :param subscriptions_open: ids of contracts, or of those yet to be made, whose provider gave no answer about it.
     :param blocked: how many of them could not be looked at, for a trouble of their own or of their account.
     :param problems: the first of these, each with its reason.
+    :param discrepancies: ids of charges and refunds of which a provider reports something against the record. No pass
+        settles that (R-311); ``charges.discrepancies`` says what it is.
     """
 
     settled: tuple[str, ...] = ()
@@ -39,6 +42,7 @@ class Reconciliation:
     subscriptions_open: tuple[str, ...] = ()
     blocked: int = 0
     problems: tuple[Problem, ...] = ()
+    discrepancies: tuple[str, ...] = ()
 
 
 async def look(services: Services, charge_id: str, troubles: Troubles | None = None) -> Charge:
@@ -62,7 +66,7 @@ async def look(services: Services, charge_id: str, troubles: Troubles | None = N
     result = found.result
     if result is None and capabilities.lookup is Lookup.AUTHORITATIVE:
         result = ChargeResult.not_sent("the provider knows nothing of it")
-    if not isinstance(result, ChargeResult) or result.outcome is Outcome.UNKNOWN:
+    if not isinstance(result, ChargeResult) or not _tells(result):
         return await call(partial(_overdue, services, charge))
     settled = await call(partial(_apply, services, charge, result))
     if settled.open:
@@ -80,6 +84,11 @@ async def _ask(services: Services, charge: Charge, credential: str, troubles: Tr
     return None
 
 
+def _tells(result: ChargeResult) -> bool:
+    """Whether it says anything: an unknown outcome does where it names a sum or further payments."""
+    return result.outcome is not Outcome.UNKNOWN or result.amount is not None or bool(result.others)
+
+
 def _load(services: Services, charge_id: str) -> tuple[Charge, Contract | None]:
     """The attempt and, while it is open, the contract that it is for."""
     with services.store.read() as session:
@@ -95,7 +104,8 @@ def _in_flight(services: Services, charge: Charge) -> bool:
 
 def _apply(services: Services, charge: Charge, result: ChargeResult) -> Charge:
     with services.store.write() as session:
-        return apply_charge(services, session, charge, result, actor=Actor.provider(charge.account), now=services.now())
+        actor, source = Actor.provider(charge.account), Source.LOOKUP
+        return apply_charge(services, session, charge, result, actor=actor, now=services.now(), source=source)
 
 
 def _overdue(services: Services, charge: Charge) -> Charge:
@@ -147,14 +157,22 @@ async def run(services: Services) -> Reconciliation:
         tuple(waiting),
         outcome.troubles.count,
         outcome.troubles.problems,
+        await call(partial(_contradicted, services)),
     )
     counts = {
         name: value if isinstance(value, int) else len(value)
         for name, value in attrs.asdict(report, recurse=False).items()
         if name != "problems"
     }
-    logs.run_finished("reconciliation", counts, attention=bool(report.blocked or report.needs_operator))
+    logs.run_finished(
+        "reconciliation", counts, attention=bool(report.blocked or report.needs_operator or report.discrepancies)
+    )
     return report
+
+
+def _contradicted(services: Services) -> tuple[str, ...]:
+    with services.store.read() as session:
+        return tuple(dict.fromkeys(one.attempt_id for one in session.discrepancies.page(limit=1000)))
 
 
 @attrs.define

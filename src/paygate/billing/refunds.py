@@ -9,6 +9,7 @@ import attrs
 
 from ..domain.charge import Refund, RefundState
 from ..domain.contract import Actor
+from ..domain.discrepancy import NO_REFERENCE, Discrepancy, DiscrepancyKind, Source, refund_contradiction
 from ..domain.ledger import LedgerEntry, refundable
 from ..domain.operations import Operation
 from ..domain.refunding import RefundDecision, decide_refund, mark_manual_refund_done, settle_refund, state_after
@@ -24,6 +25,8 @@ from ..notices import OperationProposal
 from ..provider import Capabilities, Lookup, LookupRequest, Outcome, RefundRequest, RefundResult
 from ..store import Session
 from . import permission
+from .discrepancies import chosen, close
+from .discrepancies import note as note_discrepancy
 from .outbox import deliver, operator, put
 from .problems import Troubles
 from .services import Services, checked_key, fingerprint
@@ -272,12 +275,34 @@ async def settle(services: Services, refund: Refund, result: RefundResult, actor
 
 
 def apply_refund(
-    services: Services, session: Session, refund_id: str, result: RefundResult, *, actor: Actor, now: dt.datetime
+    services: Services,
+    session: Session,
+    refund_id: str,
+    result: RefundResult,
+    *,
+    actor: Actor,
+    now: dt.datetime,
+    source: Source = Source.ANSWER,
+    noted: list[Discrepancy] | None = None,
 ) -> Refund:
-    """Record *result* inside the caller's write transaction; repeats change nothing (R-194)."""
+    """Record *result* inside the caller's write transaction; repeats change nothing (R-194).
+
+    What contradicts the record is kept as a discrepancy instead (R-310), unless it is the operator's own word.
+
+    :param noted: takes the discrepancies that the result shows.
+    """
     refund = session.refunds.get(refund_id)
     session.contracts.lock(refund.contract_id)
     refund = session.refunds.get(refund_id)
+    contradicts = refund_contradiction(refund, result) if source is not Source.OPERATOR else None
+    if contradicts is not None:
+        found = note_discrepancy(services, session, refund, contradicts, result, source, now=now)
+        if noted is not None:
+            noted.append(found)
+        if not refund.state.open or contradicts is DiscrepancyKind.SECOND_REFERENCE:
+            return refund
+        said = f"the provider returned {result.amount}, asked for was {refund.amount}; compare with its console"
+        result = RefundResult.unknown(said, reference=result.reference)
     row = session.ledger.get(refund.entry_id)
     state = _STATES[result.outcome]
     wrong = failure(result) if state in {RefundState.FAILED, RefundState.UNKNOWN} else None
@@ -379,16 +404,23 @@ async def resolve(
     def write() -> Refund:
         with services.store.write() as session:
             refund = session.refunds.get(refund_id)
-            if refund.by_hand or not refund.state.open:
+            known = [one for one in session.discrepancies.of_attempt(refund_id) if one.open]
+            meant = chosen(known, reference) if not refund.state.open else known
+            if meant and not refund.by_hand:
+                close(services, session, meant, note, actor=actor, now=services.now())
+                if not refund.state.open and succeeded is (refund.state is RefundState.DONE):
+                    return refund
+            elif refund.by_hand or not refund.state.open:
                 raise OperationNotAllowed(
                     f"refund {refund_id} ({refund.state.value}) is not open at a provider; "
                     "one made by hand is ended with refunds.mark_done"
                 )
             if succeeded:
-                result = RefundResult.succeeded(reference or refund.reference or f"by-hand-{refund_id}")
+                result = RefundResult.succeeded(reference or refund.reference or f"{NO_REFERENCE}{refund_id}")
             else:
                 result = RefundResult.declined("resolved_by_operator", note)
-            return apply_refund(services, session, refund_id, result, actor=actor, now=services.now())
+            now = services.now()
+            return apply_refund(services, session, refund_id, result, actor=actor, now=now, source=Source.OPERATOR)
 
     await permission.ask(services, proposal)
     resolved = await call(write)

@@ -16,6 +16,7 @@ from ..domain.charge import Charge, ChargeKind, ChargeState, Failure, Purpose
 from ..domain.charging import settle_addon
 from ..domain.contract import Actor, ActorKind, Contract, Status
 from ..domain.creation import activate
+from ..domain.discrepancy import NO_REFERENCE, Discrepancy, DiscrepancyKind, Source, contradiction
 from ..domain.dunning import Attempt, plan_retry
 from ..domain.failing import FailedAttempt, fail
 from ..domain.followup import Notice
@@ -31,6 +32,7 @@ from ..store import Session
 from .admission import remember
 from .card_limits import history_of
 from .changes import changed
+from .discrepancies import note, refresh
 from .outbox import operator, put
 from .packing import pack
 from .services import Services
@@ -79,26 +81,57 @@ def apply_charge(
     actor: Actor,
     now: dt.datetime,
     known: Contract | None = None,
+    source: Source = Source.ANSWER,
+    noted: list[Discrepancy] | None = None,
 ) -> Charge:
     """Record *result* for the attempt inside the caller's write transaction.
 
     Serialised per contract by locking it first; only then is the attempt read as it is now (R-268). An attempt that has
     ended stays as it is, except that a success which the provider reports after all is always recorded: captured money
-    must not go missing.
+    must not go missing. What contradicts the record is not applied but kept as a discrepancy (R-310), unless it is the
+    operator's own word; so is each further payment that the result names, once the result itself is applied.
 
     :param known: the contract as the caller read it a moment ago, which spares reading all of it again.
+    :param noted: takes the discrepancies that the result shows, those that were known already among them.
     """
     try:
         contract = session.contracts.lock_again(known) if known else session.contracts.lock(charge.contract_id)
     except NotFound:  # a first payment makes its contract only when it succeeds (R-013)
         contract = None
     charge = session.charges.get_again(charge)
+    for each in (result, *result.others):
+        charge = _apply(services, session, charge, contract, each, actor=actor, now=now, source=source, noted=noted)
+    return charge
+
+
+def _apply(
+    services: Services,
+    session: Session,
+    charge: Charge,
+    contract: Contract | None,
+    result: ChargeResult,
+    *,
+    actor: Actor,
+    now: dt.datetime,
+    source: Source,
+    noted: list[Discrepancy] | None,
+) -> Charge:
+    """Record one result for the attempt as it is now."""
+    contradicts = contradiction(charge, result) if source is not Source.OPERATOR else None
+    if contradicts is not None:
+        if charge.open and contradicts in {DiscrepancyKind.OTHER_AMOUNT, DiscrepancyKind.OTHER_CURRENCY}:
+            message = f"the provider took {result.amount}, asked for was {charge.amount}; compare with its console"
+            unknown = ChargeResult.unknown(message, reference=result.reference, code=result.code)
+            charge = _unknown(services, session, charge, unknown, now)
+        found = note(services, session, charge, contradicts, result, source, now=now)
+        if noted is not None:
+            noted.append(found)
+        return charge
+    if charge.state is ChargeState.SUCCEEDED and result.outcome is Outcome.SUCCEEDED and result.reference:
+        return _named(session, charge, result.reference)
     if not charge.open and not (charge.state is ChargeState.FAILED and result.outcome is Outcome.SUCCEEDED):
         return charge
     match result.outcome:
-        case Outcome.SUCCEEDED if result.amount is not None and result.amount != charge.amount:
-            message = f"the provider took {result.amount}, asked for was {charge.amount}; compare with its console"
-            return _unknown(services, session, charge, ChargeResult.unknown(message, reference=result.reference), now)
         case Outcome.SUCCEEDED:
             return _succeed(services, session, charge, contract, result, now=now)
         case Outcome.PENDING:
@@ -167,6 +200,7 @@ def _succeed(
         changed(services, session, None, settlement.contract, settlement.audit)
     else:
         write_settlement(services, session, before, settlement)
+    refresh(session, settled)
     put(services, session, "on_charge_success", {"charge_id": charge.id}, contract_id=charge.contract_id, now=now)
     if late:
         message = f"charge {charge.id} was recorded as failed, but the provider took the money after all; it is now in the ledger"
@@ -174,6 +208,18 @@ def _succeed(
             services, session, "late_success", message, now=now, contract_id=charge.contract_id, charge_id=charge.id
         )
     return settled
+
+
+def _named(session: Session, charge: Charge, reference: str) -> Charge:
+    """*charge* under the provider's own reference, where a person settled it without knowing that one."""
+    if charge.reference is not None and not charge.reference.startswith(NO_REFERENCE):
+        return charge
+    named = attrs.evolve(charge, reference=reference)
+    session.charges.update(named)
+    for row in session.ledger.for_charge(charge.id):
+        if row.kind.sale:
+            session.ledger.set_state(row.id, row.state, reference=reference)
+    return named
 
 
 def _settlement(services: Services, session: Session, before: Contract, charge: Charge, now: dt.datetime) -> Settlement:

@@ -9,6 +9,7 @@ import attrs
 
 from ..domain.charge import Charge, Refund
 from ..domain.contract import Actor
+from ..domain.discrepancy import Discrepancy, Source
 from ..errors import InvalidValue, NotFound, WebhookIncomplete, WebhookRejected
 from ..flow import call
 from ..plugins.account import Account
@@ -30,7 +31,10 @@ MAX_BODY = 1_048_576
 
 @attrs.frozen
 class EventOutcome:
-    """What became of one event: ``applied``, ``repeated``, ``ignored`` (nothing to act on) or ``unmatched``.
+    """What became of one event.
+
+    ``applied``, ``repeated``, ``ignored`` (nothing to act on), ``unmatched`` (about nothing that paygate knows), or
+    ``discrepancy``: it contradicts what is on record, was not applied, and waits for a person (R-310).
 
     :param checkout: the reference of a checkout that has ended, for ``checkouts.complete``; repeated events have it, too.
     """
@@ -110,16 +114,19 @@ def _take(services: Services, account: Account, event: ProviderEvent) -> EventOu
 
 def _apply(services: Services, session: Session, account: Account, event: ProviderEvent) -> EventOutcome:
     now, actor = services.now(), Actor.provider(account.name)
+    noted: list[Discrepancy] = []
     if event.kind is EventKind.CHARGE and event.charge is not None:
         charge = _charge(session, account.name, event)
         if charge is not None and services.in_mode(contract_behind(session, charge)):
-            apply_charge(services, session, charge, event.charge, actor=actor, now=now)
-            return EventOutcome(event.event_id, "applied", charge_id=charge.id)
+            source = Source.WEBHOOK
+            apply_charge(services, session, charge, event.charge, actor=actor, now=now, source=source, noted=noted)
+            return EventOutcome(event.event_id, _applied(noted), charge_id=charge.id)
     elif event.kind is EventKind.REFUND and event.refund is not None:
         refund = _refund(session, account.name, event)
         if refund is not None and services.in_mode(session.contracts.get(refund.contract_id)):
-            apply_refund(services, session, refund.id, event.refund, actor=actor, now=now)
-            return EventOutcome(event.event_id, "applied", refund_id=refund.id)
+            source = Source.WEBHOOK
+            apply_refund(services, session, refund.id, event.refund, actor=actor, now=now, source=source, noted=noted)
+            return EventOutcome(event.event_id, _applied(noted), refund_id=refund.id)
     elif event.kind in {EventKind.RENEWAL, EventKind.SUBSCRIPTION_ENDED}:
         contract = contract_of(services, session, account, event)
         if contract is not None and event.kind is EventKind.RENEWAL:
@@ -136,6 +143,10 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
     )
     operator(services, session, "unmatched_event", message, now=now)
     return EventOutcome(event.event_id, "unmatched")
+
+
+def _applied(noted: list[Discrepancy]) -> str:
+    return "discrepancy" if noted else "applied"
 
 
 def _checkout(event: ProviderEvent) -> str | None:

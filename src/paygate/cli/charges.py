@@ -8,7 +8,7 @@ import click
 
 from ..domain.charge import Charge, ChargeState
 from .failures import exit_for
-from .output import facts
+from .output import facts, note
 from .params import INSTANT
 from .session import Session, json_option, limit_option, pass_session
 
@@ -95,10 +95,49 @@ def list_charges(
 @json_option
 @pass_session
 def show(session: Session, charge: str) -> None:
-    """Show CHARGE."""
+    """Show CHARGE, and what its provider reports against the record."""
     with session.gateway() as gateway:
         found = gateway.charges.get(charge)
+        against = list(gateway.charges.discrepancies(charge_id=found.id))
     session.show(found, lambda: print_charge(found))
+    for one in against:
+        note(f"Discrepancy: {one.describe()}. Close it with `paygate charges resolve`.")
+
+
+@charges.command()
+@click.option("--contract", "contract_id", help="Only of this contract.")
+@click.option("--account", help="Only through this account.")
+@click.option("--charge", "charge_id", help="Only of this charge.")
+@click.option("--all", "everything", is_flag=True, help="Those that are resolved, too.")
+@limit_option
+@json_option
+@pass_session
+def discrepancies(
+    session: Session,
+    contract_id: str | None,
+    account: str | None,
+    charge_id: str | None,
+    limit: int | None,
+    *,
+    everything: bool,
+) -> None:
+    """List what providers report against the record, oldest first: second payments, other sums, late declines."""
+    with session.gateway() as gateway:
+        found = gateway.charges.discrepancies(
+            contract_id=contract_id, account=account, charge_id=charge_id, only_open=not everything
+        )
+        session.show_rows(
+            session.page(found, limit),
+            "Discrepancies",
+            (
+                "Seen", "Charge or refund", "Account", "Kind", ">On record", "Under", ">Reported", "As", "Reference",
+                "Resolved", "Note",
+            ),
+            lambda it: (
+                it.seen_at, it.attempt_id, it.account, it.kind, it.our_amount, it.our_reference, it.their_amount,
+                it.their_state, it.their_reference, it.resolved_at, it.note,
+            ),
+        )  # fmt: skip
 
 
 @charges.command()
@@ -132,7 +171,10 @@ def resolve(
     *,
     succeeded: bool,
 ) -> None:
-    """Say what became of CHARGE, where only a person can find out."""
+    """Say what became of CHARGE, where only a person can find out; closes its discrepancies.
+
+    With --reference only those about that payment are closed.
+    """
     with session.gateway() as gateway:
         settled = gateway.charges.resolve(
             charge, succeeded=succeeded, note=note, reference=reference, charged_at=charged_at, actor=session.actor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .failures import Exit
-from .output import facts, print_problems, table
+from .output import facts, note, print_problems, table
 from .session import Session, json_option
 
 __all__ = ["reconcile"]
@@ -17,7 +17,8 @@ __all__ = ["reconcile"]
 def reconcile(ctx: click.Context) -> None:
     """Settle charges, refunds and subscriptions that are still open, then deliver what observers have not been told.
 
-    Ends with 6 while something stays open, else with 10 if anything was blocked; the report gives the reasons.
+    Ends with 6 while something stays open or a provider reports something against the record, else with 10 if anything
+    was blocked; the report gives the reasons.
     """
     session = ctx.ensure_object(Session)
     with session.gateway() as gateway, session.waiting("asking the providers"):
@@ -28,6 +29,7 @@ def reconcile(ctx: click.Context) -> None:
         ("Settled", ", ".join(report.settled)),
         ("Still open", ", ".join(report.still_open)),
         ("Need an operator", ", ".join(report.needs_operator)),
+        ("Reported otherwise", ", ".join(report.discrepancies)),
         ("Subscriptions settled", ", ".join(report.subscriptions)),
         ("Subscriptions open", ", ".join(report.subscriptions_open)),
         ("Blocked", report.blocked),
@@ -43,8 +45,10 @@ def reconcile(ctx: click.Context) -> None:
             columns = ("Notice", "Observers of", ">Attempts", "Last error")
             table("Notices that no observer took", columns, (list(it.values()) for it in waiting))
 
+    if report.discrepancies:
+        note("a provider reports something against the record: see paygate charges discrepancies")
     session.show({"attempts": report, "notices": delivery, "stuck_notices": waiting}, human)
-    if report.still_open or report.needs_operator or report.subscriptions_open:
+    if report.still_open or report.needs_operator or report.subscriptions_open or report.discrepancies:
         ctx.exit(Exit.OPEN)
     if report.blocked:
         ctx.exit(Exit.BLOCKED)

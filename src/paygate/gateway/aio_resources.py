@@ -26,6 +26,7 @@ from ..billing.webhooks import Receipt
 from ..domain.audit import AuditRecord
 from ..domain.charge import Charge, ChargeState, Consent, Purpose, Refund
 from ..domain.contract import Actor
+from ..domain.discrepancy import Discrepancy
 from ..domain.ledger import LedgerEntry
 from ..domain.mails import StepMail, StepMailState
 from ..money import Money
@@ -165,10 +166,12 @@ class AsyncCharges(AsyncNamespace):
         charged_at: dt.datetime | None = None,
         actor: Actor = ADMIN,
     ) -> Charge:
-        """Say what became of an attempt whose outcome only a person can find out.
+        """Say what became of an attempt whose outcome only a person can find out, and close its discrepancies (R-311).
 
         :param note: where the outcome was seen.
-        :raises OperationNotAllowed: the attempt has ended.
+        :param reference: the provider's id of the payment that is meant; by default all open discrepancies are closed.
+        :raises OperationNotAllowed: the attempt has ended, and nothing contradicts that.
+        :raises InvalidValue: several payments are open, and *reference* does not say which.
         """
         return await self._run(
             charges.resolve(
@@ -181,6 +184,38 @@ class AsyncCharges(AsyncNamespace):
                 actor=actor,
             )
         )
+
+    def discrepancies(
+        self,
+        *,
+        contract_id: str | None = None,
+        account: str | None = None,
+        charge_id: str | None = None,
+        only_open: bool = True,
+        page_size: int = 100,
+    ) -> AsyncCursor[Discrepancy]:
+        """What providers report against the record, oldest first: second payments, other sums, late declines (R-310).
+
+        Those of refunds are among them. They are closed by ``resolve`` of the charge or refund, or by a recorded refund of
+        the second payment, and by nothing else.
+
+        :param only_open: leave out those that are resolved.
+        """
+
+        async def fetch(after: str | None) -> tuple[list[Discrepancy], str | None]:
+            return await self._run(
+                listing.discrepancies(
+                    self._services,
+                    after,
+                    page_size,
+                    contract_id=contract_id,
+                    account=account,
+                    charge_id=charge_id,
+                    only_open=only_open,
+                )
+            )
+
+        return AsyncCursor(fetch)
 
 
 class AsyncRefunds(AsyncNamespace):

@@ -105,6 +105,7 @@ class Border:
                 "network": self.code(result.network),
                 "advice_code": self.code(result.advice_code),
                 "action_url": result.action_url if _is_link(result.action_url) else None,
+                "others": tuple(self.result(other) for other in result.others),
             }
         return attrs.evolve(result, **clean)
 

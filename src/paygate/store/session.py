@@ -9,6 +9,7 @@ from .charges import Charges
 from .checkouts import Checkouts
 from .contracts import Contracts
 from .customers import Customers
+from .discrepancies import Discrepancies
 from .drafts import Drafts
 from .events import Events
 from .ledger import Ledger
@@ -44,6 +45,10 @@ class Session:
     @cached_property
     def charges(self) -> Charges:
         return Charges(self._runner)
+
+    @cached_property
+    def discrepancies(self) -> Discrepancies:
+        return Discrepancies(self._runner)
 
     @cached_property
     def drafts(self) -> Drafts:

@@ -23,6 +23,7 @@ __all__ = [
     "ASSUMED",
     "FAILED",
     "OPEN_CHARGE",
+    "OPEN_DISCREPANCY",
     "OPEN_REFUND",
     "PAID",
     "REFUND_DUE",
@@ -35,6 +36,7 @@ __all__ = [
     "checkouts",
     "contracts",
     "customers",
+    "discrepancies",
     "drafts",
     "events",
     "ledger",
@@ -490,4 +492,45 @@ events = sa.Table(
     sa.Column("payload", JSON, nullable=False),
     sa.Column("outcome", sa.Text),
     sa.UniqueConstraint("account", "event_id", name="paygate_events_once"),
+)
+
+#: Reports of providers that contradict the record (R-310). No foreign keys: the evidence outlives what it is about.
+discrepancies = sa.Table(
+    "paygate_discrepancies",
+    metadata,
+    _seq(),
+    sa.Column("id", Id, nullable=False, unique=True),
+    sa.Column("attempt_id", Id, nullable=False),  # of the charge or the refund
+    sa.Column("charge_id", Id),
+    sa.Column("refund_id", Id),
+    sa.Column("contract_id", Id, nullable=False),
+    sa.Column("account", Id, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("our_reference", Id),
+    sa.Column("our_amount", sa.BigInteger, nullable=False),
+    sa.Column("our_currency", sa.Text, nullable=False),
+    sa.Column("our_state", sa.Text, nullable=False),
+    sa.Column("their_reference", Id, nullable=False),  # empty where the provider named none
+    sa.Column("their_amount", sa.BigInteger, nullable=False),  # -1, without a currency, where it named no sum
+    sa.Column("their_currency", sa.Text, nullable=False),
+    sa.Column("their_state", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("resolved_at", Instant),
+    sa.Column("resolved_by", sa.Text),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.UniqueConstraint(
+        "attempt_id", "kind", "their_reference", "their_amount", "their_currency", name="paygate_discrepancies_once"
+    ),
+    sa.Index("paygate_discrepancies_by_reference", "account", "their_reference"),
+    sa.Index("paygate_discrepancies_by_contract", "contract_id", "seq"),
+)
+
+#: Discrepancies that nobody has resolved.
+OPEN_DISCREPANCY = discrepancies.c.resolved_at.is_(None)
+sa.Index(
+    "paygate_discrepancies_open",
+    discrepancies.c.seq,
+    sqlite_where=OPEN_DISCREPANCY,
+    postgresql_where=OPEN_DISCREPANCY,
 )

@@ -68,7 +68,7 @@ async def find_charge(client: Client, attempt: ChargeRequest, reference: str | N
     own = await _own_intents(client, attempt)
     alive = [seen for seen in own if text_in(seen, "status") not in _NOTHING_TAKEN]
     if len(alive) > 1:
-        return Found(_two(alive))
+        return Found(_two(alive, attempt))
     best = (alive or own)[:1]
     return Found(intent_result(best[0], attempt.amount)) if best else Found()
 
@@ -105,9 +105,13 @@ async def _own_intents(client: Client, attempt: ChargeRequest) -> list[Mapping[s
     return await client.listed(page, lambda seen: metadata_in(seen, CHARGE_REF) == attempt.charge_id)
 
 
-def _two(own: Sequence[Mapping[str, Any]]) -> ChargeResult:
+def _two(own: Sequence[Mapping[str, Any]], attempt: ChargeRequest) -> ChargeResult:
+    """All of them, oldest first: the first that took the money counts, every other is evidence."""
     ids = ", ".join(str(one["id"]) for one in own)
-    return ChargeResult.unknown(f"more than one payment carries this attempt ({ids}): refund all but one by hand")
+    return ChargeResult.unknown(
+        f"more than one payment carries this attempt ({ids}): refund all but one by hand",
+        others=tuple(intent_result(one, attempt.amount) for one in reversed(own)),
+    )
 
 
 async def _ask_the_customer(

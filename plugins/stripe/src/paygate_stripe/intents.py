@@ -35,7 +35,7 @@ def intent_result(intent: Mapping[str, Any], asked: Money | None) -> ChargeResul
         expected, received = asked or money(intent, "amount"), money(intent, "amount_received")
         if received is None or received != expected:
             said = f"Stripe reports {received or 'no amount'} received where {expected or 'an amount'} was asked for"
-            return ChargeResult.unknown(said, reference=reference, code="amount_mismatch", raw=raw)
+            return ChargeResult.unknown(said, reference=reference, code="amount_mismatch", raw=raw, amount=received)
         charged_at = instant(object_in(intent, "latest_charge"), "created")
         return ChargeResult.succeeded(reference, amount=received, charged_at=charged_at, raw=raw)
     if status == "processing":

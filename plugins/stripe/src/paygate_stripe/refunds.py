@@ -82,8 +82,8 @@ def refund_result(refund: Mapping[str, Any], asked: Money | None) -> RefundResul
         returned = money(refund, "amount")
         if returned is None or returned != (asked or returned):
             said = f"Stripe reports {returned or 'no amount'} returned where {asked or 'an amount'} was asked for"
-            return RefundResult.unknown(said, reference=reference, raw=raw)
-        return RefundResult.succeeded(reference, refunded_at=instant(refund, "created"), raw=raw)
+            return RefundResult.unknown(said, reference=reference, raw=raw, amount=returned)
+        return RefundResult.succeeded(reference, refunded_at=instant(refund, "created"), raw=raw, amount=returned)
     if status in {"failed", "canceled"}:
         return RefundResult.declined(
             clean(text_in(refund, "failure_reason") or status),

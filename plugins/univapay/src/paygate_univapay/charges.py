@@ -110,7 +110,7 @@ async def _twin(client: Client, request: ChargeRequest, reference: str) -> Charg
     if known == [reference]:
         return None
     if reference in known:
-        return _two(own)
+        return _two(own, request.amount)
     return ChargeResult.unknown(
         f"charge {reference} was made by a repeat that UnivaPay did not check; the first sending may have charged too"
     )
@@ -126,14 +126,18 @@ async def _judged(client: Client, attempt: ChargeRequest, own: Sequence[Mapping[
     current = [seen for one in own if (seen := await read_charge(client, one["id"])) is not None]
     alive = [seen for seen in current if status_of(seen) not in _NOTHING_TAKEN]
     if len(alive) > 1:
-        return _two(alive)
+        return _two(alive, attempt.amount)
     best = (alive or current)[:1]
     return await shown(client, best[0], attempt.amount) if best else None
 
 
-def _two(own: Sequence[Mapping[str, Any]]) -> ChargeResult:
+def _two(own: Sequence[Mapping[str, Any]], asked: Money) -> ChargeResult:
+    """All of them, oldest first: the first that took the money counts, every other is evidence."""
     ids = ", ".join(one["id"] for one in own)
-    return ChargeResult.unknown(f"more than one charge carries this attempt ({ids}): refund all but one by hand")
+    return ChargeResult.unknown(
+        f"more than one charge carries this attempt ({ids}): refund all but one by hand",
+        others=tuple(charge_result(one, asked) for one in reversed(own)),
+    )
 
 
 async def _with_action(client: Client, result: ChargeResult) -> ChargeResult:

@@ -59,7 +59,7 @@ def charge_result(charge: Mapping[str, Any], asked: Money | None) -> ChargeResul
         charged = _money(charge, "charged")
         if charged is None or charged != expected:
             said = f"UnivaPay reports {charged or 'no amount'} charged where {expected or 'an amount'} was asked for"
-            return ChargeResult.unknown(said, reference=reference, code="amount_mismatch", raw=raw)
+            return ChargeResult.unknown(said, reference=reference, code="amount_mismatch", raw=raw, amount=charged)
         return ChargeResult.succeeded(reference, amount=charged, charged_at=instant(charge.get("updated_on")), raw=raw)
     code, message = failure(charge)
     if status == "failed":
@@ -98,8 +98,10 @@ def refund_result(refund: Mapping[str, Any], asked: Money | None) -> RefundResul
         returned = _money(refund)
         if returned is None or returned != (asked or returned):
             said = f"UnivaPay reports {returned or 'no amount'} returned where {asked} was asked for"
-            return RefundResult.unknown(said, reference=reference, raw=raw)
-        return RefundResult.succeeded(reference, refunded_at=instant(refund.get("updated_on")), raw=raw)
+            return RefundResult.unknown(said, reference=reference, raw=raw, amount=returned)
+        return RefundResult.succeeded(
+            reference, refunded_at=instant(refund.get("updated_on")), raw=raw, amount=returned
+        )
     code, message = failure(refund)
     if status == "failed" and code not in UNCLEAR_CODES:
         return RefundResult.declined(code or "failed", message, reference=reference, raw=raw)

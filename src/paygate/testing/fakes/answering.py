@@ -161,7 +161,12 @@ class AnsweringProvider(Provider):
                 return Found(self._charge(memory, now, attempt))
             made = self._indexed(memory.of_attempt(MovementKind.CAPTURE, attempt.charge_id), now, declared)
             payment = _pick(memory, MovementKind.CAPTURE, request.reference, made, now)
-            return Found(self._charge_result(payment, payment.at(now)) if payment else None)
+            if payment is None:
+                return Found(None)
+            others = [] if request.reference is not None else [one for one in made if one is not payment]
+            alive = [one for one in others if one.at(now).state is not Outcome.DECLINED]
+            result = self._charge_result(payment, payment.at(now))
+            return Found(attrs.evolve(result, others=tuple(self._charge_result(one, one.at(now)) for one in alive)))
 
     async def find_refund(self, request: LookupRequest) -> Found:
         declared = self._capabilities.refund_lookup

@@ -138,10 +138,11 @@ class FakeProvider(RecurringProvider):
 
     # --- what happens at the provider --------------------------------------------------------------------------------
 
-    def finish(self, reference: str, outcome: Ending | None = None) -> None:
+    def finish(self, reference: str, outcome: Ending | None = None, *, amount: Money | None = None) -> None:
         """End a pending payment now, as *outcome* says; by default well.
 
         :param reference: the provider's, or paygate's id of the attempt.
+        :param amount: what was taken, where that is not what was asked for, such as a part of it.
         :raises InvalidValue: nothing of that name is pending.
         """
         with self._at_work() as (memory, now):
@@ -152,6 +153,8 @@ class FakeProvider(RecurringProvider):
                 *memory.of_attempt(MovementKind.REFUND, reference),
             ]:
                 if payment.at(now).state is Outcome.PENDING:
+                    if amount is not None:
+                        payment = attrs.evolve(payment, amount=amount)  # noqa: PLW2901 - the payment as it ends
                     memory.extend(payment, ending(outcome or Succeed(), now, self.codes))
                     return
         raise InvalidValue(f"no payment {reference!r} is pending at {self._capabilities.name}")
@@ -165,6 +168,31 @@ class FakeProvider(RecurringProvider):
         """The customer withdraws the permission: every later charge on it is declined (R-222)."""
         with self._at_work() as (memory, _now):
             memory.blocked[fingerprint(credential)] = self._block(ClosePermission())
+
+    def charge_again(self, attempt: str, outcome: Ending | None = None, *, amount: Money | None = None) -> str:
+        """A second payment of an attempt, as a repeat makes one where the provider did not check its key.
+
+        :param attempt: paygate's id of the charge.
+        :param amount: by default that of the first.
+        :returns: its reference. Its notification names the attempt.
+        :raises InvalidValue: there is no payment of that attempt yet.
+        """
+        with self._at_work() as (memory, now):
+            made = memory.of_attempt(MovementKind.CAPTURE, attempt)
+            if not made:
+                raise InvalidValue(f"there is no charge of attempt {attempt!r} at {self._capabilities.name}")
+            reference = self._reference(memory, MovementKind.CAPTURE, attempt)
+            steps = (ending(outcome or Succeed(), now, self.codes),)
+            twin = Payment(
+                MovementKind.CAPTURE,
+                reference,
+                amount or made[0].amount,
+                steps,
+                attempt=attempt,
+                credential=made[0].credential,
+            )
+            memory.add(twin)
+            return reference
 
     def charge_unasked(self, credential: str, amount: Money, outcome: Ending | None = None) -> str:
         """A charge that paygate did not ask for: the provider's own renewal, or one made on its console.

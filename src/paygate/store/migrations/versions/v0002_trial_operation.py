@@ -13,14 +13,59 @@ depends_on = None
 
 ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 INSTANT = sa.Text().with_variant(sa.DateTime(timezone=True), "postgresql")
+SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+UNRESOLVED = sa.text("resolved_at IS NULL")
 
 
 def upgrade() -> None:
     """Add columns, tables and indexes; every new column has a default or may be NULL, so that old rows stay valid."""
+    _discrepancies()
     op.create_table(
         "paygate_checkouts",
         sa.Column("id", ID, primary_key=True),
         sa.Column("account", ID, nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("at", INSTANT, nullable=False),
+    )
+
+
+def _discrepancies() -> None:
+    """Reports of providers that contradict the record."""
+    op.create_table(
+        "paygate_discrepancies",
+        sa.Column("seq", SEQ, autoincrement=True, nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("attempt_id", ID, nullable=False),
+        sa.Column("charge_id", ID),
+        sa.Column("refund_id", ID),
+        sa.Column("contract_id", ID, nullable=False),
+        sa.Column("account", ID, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("our_reference", ID),
+        sa.Column("our_amount", sa.BigInteger(), nullable=False),
+        sa.Column("our_currency", sa.Text(), nullable=False),
+        sa.Column("our_state", sa.Text(), nullable=False),
+        sa.Column("their_reference", ID, nullable=False),
+        sa.Column("their_amount", sa.BigInteger(), nullable=False),
+        sa.Column("their_currency", sa.Text(), nullable=False),
+        sa.Column("their_state", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("seen_at", INSTANT, nullable=False),
+        sa.Column("resolved_at", INSTANT),
+        sa.Column("resolved_by", sa.Text()),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="paygate_discrepancies_pkey"),
+        sa.UniqueConstraint("id", name="paygate_discrepancies_id_key"),
+        sa.UniqueConstraint(
+            "attempt_id", "kind", "their_reference", "their_amount", "their_currency", name="paygate_discrepancies_once"
+        ),
+    )
+    op.create_index("paygate_discrepancies_by_reference", "paygate_discrepancies", ["account", "their_reference"])
+    op.create_index("paygate_discrepancies_by_contract", "paygate_discrepancies", ["contract_id", "seq"])
+    op.create_index(
+        "paygate_discrepancies_open",
+        "paygate_discrepancies",
+        ["seq"],
+        sqlite_where=UNRESOLVED,
+        postgresql_where=UNRESOLVED,
     )

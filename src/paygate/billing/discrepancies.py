@@ -1,0 +1,123 @@
+"""Contradictions between the record and what a provider reports: written down once, told at once, closed by people.
+
+No look-up and no webhook closes one; ``charges.resolve``, ``refunds.resolve`` or a recorded refund of the very payment
+does (R-311).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+import attrs
+
+from ..domain.audit import AuditRecord
+from ..domain.charge import Charge, Refund
+from ..domain.contract import Actor
+from ..domain.discrepancy import Discrepancy, DiscrepancyKind, Source, discrepancy_of
+from ..errors import InvalidValue
+from ..provider import ChargeResult, RefundResult
+from ..store import Session
+from .outbox import operator
+from .services import Services
+
+__all__ = ["chosen", "close", "close_returned", "note", "refresh"]
+
+_logger = logging.getLogger(__name__)
+
+
+def note(
+    services: Services,
+    session: Session,
+    attempt: Charge | Refund,
+    kind: DiscrepancyKind,
+    result: ChargeResult | RefundResult,
+    source: Source,
+    *,
+    now: dt.datetime,
+) -> Discrepancy:
+    """Write a contradiction down and tell the operator; one that is known already changes nothing (R-312).
+
+    A payment that was still under way, and now has an end, is told once more.
+    """
+    found = discrepancy_of(attempt, kind, result, source, id=services.new_id(), now=now)
+    for known in session.discrepancies.of_attempt(attempt.id):
+        if not known.same_report(found):
+            continue
+        if known.their_amount is not None or (found.their_amount is None and known.their_state is found.their_state):
+            return known
+        found = attrs.evolve(known, their_amount=found.their_amount, their_state=found.their_state)
+        session.discrepancies.update(found)
+        break
+    else:
+        if not session.discrepancies.insert(found):
+            return found
+    _tell(services, session, found, now)
+    return found
+
+
+def _tell(services: Services, session: Session, found: Discrepancy, now: dt.datetime) -> None:
+    what = "charges" if found.charge_id else "refunds"
+    message = (
+        f"{found.describe()}. Nothing of that has been booked: compare with the provider's console, return there what was "
+        f"taken too often, then use {what}.resolve"
+    )
+    ids = {"contract_id": found.contract_id, "charge_id": found.charge_id, "refund_id": found.refund_id}
+    _logger.warning("discrepancy: %s", found.describe(), extra={"account": found.account, **ids})
+    operator(services, session, "discrepancy", message, now=now, **ids)
+
+
+def refresh(session: Session, attempt: Charge | Refund) -> None:
+    """Let the open discrepancies of *attempt* compare with what it has become."""
+    for known in session.discrepancies.of_attempt(attempt.id):
+        ours = attrs.evolve(known, our_reference=attempt.reference, our_state=attempt.state.value)
+        if known.open and known.kind is not DiscrepancyKind.SECOND_REFERENCE and ours != known:
+            session.discrepancies.update(ours)
+
+
+def close(
+    services: Services,
+    session: Session,
+    open_ones: list[Discrepancy],
+    note: str,
+    *,
+    actor: Actor,
+    now: dt.datetime,
+) -> None:
+    """Record what became of *open_ones*."""
+    for one in open_ones:
+        session.discrepancies.update(attrs.evolve(one, resolved_at=now, resolved_by=actor, note=note))
+        record = AuditRecord(
+            id=services.new_id(),
+            at=now,
+            actor=actor,
+            action="resolve_discrepancy",
+            contract_id=one.contract_id,
+            before={"discrepancy": one.id, "kind": one.kind.value, "reference": one.their_reference},
+            after={"charge": one.charge_id, "refund": one.refund_id, "amount": str(one.their_amount or "")},
+            reason=note,
+        )
+        session.audit.insert_many([record])
+
+
+def chosen(open_ones: list[Discrepancy], reference: str | None) -> list[Discrepancy]:
+    """Those of *open_ones* about the payment *reference*; all of them where none is named.
+
+    :raises InvalidValue: none of them is about it.
+    """
+    if reference is None:
+        return open_ones
+    named = [one for one in open_ones if one.their_reference == reference]
+    if open_ones and not named:
+        known = ", ".join(one.their_reference or "without a reference" for one in open_ones)
+        raise InvalidValue(f"no open discrepancy is about {reference!r}; there are: {known}", rule="R-311")
+    return named
+
+
+def close_returned(
+    services: Services, session: Session, account: str, reference: str, note: str, *, actor: Actor, now: dt.datetime
+) -> list[Discrepancy]:
+    """Close the discrepancies about the payment *reference*, which has gone back in whole."""
+    found = [one for one in session.discrepancies.by_reference(account, reference) if one.open]
+    close(services, session, found, note, actor=actor, now=now)
+    return found

@@ -1,0 +1,33 @@
+"""``paygate charges discrepancies``: what a provider reports against the record (R-310, R-311)."""
+
+from __future__ import annotations
+
+import pytest
+
+from paygate.testing import FakeStripe
+from paygate.testing.fakes import FakeSettings
+
+
+@pytest.mark.rule("R-310", "R-311")
+def test_a_second_payment_is_listed_shown_and_closed(shell):
+    shell("charge", "ST-LOST", "5000", "--consent", "phone", "--yes", "--no-wait")
+    [charge] = shell.json("charges", "list", "--contract", "ST-LOST")
+    second = FakeStripe(FakeSettings(state_file="stripe.json")).charge_again(charge["id"])
+
+    reconciled = shell("reconcile")
+    [found] = shell.json("charges", "discrepancies", "--charge", charge["id"])
+    shown = shell("charges", "show", charge["id"])
+    shell.json(
+        "charges", "resolve", charge["id"], "--succeeded", "--reference", second, "--note", "returned in the dashboard"
+    )
+
+    assert "charges discrepancies" in reconciled.output
+    assert (found["kind"], found["their_reference"], found["their_amount"]["minor"]) == (
+        "SECOND_REFERENCE",
+        second,
+        5000,
+    )
+    assert second in shown.stderr
+    assert shell.json("charges", "discrepancies") == []
+    [closed] = shell.json("charges", "discrepancies", "--all")
+    assert closed["note"] == "returned in the dashboard"

@@ -334,7 +334,10 @@ class WebhookRejected(Refused):
 
 
 class ProviderError(PaygateError):
-    """The provider was asked. ``provider`` is the account's name, ``code`` the provider's own code."""
+    """The provider was asked. ``provider`` is the account's name, ``code`` the provider's own code.
+
+    ``charge_id`` or ``refund_id`` names the attempt, where there is one.
+    """
 
     def __init__(
         self,
@@ -344,6 +347,7 @@ class ProviderError(PaygateError):
         code: str | None = None,
         request_id: str | None = None,
         charge_id: str | None = None,
+        refund_id: str | None = None,
         rule: str | None = None,
     ) -> None:
         super().__init__(message, rule=rule)
@@ -351,6 +355,7 @@ class ProviderError(PaygateError):
         self.code = code
         self.request_id = request_id
         self.charge_id = charge_id
+        self.refund_id = refund_id
 
 
 class ChargeDeclined(ProviderError):

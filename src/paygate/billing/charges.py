@@ -25,6 +25,7 @@ from . import permission, reconcile
 from .card_limits import check
 from .discrepancies import chosen, close
 from .outbox import deliver
+from .recording import once_sent, write_down
 from .services import Services, checked_key, fingerprint, secret_hash
 from .settling import apply_charge, asked_in_vain, charge_request, check_resolution, contract_behind
 
@@ -238,13 +239,18 @@ async def create(
 async def settle(
     services: Services, charge: Charge, result: ChargeResult, actor: Actor, known: Contract | None = None
 ) -> Charge:
-    """Record *result* in a transaction of its own, then tell the observers; *known* as for :func:`apply_charge`."""
+    """Record *result*, which the provider gave, in a transaction of its own, then tell the observers.
+
+    :param known: as for :func:`apply_charge`.
+    :raises OutcomeUnknown: it could not be recorded; reconciliation asks the provider again (R-292).
+    """
 
     def write() -> Charge:
         with services.store.write() as session:
             return apply_charge(services, session, charge, result, actor=actor, now=services.now(), known=known)
 
-    settled = await call(write)
+    with once_sent(f"charge {charge.id} of {charge.amount}", account=charge.account, charge_id=charge.id, strict=True):
+        settled = await write_down(write)
     if not settled.open or settled.state is ChargeState.UNKNOWN:
         await deliver(services)
     return settled

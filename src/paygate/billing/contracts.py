@@ -33,6 +33,7 @@ from .charges import settle
 from .charges import wait as wait_for
 from .outbox import deliver
 from .permission import ask, on_contract
+from .recording import Told, already_told, once_sent
 from .services import Services, checked_key, fingerprint, secret_hash
 from .settling import charge_request, record, tell_people
 
@@ -93,7 +94,10 @@ async def create(
     await ask(services, lambda _: proposal)
     if creation.charge_now:
         made = await _charge_first(services, customer, creation, key=key, digest=digest, actor=actor)
-        return await starting.start(services, made.id) if made.subscription else made
+        if not made.subscription:
+            return made
+        with already_told(f"contract {made.id} is made and paid, its subscription not started yet", Told(sent=True)):
+            return await starting.start(services, made.id)
     repeatable = idempotency_key is not None
     if creation.subscribe_first:
         return await _subscribe_first(services, customer, creation.contract, repeatable=repeatable)
@@ -213,6 +217,12 @@ async def _charge_first(
     if fresh:
         request = charge_request(charge, draft.credential or "", account.capabilities.idempotency.key_for(charge.id))
         charge = await settle(services, charge, await account.charge(request), Actor.provider(account.name))
+    with once_sent(f"contract {draft.id}, first payment {charge.id}", account=charge.account, charge_id=charge.id):
+        return await _made_by(services, charge, fresh=fresh)
+
+
+async def _made_by(services: Services, charge: Charge, *, fresh: bool) -> Contract:
+    """The contract, once its first payment has succeeded."""
     if charge.state is ChargeState.PENDING and charge.action_url is None:
         charge = await wait_for(services, charge.id, services.waiting.first_payment)
     elif charge.open and not fresh:

@@ -19,6 +19,7 @@ from .changes import changed
 from .operations import read_case, tell_provider
 from .outbox import deliver
 from .permission import ask, on_contract
+from .recording import Told, already_told, write_down
 from .refunds import send, wait, write_intent
 from .services import Services
 
@@ -64,12 +65,23 @@ async def delete(services: Services, contract_id: str, *, confirm: str, reason: 
     plan = await preview(services, contract_id, actor=actor)
     confirm_deletion(plan.contract, confirm, reason)
     await ask(services, on_contract(Operation.DELETE.value, actor, contract_id))
+    told = Told()
+    with already_told(f"contract {contract_id} is not deleted yet", told):
+        report = await _delete(services, plan, actor, reason, told)
+    await deliver(services)
+    return report
+
+
+async def _delete(services: Services, plan: Deletion, actor: Actor, reason: str, told: Told) -> DeletionReport:
+    contract_id = plan.contract.id
     for wanted in plan.wanted:
         await tell_provider(services, contract_id, wanted)
+        told.sent = True
     intents = await call(partial(_intend, services, contract_id, actor))
     refunds = []
     for intent in intents:
         refund = await send(services, intent)
+        told.sent = True
         refunds.append(await wait(services, refund.id, services.waiting.first_payment))
     open_ones = [refund.id for refund in refunds if refund.state.open]
     if open_ones:
@@ -78,9 +90,7 @@ async def delete(services: Services, contract_id: str, *, confirm: str, reason: 
             "delete it again once reconciliation has settled it",
             rule="R-265",
         )
-    report = await call(partial(_remove, services, contract_id, refunds, actor, reason))
-    await deliver(services)
-    return report
+    return await write_down(partial(_remove, services, contract_id, refunds, actor, reason), once=True)
 
 
 def _plan(services: Services, session: Session, contract: Contract, actor: Actor) -> Deletion:

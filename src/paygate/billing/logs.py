@@ -26,11 +26,13 @@ __all__ = [
     "blocked",
     "charge_settled",
     "contract_not_made",
+    "not_recorded",
     "notice_failed",
     "operator_told",
     "outbox_failed",
     "provider_not_told",
     "reconciled",
+    "recording_waits",
     "refund_settled",
     "retry_planned",
     "run_finished",
@@ -151,6 +153,17 @@ def notice_failed(notice_id: str, kind: str, contract_id: str | None, reason: st
     event = "notice_undeliverable" if final else "notice_failed"
     text = f"notice {notice_id} ({kind}) {'can never be delivered' if final else 'is tried again later'}: {reason}"
     _log(_OUTBOX, logging.WARNING, event, text, notice_id=notice_id, kind=kind, contract_id=contract_id)
+
+
+def recording_waits(reason: str) -> None:
+    """What a provider said could not be written down at the first attempt; it is tried again for some seconds."""
+    _log(_BILLING, logging.WARNING, "recording_waits", f"an outcome is not recorded yet: {reason}")
+
+
+def not_recorded(charge: Charge, error: PaygateError) -> None:
+    """A charge whose outcome could not be written down in a billing run."""
+    ids = {"contract_id": charge.contract_id, "charge_id": charge.id, "account": charge.account}
+    _log(_BILLING, logging.ERROR, "outcome_not_recorded", str(error), **ids)
 
 
 def outbox_failed(reason: str) -> None:

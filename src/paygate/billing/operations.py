@@ -30,6 +30,7 @@ from ..store import Session
 from . import aligning
 from .outbox import deliver
 from .permission import ask, on_contract, record_refusal
+from .recording import Told, already_told, is_saved, write_down
 from .refunds import send, write_intent
 from .services import Services
 from .settling import write_settlement
@@ -104,9 +105,36 @@ async def perform(
     """
     await ask(services, on_contract(action, actor, contract_id))
     first, intents = await call(partial(_begin, services, contract_id, decide))
+    no_refunds: tuple[Refund, ...] = ()
+    if not intents and not first.wanted:
+        contract, refunds = first.contract, no_refunds
+    else:
+        told = Told()
+        with already_told(f"contract {contract_id}: {action.replace('_', ' ')} is not complete", told):
+            refunds = await _ask_provider(services, contract_id, action, first, intents, actor, told)
+            contract = await write_down(partial(_finish, services, contract_id, decide), once=True)
+    await deliver(services)
+    with is_saved(f"contract {contract_id}: {action.replace('_', ' ')}"):
+        return await call(partial(_result, services, contract, refunds))
+
+
+async def _ask_provider(
+    services: Services,
+    contract_id: str,
+    action: str,
+    first: Settlement,
+    intents: list[Refund],
+    actor: Actor,
+    told: Told,
+) -> tuple[Refund, ...]:
+    """Have the provider return the money and stop charging.
+
+    :raises RefundFailed: it refused a refund.
+    """
     refunds: list[Refund] = []
     for intent in intents:
         refund = await send(services, intent)
+        told.sent = True
         refunds.append(refund)
         if refund.state is RefundState.FAILED:
             code = refund.failure.code if refund.failure else None
@@ -121,12 +149,8 @@ async def perform(
             raise error
     for wanted in first.wanted:
         await tell_provider(services, contract_id, wanted)
-    if intents or first.wanted:
-        result = await call(partial(_finish, services, contract_id, decide))
-    else:
-        result = first.contract
-    await deliver(services)
-    return await call(partial(_result, services, result, tuple(refunds)))
+        told.sent = True
+    return tuple(refunds)
 
 
 def _begin(services: Services, contract_id: str, decide: Decide) -> tuple[Settlement, list[Refund]]:

@@ -13,7 +13,7 @@ from ..domain.charge import ChargeState
 from ..domain.contract import Contract
 from ..domain.ledger import LedgerEntry
 from ..domain.mails import MailSet, StepMail
-from ..errors import InvalidValue, NotFound
+from ..errors import InvalidValue, NotFound, StoreError
 from ..flow import call
 from ..notices import ChargeNotice, ContractNotice, OperatorNotice, RefundNotice, StepMailNotice
 from ..plugins.manager import Complaint
@@ -78,11 +78,22 @@ def operator(
     put(services, session, "on_operator_action_required", payload, contract_id=contract_id, now=now)
 
 
-async def deliver(services: Services, *, limit: int = 100) -> Delivery:
-    """Deliver what is due; what fails is tried again later, after growing pauses."""
+async def deliver(services: Services, *, limit: int = 100, asked_for: bool = False) -> Delivery:
+    """Deliver what is due; what fails is tried again later, after growing pauses.
+
+    :param asked_for: deliveries are what the caller wants. Otherwise they only follow what has been done, and a database
+        that fails here takes nothing of that back: the notices stay queued.
+    :raises StoreError: where it was asked for.
+    """
     if not services.plugins.anybody_listens:
         return Delivery()
-    return await call(lambda: _deliver(services, limit))
+    try:
+        return await call(lambda: _deliver(services, limit))
+    except StoreError as exc:
+        if asked_for:
+            raise
+        logs.outbox_failed(reason_of(exc))
+        return Delivery()
 
 
 async def stuck(services: Services, attempts: int) -> list[OutboxRow]:

@@ -29,6 +29,7 @@ from .discrepancies import chosen, close
 from .discrepancies import note as note_discrepancy
 from .outbox import deliver, operator, put
 from .problems import Troubles
+from .recording import once_sent, write_down
 from .services import Services, checked_key, fingerprint
 from .settling import check_resolution, failure, write_by_hand
 from .unknowns import refund_became_unknown
@@ -239,7 +240,10 @@ async def send(services: Services, refund: Refund) -> Refund:
     """Ask the provider for a refund whose intent is committed, and record its answer."""
     request = await call(partial(refund_request, services, refund))
     account = services.plugins.account(refund.account)
-    return await settle(services, refund, await account.refund(request), Actor.provider(account.name))
+    result = await account.refund(request)
+    what = f"refund {refund.id} of {refund.amount}"
+    with once_sent(what, account=account.name, refund_id=refund.id, strict=True):
+        return await settle(services, refund, result, Actor.provider(account.name))
 
 
 def refund_request(services: Services, refund: Refund) -> RefundRequest:
@@ -269,7 +273,7 @@ async def settle(services: Services, refund: Refund, result: RefundResult, actor
         with services.store.write() as session:
             return apply_refund(services, session, refund.id, result, actor=actor, now=services.now())
 
-    settled = await call(write)
+    settled = await write_down(write)
     await deliver(services)
     return settled
 

@@ -24,8 +24,10 @@ from ..domain.failing import hold_back
 from ..domain.renewal import end, renew, schedule_product_end, start
 from ..domain.subscribing import charged_by_provider
 from ..domain.unlocking import unlock
+from ..errors import OutcomeUnknown, StoreError
 from ..flow import call
 from ..money import Money
+from ..provider import Outcome
 from ..store import Session
 from . import logs
 from .card_limits import HeldBack, allowed_at, lock_card, why_held
@@ -34,6 +36,7 @@ from .horizon import passed
 from .outbox import deliver
 from .planning import Planned, Work, collectable, plan
 from .problems import Problem, Troubles
+from .recording import Told
 from .services import Services, fingerprint, secret_hash
 from .settling import charge_request, write_settlement
 from .step_mails import release
@@ -90,8 +93,27 @@ async def run(
     :param until: see :func:`~paygate.billing.horizon.passed`.
     :param progress: told after each contract.
     :raises InvalidValue: *until* has not come yet; nothing was done.
+    :raises StoreError: the database failed, and the run with it; ``sent`` says whether anything had been charged by then.
+        All of that is recorded, and the next run goes on.
+    :raises OutcomeUnknown: the same, and the outcome of a charge could not be recorded (R-292).
     """
     running = _Run(services, passed(services, until))
+    try:
+        await _run(running, progress)
+    except StoreError as exc:
+        if running.report.unknown:
+            raise OutcomeUnknown(
+                f"the run stopped because the database failed ({exc}), and {running.report.unknown} charge(s) have no "
+                "result yet; once it works, run billing.reconcile, then the run again. Do not charge by other means",
+                rule="R-292",
+            ) from exc
+        what = f"the run stopped: {exc}. What it did is recorded; run it again"
+        raise type(exc)(what, sent=running.told.sent) from exc
+    _log(running.report)
+    return running.report
+
+
+async def _run(running: _Run, progress: Callable[[BillingReport], None] | None) -> None:
     after: tuple[dt.date, str] | None = None
     while due := await call(partial(_due_keys, running, after)):
         after = due[-1]
@@ -108,11 +130,9 @@ async def run(
                 await _retry(running, contract_id)
             if progress is not None:
                 progress(running.report)
-    mails = await release(services, by=running.horizon, troubles=running.troubles)
+    mails = await release(running.services, by=running.horizon, troubles=running.troubles)
     running.count(mails=len(mails.released))
-    await deliver(services)
-    _log(running.report)
-    return running.report
+    await deliver(running.services)
 
 
 class _Run:
@@ -122,6 +142,7 @@ class _Run:
         self.services = services
         self.horizon = horizon
         self.troubles = Troubles()
+        self.told = Told()
         self._report = BillingReport()
 
     def count(self, **more: int) -> None:
@@ -173,6 +194,8 @@ async def _bring_up_to_date(running: _Run, contract_id: str) -> None:
             return
         before = contract.status
         settled = await _send(running, charge, contract)
+        if settled is None:
+            return
         await _count(running, settled, before, retry=False)
         if settled.state is not ChargeState.SUCCEEDED:
             return
@@ -274,11 +297,18 @@ def _intend(
     return charge
 
 
-async def _send(running: _Run, charge: Charge, contract: Contract) -> Charge:
+async def _send(running: _Run, charge: Charge, contract: Contract) -> Charge | None:
+    """Charge, and record the answer; None where it could not be recorded, which reconciliation settles."""
     account = running.services.plugins.account(charge.account)
     key = account.capabilities.idempotency.key_for(charge.id)
     result = await account.charge(charge_request(charge, contract.credential or "", key))
-    settled = await settle(running.services, charge, result, Actor.provider(account.name))
+    running.told.sent |= result.outcome is not Outcome.NOT_SENT
+    try:
+        settled = await settle(running.services, charge, result, Actor.provider(account.name))
+    except OutcomeUnknown as exc:
+        logs.not_recorded(charge, exc)
+        running.count(unknown=1)
+        return None
     if settled.failure is not None and not settled.failure.sent:
         running.troubles.unsent(account.name, settled.failure.message)
     else:
@@ -318,7 +348,8 @@ async def _retry(running: _Run, contract_id: str) -> None:
         running.hold(contract, charge)
     elif charge is not None:
         settled = await _send(running, charge, contract)
-        await _count(running, settled, Status.PAST_DUE, retry=True)
+        if settled is not None:
+            await _count(running, settled, Status.PAST_DUE, retry=True)
 
 
 def _intend_retry(running: _Run, contract_id: str) -> tuple[Charge | RetryPlan | None, Contract]:

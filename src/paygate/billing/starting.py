@@ -28,6 +28,7 @@ from .admission import remember
 from .changes import changed
 from .outbox import deliver, operator
 from .reasons import reason_of
+from .recording import once_sent, write_down
 from .services import Services
 from .settling import record
 
@@ -76,12 +77,12 @@ async def start(services: Services, contract_id: str) -> Contract:
     try:
         started = await account.start_recurring(_request(services, contract, customer))
     except ChargeDeclined as exc:
-        contract = await call(partial(_refused, services, contract_id, exc))
+        contract = await write_down(partial(_refused, services, contract_id, exc))
     except PaygateError as exc:
         logs.subscription_waits(contract_id, account.name, reason_of(exc))
-        contract = await call(partial(_given_up, services, contract_id, exc))
+        contract = await write_down(partial(_given_up, services, contract_id, exc))
     else:
-        contract = await call(partial(_running, services, contract_id, started))
+        contract = await write_down(partial(_running, services, contract_id, started))
     await deliver(services)
     return contract
 
@@ -203,11 +204,15 @@ async def make(services: Services, draft: Draft) -> Contract:
     try:
         started = await account.start_recurring(_request(services, contract, draft.customer))
     except ChargeDeclined:
-        await call(partial(_drop, services, contract.id))
+        with once_sent(f"contract {contract.id}", account=account.name):
+            await write_down(partial(_drop, services, contract.id))
         raise
     except PaygateError as exc:
         nothing_happened = not isinstance(exc, OutcomeUnknown)
-        if await call(partial(_put_back, services, draft, exc, nothing_happened=nothing_happened)):
+        with once_sent(f"contract {contract.id}", account=account.name):
+            put_back = partial(_put_back, services, draft, exc, nothing_happened=nothing_happened)
+            forgotten = await write_down(put_back)
+        if forgotten:
             raise
         await deliver(services)
         raise OutcomeUnknown(
@@ -216,7 +221,8 @@ async def make(services: Services, draft: Draft) -> Contract:
             provider=account.name,
             rule="R-013",
         ) from exc
-    made = await call(partial(_made, services, draft, started))
+    with once_sent(f"contract {contract.id}", account=account.name, strict=True):
+        made = await write_down(partial(_made, services, draft, started))
     await deliver(services)
     return made
 

@@ -403,7 +403,7 @@ class AsyncBilling(AsyncNamespace):
 
     async def deliver(self) -> Delivery:
         """Deliver notices to observers that are still waiting, for example after an observer failed."""
-        return await self._run(outbox.deliver(self._services))
+        return await self._run(outbox.deliver(self._services, asked_for=True))
 
     async def stuck(self, *, attempts: int = 3) -> tuple[OutboxRow, ...]:
         """Notices that failed at least *attempts* times, with the last error."""

@@ -399,7 +399,7 @@ class Billing(Namespace):
 
     def deliver(self) -> Delivery:
         """Deliver notices to observers that are still waiting, for example after an observer failed."""
-        return self._run(outbox.deliver(self._services))
+        return self._run(outbox.deliver(self._services, asked_for=True))
 
     def stuck(self, *, attempts: int = 3) -> tuple[OutboxRow, ...]:
         """Notices that failed at least *attempts* times, with the last error."""

@@ -19,7 +19,7 @@ from .database import where
 
 __all__ = ["is_driver_error", "translated"]
 
-_NOTHING = "nothing was sent to a provider by this step and nothing of it was saved"
+_NOTHING = "nothing of this step was saved"
 
 #: SQLite's result codes (https://www.sqlite.org/rescode.html), by their primary names.
 _SQLITE = {

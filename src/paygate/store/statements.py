@@ -301,4 +301,4 @@ class Runner:
 
 def _unstorable(error: Exception) -> InvalidValue:
     """For a number, date or text that the driver cannot even hand over."""
-    return InvalidValue(f"the database cannot hold one of the values given ({error}); nothing was sent, nothing saved")
+    return InvalidValue(f"the database cannot hold one of the values given ({error}); nothing of this step was saved")

@@ -14,6 +14,8 @@ from paygate.plugins.known_secrets import known_secrets
 from paygate.provider import ChargeResult, EventKind, Outcome, ProviderEvent, RefundResult
 from paygate.texts import CUT
 
+pytestmark = pytest.mark.rule("R-360")
+
 KEY = "sekrit+/Kana?ry&7"
 CARD = "4111 1111 1111 1111"
 BAD = f"card {CARD} refused for {KEY} \x00\udcff\x1b[31m"

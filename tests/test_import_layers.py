@@ -39,7 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "messages": {"messages"},
     "plugins": {"plugins"},
     "billing": {"billing"},
-    "gateway": {"gateway", "config"},
+    "gateway": {"gateway", "config", "_config_source"},
     "scaffold": {"scaffold"},
     "face": {"cli", "console", "web", "__main__"},
     "testing": {"testing"},

@@ -6,6 +6,7 @@
     timezone = "Asia/Tokyo"               # the business zone (R-001)
     system_max_expiry = 2030-12-31        # R-055
     refund_cut_off = 2018-08-04           # R-257; false for no such day
+    customer_charges = false              # true: customers buy on their own contracts (R-376)
     network_rules = "strict"              # how to read the card networks' rules on retries, see paygate.networks
     plugins = ["myshop.hooks"]            # observers, and providers of your own: entry points, or modules that can be
                                           # imported; a provider's class in lower case is its account, or type, below
@@ -41,12 +42,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import inspect
 import os
-import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,6 +53,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
+from ._config_source import Source as _Source
 from .billing.services import Waiting
 from .domain.deleting import REFUND_CUT_OFF
 from .domain.mails import MailSet, StepMailPlan
@@ -75,6 +75,7 @@ _TOP = {
     "http",
     "network_rules",
     "plugins",
+    "customer_charges",
     "refund_cut_off",
     "step_mails",
     "system_max_expiry",
@@ -99,79 +100,8 @@ class Config:
     schedules: Mapping[str, RetrySchedule]
     network_rules: str
     refund_cut_off: dt.date | None
+    customer_charges: bool
     plugins: tuple[object, ...]
-
-
-#: Variables that mean something else to paygate and its commands.
-_OTHER_VARIABLES = {
-    "PAYGATE_ACTOR": "the actor of the commands",
-    "PAYGATE_CHECK_CARD": "the card of `paygate check`",
-    "PAYGATE_CONFIG": "the place of the configuration file",
-    "PAYGATE_DATABASE": "the database",
-}
-
-
-def _variable(name: str) -> str:
-    return re.sub(r"[^A-Z0-9]", "_", f"PAYGATE_{name}".upper())
-
-
-class _Source:
-    """Where a value came from, for messages."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._variables = dict(_OTHER_VARIABLES)
-
-    def variable(self, where: str, name: str, setting: str) -> str:
-        """The environment variable of one setting, which no other setting may have as well.
-
-        :param name: of the account or the plugin's table.
-        :raises ConfigurationError: two settings would be set by the one variable (R-372).
-        """
-        variable = _variable(f"{name}_{setting}")
-        other = self._variables.setdefault(variable, f"{where}.{setting}")
-        if other != f"{where}.{setting}":
-            raise self.wrong(
-                where,
-                f"its {setting} and {other} would both be set by {variable} in the environment; rename one of them",
-            )
-        return variable
-
-    def wrong(self, where: str, problem: str) -> ConfigurationError:
-        return ConfigurationError(f"{self.path}: {where}: {problem}")
-
-    def apart(self, accounts: Iterable[str]) -> None:
-        """Refuse accounts whose names are one and the same in the environment, such as ``shop-a`` and ``shop_a``.
-
-        :raises ConfigurationError: two of them are (R-372).
-        """
-        seen: dict[str, str] = {}
-        for name in accounts:
-            other = seen.setdefault(_variable(name), name)
-            if other != name:
-                raise self.wrong(
-                    f"accounts.{name}",
-                    f"the settings of this account and of accounts.{other} have the same names in the environment, "
-                    f"{_variable(name)}_…; rename one of them",
-                )
-
-    def known(self, where: str, given: Iterable[str], known: Iterable[str]) -> None:
-        known = sorted(known)
-        for key in given:
-            if key not in known:
-                close = difflib.get_close_matches(key, known, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known) or 'none'}"
-                raise self.wrong(f"{where}{key}", f"unknown key; {hint}")
-
-    def table(self, where: str, value: object) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self.wrong(where, f"must be a table, write [{where}] and its keys below it")
-        return value
-
-    def text(self, where: str, value: object) -> str:
-        if not isinstance(value, str) or not value:
-            raise self.wrong(where, "must be a non-empty text")
-        return value
 
 
 def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> Config:
@@ -229,6 +159,7 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
         modes=modes,
         schedules=schedules,
         network_rules=_reading(source, data.get("network_rules", "strict")),
+        customer_charges=_flag(source, "customer_charges", data.get("customer_charges", False)),
         refund_cut_off=_cut_off(source, data.get("refund_cut_off", REFUND_CUT_OFF)),
         plugins=observers,
     )
@@ -264,6 +195,12 @@ def _reading(source: _Source, value: object) -> str:
     except PaygateError as exc:
         raise source.wrong("network_rules", str(exc)) from exc
     return reading
+
+
+def _flag(source: _Source, where: str, value: object) -> bool:
+    if value is not True and value is not False:
+        raise source.wrong(where, f"write true or false without quotes, not {value!r}")
+    return value
 
 
 def _cut_off(source: _Source, value: object) -> dt.date | None:

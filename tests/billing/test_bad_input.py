@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from paygate import Money, NewContract, Status
-from paygate.domain.contract import Actor, Card, Customer
+from paygate import ChargeState, Money, NewContract, Status, hookimpl
+from paygate.domain.contract import Actor, ActorKind, Card, Customer
 from paygate.errors import (
+    ConsentRequired,
     InvalidAmount,
     InvalidValue,
     NaiveDatetime,
@@ -17,7 +18,10 @@ from paygate.errors import (
     OperationNotAllowed,
     PaygateError,
     PermissionDenied,
+    Vetoed,
 )
+
+FEE = Money(5000, "JPY")
 
 
 @pytest.mark.rule("R-004", "R-171", "B-105")
@@ -86,6 +90,53 @@ def test_only_an_administrator_charges_additionally(world, actor):
         world.charge(contract, actor=actor)
 
     assert world.stripe.calls == []
+
+
+@pytest.mark.rule("R-376", "R-188", "R-266", "R-267")
+def test_where_the_shop_lets_them_customers_buy_on_their_own_contracts_and_are_audited(world):
+    world.options["customer_charges"] = True
+    world.reopen()
+    contract = world.contract("stripe")
+    buyer, other = Actor.customer(contract.customer_id), Actor.customer("somebody-else")
+    charges = world.gateway.charges
+
+    with pytest.raises(PermissionDenied) as strange:
+        world.charge(contract, actor=other)
+    with pytest.raises(ConsentRequired):
+        world.charge(contract, actor=buyer, consent=None)
+    for actor in (Actor.scheduler(), Actor.provider("stripe")):
+        with pytest.raises(PermissionDenied):
+            world.charge(contract, actor=actor)
+    seen = charges.preview(contract.id, FEE, consent="ticked on the page", actor=buyer)
+    bought = world.charge(contract, actor=buyer, consent="ticked on the page", idempotency_key="cart-7")
+    with pytest.raises(PermissionDenied):  # a key shows nobody another's charge
+        world.charge(contract, actor=other, consent="ticked on the page", idempotency_key="cart-7")
+    again = world.charge(contract, actor=buyer, consent="ticked on the page", idempotency_key="cart-7")
+
+    assert strange.value.rule == "R-267"
+    assert seen.amount == FEE
+    assert (bought.state, again.id) == (ChargeState.SUCCEEDED, bought.id)
+    (record,) = [one for one in world.gateway.audit.list(contract_id=contract.id) if one.action == "charge_addon"]
+    assert (record.actor, record.reason) == (buyer, "ticked on the page")
+    assert bought.consent.recorded_by == contract.customer_id
+    assert len([call for call in world.stripe.calls if call.hook == "charge"]) == 1
+
+
+@pytest.mark.rule("R-376", "X-21")
+def test_the_permission_hook_is_asked_for_a_customers_charge_too(world):
+    class Gate:
+        @hookimpl
+        def before_operation(self, proposal):
+            return "not on Sundays" if proposal.actor.kind is ActorKind.CUSTOMER else None
+
+    world.options["customer_charges"] = True
+    world.options["plugins"] = [*world.options.get("plugins", ()), Gate()]
+    world.reopen()
+    contract = world.contract("stripe")
+
+    with pytest.raises(Vetoed, match="Sundays"):
+        world.charge(contract, actor=Actor.customer(contract.customer_id))
+    assert world.charge(contract).state is ChargeState.SUCCEEDED
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ database = "sqlite://"
 timezone = "Asia/Tokyo"
 system_max_expiry = 2035-12-31
 refund_cut_off = false
+customer_charges = true
 network_rules = "lenient"
 
 [waiting]
@@ -101,7 +102,7 @@ def test_a_good_file_opens_a_gateway(write, monkeypatch):
 
     assert config.system_max == dt.date(2035, 12, 31)
     assert (config.waiting.unknown_after, config.http.read_timeout) == (600, 12.5)
-    assert (config.refund_cut_off, config.network_rules) == (None, "lenient")
+    assert (config.refund_cut_off, config.network_rules, config.customer_charges) == (None, "lenient", True)
     assert config.schedules == {"shop2": RetrySchedule((1, 2), ends_contract=True)}
     assert config.modes == {"shop2": Mode.TEST}
     assert {account.mode for account in accounts.values()} == {Mode.TEST}
@@ -134,6 +135,7 @@ def test_a_good_file_opens_a_gateway(write, monkeypatch):
         ("delay = 300", "delay = 1.5", r"step_mails\[1\].*delay is a whole number"),
         ("[accounts.shop2]", "[accounts.shop2", "not readable as TOML"),
         ('network_rules = "lenient"', 'network_rules = "lax"', "network_rules: .*lax"),
+        ("customer_charges = true", 'customer_charges = "yes"', "customer_charges: write true or false without quotes"),
         ("refund_cut_off = false", 'refund_cut_off = "never"', "refund_cut_off: must be a date"),
         ("gaps = [1, 2]", "gaps = [0]", "accounts.shop2.retries.gaps: .*at least one"),
         ('mode = "test"', 'mode = "sandbox"', 'accounts.shop2.mode: no mode \'sandbox\'; write "test" or "live"'),

@@ -10,8 +10,8 @@ import attrs
 from ..clock import require_aware
 from ..domain.arrears import owed
 from ..domain.charge import Charge, ChargeKind, ChargeState, Consent, Purpose
-from ..domain.charging import AddonCommand, AddonDecision, ChargeFacts, decide_addon
-from ..domain.contract import Actor, Contract, Customer, Status
+from ..domain.charging import AddonCommand, AddonDecision, ChargeFacts, check_actor, decide_addon
+from ..domain.contract import Actor, ActorKind, Contract, Customer, Status
 from ..domain.discrepancy import NO_REFERENCE, Discrepancy, Source
 from ..domain.operations import Operation
 from ..errors import IdempotencyConflict, InvalidValue, OperationNotAllowed
@@ -135,14 +135,17 @@ def _decide(
     return account, decision
 
 
-def _earlier(session: Session, contract: Contract, ask: _Ask) -> Charge | None:
+def _earlier(services: Services, session: Session, contract: Contract, ask: _Ask) -> Charge | None:
     """The attempt that this idempotency key already made.
 
     :raises IdempotencyConflict: it was made for something else (R-190).
+    :raises PermissionDenied: a customer asks who may not charge this contract.
     """
     if contract.account is None or not ask.key:
         return None
     earlier = session.charges.by_key(contract.account, ask.key)
+    if earlier is not None and ask.command.actor.kind is ActorKind.CUSTOMER:  # a key shows nobody another's charge
+        check_actor(contract, ask.command.actor, services.rules)
     if earlier is not None and earlier.fingerprint != ask.fingerprint:
         raise IdempotencyConflict(
             f"idempotency key {ask.key!r} was used for charge {earlier.id} with other contents "
@@ -224,7 +227,7 @@ async def create(
     ask = _ask(
         contract_id, amount, renew_expiry, send_step_mail, consent, key, purpose, actor, other_amount=other_amount
     )
-    await permission.ask(services, partial(_proposal, ask=ask))
+    await permission.ask(services, partial(_proposal, services=services, ask=ask))
     if services.plugins.listening("before_charge"):
         await call(partial(_veto, services, ask))
     charge, contract = await call(partial(_intend, services, ask))
@@ -256,9 +259,9 @@ async def settle(
     return settled
 
 
-def _proposal(session: Session, *, ask: _Ask) -> OperationProposal | None:
+def _proposal(session: Session, *, services: Services, ask: _Ask) -> OperationProposal | None:
     contract = session.contracts.get(ask.contract_id)
-    if _earlier(session, contract, ask) is not None:
+    if _earlier(services, session, contract, ask) is not None:
         return None
     return OperationProposal(Operation.CHARGE_ADDON.value, ask.command.actor, contract, ask.command.amount)
 
@@ -267,7 +270,7 @@ def _veto(services: Services, ask: _Ask) -> None:
     """Let the observers look before anything is written; outside a transaction, because they may be slow."""
     with services.store.read() as session:
         contract = session.contracts.get(ask.contract_id)
-        if _earlier(session, contract, ask) is not None:
+        if _earlier(services, session, contract, ask) is not None:
             return
         _, decision = _decide(services, session, contract, ask.command)
     services.plugins.before_charge(
@@ -290,7 +293,7 @@ def _intend(services: Services, ask: _Ask) -> tuple[Charge, Contract | None]:
     """
     with services.store.write() as session:
         contract = session.contracts.lock(ask.contract_id)
-        earlier = _earlier(session, contract, ask)
+        earlier = _earlier(services, session, contract, ask)
         if earlier is not None:
             return earlier, None
         _, decision = _decide(services, session, contract, ask.command)

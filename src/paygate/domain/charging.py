@@ -46,6 +46,7 @@ __all__ = [
     "AddonDecision",
     "ChargeFacts",
     "Rules",
+    "check_actor",
     "check_amount",
     "decide_addon",
     "settle_addon",
@@ -57,7 +58,7 @@ _CLOSING_SOON = dt.timedelta(days=30)
 
 @attrs.frozen
 class AddonCommand:
-    """What an administrator asks for.
+    """What an administrator asks for, or a customer where the shop lets them.
 
     :param renew_expiry: None accepts what the provider always does, or leaves the option off (R-184, R-185).
     :param send_step_mail: the same for the step mails prepared for renewal.
@@ -137,7 +138,7 @@ def decide_addon(
 
     :param capabilities: of the contract's account; None for a contract without one.
     :param preview: only look: a purpose that still has to be said is a warning then (R-382).
-    :raises PermissionDenied: the actor is not an administrator (R-169).
+    :raises PermissionDenied: the actor is neither an administrator nor a customer who may, see :func:`check_actor`.
     :raises InvalidAmount: not Money, zero, another currency than the plan's or the provider's, or outside the
         provider's limits (R-004, R-171, R-215); or ARREARS of another amount than the one owed (R-381).
     :raises OperationNotAllowed: the status does not allow it (R-187), or ARREARS where nothing is unpaid (R-191), or the
@@ -156,8 +157,7 @@ def decide_addon(
     :raises RetryPending: ARREARS while the provider still retries the period, or a charge of it has no result yet (R-161).
     :raises NaiveDatetime: *now* has no zone (R-002).
     """
-    if command.actor.kind is not ActorKind.ADMIN:
-        raise PermissionDenied(f"only an administrator starts an additional charge, not {command.actor}", rule="R-169")
+    check_actor(contract, command.actor, rules)
     amount = check_amount(command.amount, contract.plan.price.currency, capabilities)
     due = arrears.owed(contract, facts.asked)
     unsaid = command.purpose is None and due is not None and contract.status is Status.PAST_DUE
@@ -214,6 +214,20 @@ def _expiry_after(
     if pays_period and renew and capabilities.expiry is not ExpiryPolicy.SYSTEM_MAX:
         return arrears.expiry_after(contract, receipt_on, rules)
     return after_receipt(contract, capabilities.expiry, receipt_on, renew=renew, system_max=rules.system_max)
+
+
+def check_actor(contract: Contract, actor: Actor, rules: Rules) -> None:
+    """Refuse who may not charge *contract* additionally.
+
+    :raises PermissionDenied: neither an administrator (R-169) nor, where the shop lets them, its customer (R-267, R-376).
+    """
+    if actor.kind is ActorKind.ADMIN:
+        return
+    if actor.kind is not ActorKind.CUSTOMER or not rules.customer_charges:
+        remedy = "; customers buy where customer_charges = true" if actor.kind is ActorKind.CUSTOMER else ""
+        raise PermissionDenied(f"only an administrator starts an additional charge, not {actor}{remedy}", rule="R-169")
+    if actor.id != contract.customer_id:
+        raise PermissionDenied(f"contract {contract.id} is another customer's, not {actor}'s", rule="R-267")
 
 
 def check_amount(amount: Money | None, currency: str, capabilities: Capabilities | None) -> Money:

@@ -22,8 +22,11 @@ class Rules:
     :param zone: the business zone in which days begin (R-001).
     :param system_max: the largest expiry date that is set automatically (R-053 to R-055).
     :param step_mails: the prepared mails of all sets (R-224).
+    :param customer_charges: whether customers start additional charges on their own contracts, as on a page of the
+        shop; otherwise administrators alone do (R-169, R-376).
     """
 
     zone: dt.tzinfo = JST
     system_max: dt.date = SYSTEM_MAX_EXPIRY
     step_mails: tuple[StepMailPlan, ...] = ()
+    customer_charges: bool = False

@@ -39,6 +39,7 @@ def assemble(
     schedules: Mapping[str, RetrySchedule] | None = None,
     network_rules: str = "strict",
     refund_cut_off: dt.date | None = REFUND_CUT_OFF,
+    customer_charges: bool = False,
 ) -> Services:
     """The services of a gateway; the database is opened, and created where it is empty."""
     accounts = named(providers)
@@ -49,7 +50,9 @@ def assemble(
         if getattr(plugin, "clock", False) is None:
             plugin.clock = clock  # type: ignore[attr-defined]
     ready = Plugins(accounts, observers, overrides, modes)
-    rules = Rules(zone=zone, system_max=system_max_expiry, step_mails=tuple(step_mails))
+    rules = Rules(
+        zone=zone, system_max=system_max_expiry, step_mails=tuple(step_mails), customer_charges=customer_charges
+    )
     store = Store.open(database, clock=clock)
     return Services(
         store,
@@ -80,5 +83,6 @@ def from_file(path: str | os.PathLike[str], clock: Clock | None) -> tuple[Servic
         schedules=config.schedules,
         network_rules=config.network_rules,
         refund_cut_off=config.refund_cut_off,
+        customer_charges=config.customer_charges,
     )
     return services, config.http

@@ -55,6 +55,8 @@ class Gateway:
     :param network_rules: how to read the card networks' rules on retries where sources disagree: ``"strict"``,
         ``"lenient"`` or a source; see :func:`paygate.networks.load`.
     :param refund_cut_off: the last JST date whose payments deleting does not return (R-257); None: no such day.
+    :param customer_charges: whether customers may start additional charges on their own contracts, for a shop that sells
+        on its pages: ``charges.create(…, actor=Actor.customer(id))``. By default administrators alone do (R-169).
     :param mounts: URL prefix → in-process handler, used instead of the network; for emulators and tests.
     :raises ConfigurationError: before anything is sent.
     """
@@ -76,6 +78,7 @@ class Gateway:
         schedules: Mapping[str, RetrySchedule] | None = None,
         network_rules: str = "strict",
         refund_cut_off: dt.date | None = REFUND_CUT_OFF,
+        customer_charges: bool = False,
         mounts: Mapping[str, Any] | None = None,
     ) -> None:
         services = assemble(
@@ -92,6 +95,7 @@ class Gateway:
             schedules=schedules,
             network_rules=network_rules,
             refund_cut_off=refund_cut_off,
+            customer_charges=customer_charges,
         )
         self._start(services, http or HttpSettings(), mounts)
 

@@ -106,6 +106,7 @@ class Charges(Namespace):
         :param idempotency_key: the same key with the same contents returns the first attempt (R-190).
         :param purpose: ONE_OFF, or ARREARS to pay an unpaid period, with all that its renewal would have done (R-191,
             R-380). By default ONE_OFF, but on a PAST_DUE contract it has to be said (R-382).
+        :param actor: an administrator; ``Actor.customer(id)`` where the shop lets customers buy (``customer_charges``).
         :param other_amount: ARREARS of another amount than the one owed are meant; the difference is in the row's
             remarks (R-381).
         :returns: the attempt: SUCCEEDED, FAILED, PENDING or UNKNOWN; ``raise_for_failure()`` turns a failure into an

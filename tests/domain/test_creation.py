@@ -461,14 +461,14 @@ def test_a_one_off_purchase_is_one_initial_fee_row(waiting, confirm, book):
     assert [(row.kind, row.amount) for row in rows] == [(EntryKind.INITIAL_FEE, yen(8000))]
 
 
-@pytest.mark.rule("R-015", "R-108")
-def test_before_the_start_only_the_initial_fee_is_a_sale(waiting, confirm):
+@pytest.mark.rule("R-386", "R-108", "R-028")
+def test_before_the_start_a_transfer_pays_the_fee_and_the_first_period_and_opens_nothing(waiting, confirm):
     done = confirm(waiting(plan=FULL, start_on=dt.date(2024, 12, 1)))
     free = confirm(waiting(plan=attrs.evolve(FULL, initial_fee=None), start_on=dt.date(2024, 12, 1)))
 
-    assert [row.kind for row in done.entries] == [EntryKind.INITIAL_FEE]
+    assert [row.kind for row in done.entries] == [EntryKind.INITIAL_FEE, EntryKind.PERIOD]
     assert done.contract.expires_on == dt.date(2025, 1, 1)
-    assert not free.entries
+    assert [(row.kind, row.target_on) for row in free.entries] == [(EntryKind.PERIOD, dt.date(2024, 12, 1))]
     assert not free.licences
 
 

@@ -163,8 +163,8 @@ def test_an_application_that_is_never_paid_is_cancelled(offline):
     assert (offline.open_content(contract), offline.buttons(contract)) == ([], set())
 
 
-@pytest.mark.rule("R-088", "R-015", "R-086", "R-108")
-def test_before_the_start_a_bank_customer_gets_the_initial_fee_back_by_hand(offline):
+@pytest.mark.rule("R-088", "R-386", "R-086", "R-108")
+def test_before_the_start_a_bank_customer_gets_fee_and_first_period_back_by_hand(offline):
     contract = applied(offline, magazine(initial_fee=yen(1000)), start_on=day("2024-11-01"))
     offline.gateway.contracts.confirm_payment(contract.id)
     assert (offline.status(contract), offline.buttons(contract)) == ("NOT_STARTED", {"cancel"})
@@ -172,7 +172,7 @@ def test_before_the_start_a_bank_customer_gets_the_initial_fee_back_by_hand(offl
     offline.gateway.contracts.cancel(contract.id)
 
     assert offline.status(contract) == "CANCELED"
-    assert [due.amount for due in offline.gateway.refunds.dues()] == [yen(1000)]
+    assert [due.amount for due in offline.gateway.refunds.dues()] == [yen(1000), yen(3000)]
 
 
 @pytest.mark.rule("R-060", "R-061", "R-062", "R-065", "R-107", "R-120", "R-134")

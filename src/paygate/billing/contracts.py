@@ -23,6 +23,7 @@ from ..domain.operations import operations as decide_operations
 from ..domain.running import next_renewal_on
 from ..errors import IdempotencyConflict, InvalidValue, OutcomeUnknown
 from ..flow import call
+from ..money import Money
 from ..notices import OperationProposal
 from ..provider import Capabilities
 from ..store import Draft, Session
@@ -279,6 +280,10 @@ async def details(services: Services, contract_id: str) -> ContractDetails:
     return await call(look)
 
 
+_UNCONFIRMED = frozenset({EntryState.ASSUMED, EntryState.UNPAID, EntryState.VOID})
+_COUNTED = frozenset({EntryState.ASSUMED, EntryState.SUCCEEDED})
+
+
 def _facts(session: Session, contract: Contract, now: dt.datetime) -> Facts:
     entries = session.ledger.for_contract(contract.id)
     mails = session.step_mails.page(contract_id=contract.id, limit=1000)
@@ -291,6 +296,8 @@ def _facts(session: Session, contract: Contract, now: dt.datetime) -> Facts:
         ),
         queued_mails=sum(mail.state is StepMailState.QUEUED and now < mail.due_at for mail in mails),
         paused_mails=sum(mail.state is StepMailState.PAUSED for mail in mails),
+        unconfirmed=any(row.kind is EntryKind.PERIOD and row.state in _UNCONFIRMED for row in entries),
+        counted=any(row.kind is EntryKind.PERIOD and row.state in _COUNTED for row in entries),
     )
 
 
@@ -324,7 +331,12 @@ async def access(services: Services, contract_id: str, *, on: dt.datetime | None
 
 
 async def confirm_payment(
-    services: Services, contract_id: str, *, received_at: dt.datetime | None, actor: Actor
+    services: Services,
+    contract_id: str,
+    *,
+    received_at: dt.datetime | None,
+    received: Money | None,
+    actor: Actor,
 ) -> Contract:
     """支払いを確認 (R-104 to R-110)."""
 
@@ -333,7 +345,7 @@ async def confirm_payment(
         with services.store.write() as session:
             contract = session.contracts.lock(contract_id)
             settlement = decide_confirmation(
-                contract, services.rules, now, services.new_id, actor=actor, received_at=received_at
+                contract, services.rules, now, services.new_id, actor=actor, received_at=received_at, received=received
             )
             updated = session.contracts.update(settlement.contract)
             record(services, session, settlement, now=now)

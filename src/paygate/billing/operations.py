@@ -28,6 +28,7 @@ from ..flow import call
 from ..provider import Capabilities
 from ..store import Session
 from . import aligning
+from .catching_up import catch_up
 from .outbox import deliver
 from .permission import ask, on_contract, record_refusal
 from .recording import Told, already_told, is_saved, write_down
@@ -40,7 +41,9 @@ __all__ = [
     "cancel",
     "cancel_and_refund",
     "cancel_with_manual_refund",
+    "mark_paid",
     "mark_retries_stopped",
+    "mark_unpaid",
     "perform",
     "resume",
     "revoke_cancellation",
@@ -156,7 +159,7 @@ async def _ask_provider(
 def _begin(services: Services, contract_id: str, decide: Decide) -> tuple[Settlement, list[Refund]]:
     """Decide; write everything if the provider has nothing to do with it, else only the intents of its refunds."""
     with services.store.write() as session:
-        contract = session.contracts.lock(contract_id)
+        contract = catch_up(services, session, session.contracts.lock(contract_id))
         settlement = decide(read_case(services, session, contract))
         through_provider = [decision for decision in settlement.refunds if not decision.by_hand]
         if not through_provider and not settlement.wanted:
@@ -172,7 +175,7 @@ def _finish(services: Services, contract_id: str, decide: Decide) -> Contract:
     The refunds are in the ledger by now, so the decision finds nothing left to refund through the provider.
     """
     with services.store.write() as session:
-        contract = session.contracts.lock(contract_id)
+        contract = catch_up(services, session, session.contracts.lock(contract_id))
         return write_settlement(services, session, contract, decide(read_case(services, session, contract)))
 
 
@@ -293,6 +296,40 @@ async def mark_retries_stopped(services: Services, contract_id: str, *, note: st
         )
 
     return await perform(services, contract_id, "mark_retries_stopped", decide, actor=actor)
+
+
+async def mark_paid(
+    services: Services,
+    contract_id: str,
+    period: dt.date,
+    *,
+    received_at: dt.datetime | None,
+    actor: Actor,
+    reason: str,
+) -> OperationResult:
+    """The payment of one period has been found, or an assumed one is confirmed (R-387)."""
+
+    def decide(case: Case) -> Settlement:
+        return missing_payments.mark_paid(
+            case.contract, period, case.now, services.rules, services.new_id, actor=actor, entries=case.entries,
+            licences=case.licences, received_at=received_at, reason=reason,
+        )  # fmt: skip
+
+    return await perform(services, contract_id, "mark_paid", decide, actor=actor)
+
+
+async def mark_unpaid(
+    services: Services, contract_id: str, period: dt.date, *, actor: Actor, reason: str
+) -> OperationResult:
+    """The payment of one period has not come (R-388)."""
+
+    def decide(case: Case) -> Settlement:
+        return missing_payments.mark_unpaid(
+            case.contract, period, case.now, services.rules, services.new_id, actor=actor, entries=case.entries,
+            licences=case.licences, reason=reason,
+        )  # fmt: skip
+
+    return await perform(services, contract_id, "mark_unpaid", decide, actor=actor)
 
 
 async def send_dunning_mail(

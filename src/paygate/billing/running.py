@@ -21,9 +21,7 @@ from ..domain.contract import Actor, Contract, Status
 from ..domain.due import DueStep, StepKind, due_steps
 from ..domain.dunning import RetryPlan
 from ..domain.failing import hold_back
-from ..domain.renewal import end, renew, schedule_product_end, start
 from ..domain.subscribing import charged_by_provider
-from ..domain.unlocking import unlock
 from ..errors import OutcomeUnknown, StoreError
 from ..flow import call
 from ..money import Money
@@ -31,6 +29,7 @@ from ..provider import Outcome
 from ..store import Session
 from . import logs
 from .card_limits import HeldBack, allowed_at, lock_card, why_held
+from .catching_up import carry_out, needs_charge
 from .charges import settle
 from .horizon import passed
 from .outbox import deliver
@@ -222,30 +221,19 @@ def _step(running: _Run, contract_id: str) -> tuple[DueStep | None, Charge | Ret
     with services.store.write() as session:
         contract = session.contracts.lock(contract_id)
         _check_mode(services, contract)
-        now, rules, new_id = services.now(), services.rules, services.new_id
-        due = due_steps(contract, running.horizon, rules)
+        due = due_steps(contract, running.horizon, services.rules)
         if not due:
             return None, None, contract
         step = due[0]
-        if step.kind is StepKind.CANCELLATION:
-            settlement = end(contract, step.on, now, rules, new_id)
-        elif step.kind is StepKind.PRODUCT_END:
-            settlement = schedule_product_end(contract, now, new_id)
-        elif contract.is_card and step.price:
+        if needs_charge(contract, step):
             charge = _intend(running, session, contract, step.on, step.price, first=True)
             if isinstance(charge, RetryPlan):
-                held = hold_back(contract, step.on, charge, now, rules, new_id, amount=step.price)
+                held = hold_back(
+                    contract, step.on, charge, services.now(), services.rules, services.new_id, amount=step.price
+                )
                 write_settlement(services, session, contract, held)
             return (step, charge, contract) if charge else (None, None, contract)
-        elif step.kind is StepKind.UNLOCK:
-            known = session.licences.for_contract(contract.id)
-            settlement = unlock(contract, step.on, now, rules, new_id, licences=known)
-        elif step.kind is StepKind.START:
-            settlement = start(contract, now, rules, new_id)
-        else:
-            known = session.licences.for_contract(contract.id)
-            settlement = renew(contract, step.on, now, rules, new_id, licences=known)
-        write_settlement(services, session, contract, settlement)
+        carry_out(services, session, contract, step)
     return step, None, contract
 
 

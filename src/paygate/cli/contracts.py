@@ -11,7 +11,7 @@ from ..domain.contract import PaymentMethod, Status
 from .deleting import delete
 from .operations import OPERATIONS
 from .output import facts, table
-from .params import DAY, INSTANT
+from .params import DAY, INSTANT, YEN
 from .records import ENTRY_COLUMNS, entry_row
 from .reports import closing
 from .session import Session, json_option, limit_option, pass_session
@@ -19,6 +19,7 @@ from .session import Session, json_option, limit_option, pass_session
 if TYPE_CHECKING:
     from ..billing.contracts import ContractDetails
     from ..domain.contract import Contract
+    from ..money import Money
 
 __all__ = ["contracts"]
 
@@ -125,12 +126,15 @@ def operations(session: Session, contract: str) -> None:
 @contracts.command("confirm-payment")
 @click.argument("contract")
 @click.option("--received-at", type=INSTANT, help="When the money came in; by default now.")
+@click.option("--amount", type=YEN, help="What came in; by default all that was asked for.")
 @json_option
 @pass_session
-def confirm_payment(session: Session, contract: str, received_at: dt.datetime | None) -> None:
+def confirm_payment(session: Session, contract: str, received_at: dt.datetime | None, amount: Money | None) -> None:
     """Record that the payment which CONTRACT waits for has been found."""
     with session.gateway() as gateway:
-        changed = gateway.contracts.confirm_payment(contract, received_at=received_at, actor=session.actor)
+        changed = gateway.contracts.confirm_payment(
+            contract, received_at=received_at, amount=amount, actor=session.actor
+        )
     session.show(changed, lambda: _print_change(changed))
 
 

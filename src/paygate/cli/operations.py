@@ -53,7 +53,7 @@ def cancel(ctx: click.Context, contract: str, reason: str, *, yes: bool) -> None
     session = ctx.ensure_object(Session)
     session.require_yes(yes=yes)
     with session.gateway() as gateway:
-        _ask_to_return(session, gateway, contract, Operation.CANCEL, _RETURNED, yes=yes)
+        _ask_to_return(session, gateway, contract, Operation.CANCEL, _RETURNED | {EntryKind.PERIOD}, yes=yes)
         result = gateway.contracts.cancel(contract, reason=reason, actor=session.actor)
     _show(ctx, session, result)
 
@@ -203,6 +203,40 @@ def retries_stopped(ctx: click.Context, contract: str, note: str) -> None:
     _show(ctx, session, result)
 
 
+@click.command("mark-paid")
+@click.argument("contract")
+@click.argument("period", type=DAY)
+@click.option("--received-at", type=INSTANT, help="When the money came in; by default now.")
+@_reason
+@json_option
+@click.pass_context
+def mark_paid(ctx: click.Context, contract: str, period: dt.date, received_at: dt.datetime | None, reason: str) -> None:
+    """Record that the payment for the PERIOD of CONTRACT, named by its first day, has been found.
+
+    It confirms a payment that was only assumed and mails nobody; a contract that stands still for it goes on.
+    """
+    session = ctx.ensure_object(Session)
+    with session.gateway() as gateway:
+        result = gateway.contracts.mark_paid(
+            contract, period, received_at=received_at, reason=reason, actor=session.actor
+        )
+    _show(ctx, session, result)
+
+
+@click.command("mark-unpaid")
+@click.argument("contract")
+@click.argument("period", type=DAY)
+@_reason
+@json_option
+@click.pass_context
+def mark_unpaid(ctx: click.Context, contract: str, period: dt.date, reason: str) -> None:
+    """Record that no payment came for the PERIOD of CONTRACT, named by its first day: its content is locked."""
+    session = ctx.ensure_object(Session)
+    with session.gateway() as gateway:
+        result = gateway.contracts.mark_unpaid(contract, period, reason=reason, actor=session.actor)
+    _show(ctx, session, result)
+
+
 @click.command("send-dunning-mail")
 @click.argument("contract")
 @click.option("--due-on", type=DAY, help="By which day (in Japan) the customer is asked to pay.")
@@ -312,5 +346,7 @@ OPERATIONS: tuple[click.Command, ...] = (
     revoke_cancellation,
     terminate,
     retries_stopped,
+    mark_paid,
+    mark_unpaid,
     send_dunning_mail,
 )

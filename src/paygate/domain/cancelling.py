@@ -46,8 +46,8 @@ def cancel(
 ) -> Settlement:
     """キャンセル: undo a contract that is not paid yet, or a recurring one before it starts (R-084 to R-092).
 
-    Before the start the initial fee, if there is one, goes back: to the card, or by hand (R-087 to R-089). A provider
-    that would charge the first period is told to stop (R-092).
+    Before the start the initial fee, if there is one, goes back: to the card, or by hand (R-087 to R-089); so does a first
+    period that was paid ahead (R-386). A provider that would charge the first period is told to stop (R-092).
 
     :param capabilities: of the contract's account; None for a contract without one.
     :param entries: all ledger rows of the contract.
@@ -56,7 +56,9 @@ def cancel(
     :raises OperationNotAllowed: not offered now; from 00:00:00 of the start date on it is too late (R-090).
     """
     now = permit(Operation.CANCEL, contract, actor, now, rules)
-    refunds = _refunds(contract, entries, _PURCHASE, capabilities, actor, now, rules, new_id, reason)
+    # what was paid ahead for a period that will not begin goes back as well (R-386)
+    kinds = _PURCHASE | {EntryKind.PERIOD} if contract.status is Status.NOT_STARTED else _PURCHASE
+    refunds = _refunds(contract, entries, kinds, capabilities, actor, now, rules, new_id, reason)
     wanted = want(contract, capabilities, ProviderAction.STOP) if contract.status is Status.NOT_STARTED else ()
     undone = _undo(contract, Event.CANCEL, refunds, entries, licences, now, rules, new_id, actor=actor, reason=reason)
     return attrs.evolve(undone, wanted=wanted)

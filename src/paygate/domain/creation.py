@@ -78,15 +78,16 @@ class Creation:
     subscribe_first: bool = False
 
 
-def first_payment(plan: Plan, start_on: dt.date, day: dt.date) -> Money:
-    """What signing up on business date *day* costs (R-007, R-014, R-015).
+def first_payment(plan: Plan, start_on: dt.date, day: dt.date, *, card: bool = True) -> Money:
+    """What signing up on business date *day* costs (R-007, R-014, R-015, R-386).
 
-    The initial fee, and with a start on or before *day* also the first period's price.
+    The initial fee, and with a start on or before *day* also the first period's price. Without a card everything that is
+    due by the start is asked for at once, however far ahead it lies: nothing can be charged on the day itself.
     """
     if not plan.is_recurring:
         return plan.price
     due = plan.initial_fee or Money(0, plan.price.currency)
-    return due + period_price(plan, start_on, start_on) if start_on <= day else due
+    return due + period_price(plan, start_on, start_on) if start_on <= day or not card else due
 
 
 def decide_creation(
@@ -125,7 +126,7 @@ def decide_creation(
     today = business_date(now, rules.zone)
     _check_start(plan, start_on, today, imported=imported)
     card = payment if isinstance(payment, Card) else None
-    due = first_payment(plan, start_on, today)
+    due = first_payment(plan, start_on, today, card=card is not None)
     if card is not None:
         if capabilities is None:
             raise NotFound(f"no account {card.account!r} is set up; configure it or name another")
@@ -228,6 +229,7 @@ def activate(
     charge: Charge | None = None,
     capabilities: Capabilities | None = None,
     received_at: dt.datetime | None = None,
+    received: Money | None = None,
     action: str = "activate",
 ) -> Settlement:
     """Take a contract whose first payment has come to where it belongs (R-012, R-046, R-071, R-105 to R-109).
@@ -242,6 +244,7 @@ def activate(
     :param charge: the first charge, for a card that had one; what it paid for was decided when the customer applied, so
         a charge of the initial fee alone, or none, gives NOT_STARTED, whenever its result arrives (R-015).
     :param received_at: when the money came in, for the ledger; by default the provider's success time, or *receipt_at*.
+    :param received: how much came in without a card, by default all that was asked for; see :func:`_booked`.
     """
     receipt_at = require_aware(receipt_at, "receipt_at")
     actor = actor or (charge.actor if charge else contract.created_by)
@@ -262,7 +265,7 @@ def activate(
             contract.customer_id,
             kind,
             amount,
-            EntryState.SUCCEEDED,
+            state,
             purchased_on=business_date(contract.applied_at, rules.zone),
             target_on=start_on,
             received_at=received_at or charged_at or receipt_at,
@@ -271,8 +274,11 @@ def activate(
             reference=charge.reference if charge else None,
             charge_id=charge.id if charge else None,
             consent=charge.consent.how if charge and charge.consent else "",
+            remarks=remarks,
         )
-        for kind, amount in _first_rows(plan, start_on, opened=opened)
+        for kind, amount, state, remarks in _booked(
+            _first_rows(plan, start_on, opened=opened or not contract.is_card), received, opened=opened
+        )
     )
     sale = next((row for row in entries if not plan.is_recurring or row.kind is EntryKind.PERIOD), None)
     confirmed = action == _CONFIRM
@@ -293,9 +299,44 @@ def activate(
             new_id,
             charge_id=charge.id if charge else None,
         ),
-        entitlements.issue(contract, start_on, sale.id, (), new_id) if sale else (),
+        # a recurring contract that is paid ahead opens with its start (R-028)
+        entitlements.issue(contract, start_on, sale.id, (), new_id)
+        if sale and (opened or not plan.is_recurring)
+        else (),
         (record,),
     )
+
+
+def _booked(
+    rows: list[tuple[EntryKind, Money]], received: Money | None, *, opened: bool
+) -> list[tuple[EntryKind, Money, EntryState, str]]:
+    """What *received* pays of the first rows, in their order: the initial fee first, then the first period (R-386).
+
+    A row that is paid in part holds what came, and its remarks say what is open. A period of which nothing came has no row
+    before its start, which then opens it as if paid; one that opens now is ASSUMED (R-037).
+
+    :raises InvalidAmount: more than was asked for, nothing, or another currency.
+    """
+    due = Money(sum(amount.minor for _, amount in rows), rows[0][1].currency) if rows else None
+    if received is None or due is None or received == due:
+        return [(kind, amount, EntryState.SUCCEEDED, "") for kind, amount in rows]
+    if received.currency != due.currency or not 0 < received.minor < due.minor:
+        raise InvalidAmount(
+            f"asked for was {due}, so {received} cannot be booked; give what came in, at most {due}, and return the rest",
+            rule="R-386",
+        )
+    booked, left = [], received.minor
+    for kind, amount in rows:
+        part = Money(min(left, amount.minor), due.currency)
+        left -= part.minor
+        if part == amount:
+            booked.append((kind, amount, EntryState.SUCCEEDED, ""))
+        elif part.minor:
+            open_part = Money(amount.minor - part.minor, due.currency)
+            booked.append((kind, part, EntryState.SUCCEEDED, f"{part} of {amount} received: {open_part} open"))
+        elif kind is EntryKind.PERIOD and opened:
+            booked.append((kind, amount, EntryState.ASSUMED, "nothing received yet"))
+    return booked
 
 
 def _first_rows(plan: Plan, start_on: dt.date, *, opened: bool) -> list[tuple[EntryKind, Money]]:
@@ -316,10 +357,13 @@ def confirm_payment(
     *,
     actor: Actor,
     received_at: dt.datetime | None = None,
+    received: Money | None = None,
 ) -> Settlement:
     """支払いを確認: the awaited payment has been found (R-104 to R-110, T-11 to T-15).
 
     :param received_at: when the money came in; by default *now*.
+    :param received: how much of it, by default all that was asked for (R-386).
+    :raises InvalidAmount: more than was asked for, nothing, or another currency.
     :raises PermissionDenied: the actor is neither an administrator nor a provider that saw the transfer (R-267).
     :raises OperationNotAllowed: the contract does not wait for its payment (R-104).
     :raises InvalidValue: *received_at* lies in the future (R-110).
@@ -334,4 +378,8 @@ def confirm_payment(
         )
     if received_at is not None and require_aware(received_at, "received_at") > now:
         raise InvalidValue(f"the payment cannot have come in the future, at {received_at.isoformat()}", rule="R-110")
-    return activate(contract, now, rules, new_id, actor=actor, received_at=received_at, action=_CONFIRM)
+    if received is not None and not isinstance(received, Money):
+        raise InvalidAmount(f"give the amount as Money, for example Money(1000, 'JPY'), not {received!r}", rule="R-004")
+    return activate(
+        contract, now, rules, new_id, actor=actor, received_at=received_at, received=received, action=_CONFIRM
+    )

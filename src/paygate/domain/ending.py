@@ -30,12 +30,16 @@ __all__ = ["last_day_of_use", "revoke_cancellation", "schedule_cancellation", "t
 def last_day_of_use(contract: Contract) -> dt.date | None:
     """The last day on which a contract that is being cancelled can be used (X-08); None without a scheduled end.
 
-    The day before the effective day (R-079), or the expiry if that is earlier (R-059).
+    The day before the effective day (R-079), or the expiry if that is earlier (R-059). While a renewal that fell due before
+    the notice is still to be charged, the expiry is not final and does not count (R-041).
     """
     if contract.cancellation is None:
         return None
-    last = contract.cancellation.effective_on - dt.timedelta(days=1)
-    return last if contract.expires_on is None else min(last, contract.expires_on)
+    effective_on = contract.cancellation.effective_on
+    last = effective_on - dt.timedelta(days=1)
+    next_on = next_renewal_on(contract, contract.period_start or contract.start_on)
+    renews_first = next_on is not None and next_on < effective_on
+    return last if contract.expires_on is None or renews_first else min(last, contract.expires_on)
 
 
 def schedule_cancellation(

@@ -54,6 +54,8 @@ class Operation(enum.Enum):
     SET_EXPIRY = "set_expiry"
     SEND_DUNNING_MAIL = "send_dunning_mail"
     MARK_RETRIES_STOPPED = "mark_retries_stopped"
+    MARK_PAID = "mark_paid"
+    MARK_UNPAID = "mark_unpaid"
     MARK_MANUAL_REFUND_DONE = "mark_manual_refund_done"
     PAUSE_STEP_MAIL = "pause_step_mail"
     RESUME_STEP_MAIL = "resume_step_mail"
@@ -81,6 +83,8 @@ class Reason(enum.StrEnum):
     NO_MANUAL_REFUND = "no manual refund is due"
     NO_MAIL = "no step mail of that state is in the queue"
     NO_RETRY = "no retry of the provider is pending"
+    NOTHING_UNPAID = "no period is unpaid or only assumed to be paid"
+    NOTHING_PAID = "no period counts as paid"
 
 
 @attrs.frozen
@@ -92,6 +96,8 @@ class Facts:
     :param refundable: whether a row is left to refund (R-241).
     :param manual_refund_due: whether a manual refund waits to be done (R-250).
     :param queued_mails, paused_mails: numbers of step mails that can still be held back (R-227).
+    :param unconfirmed: whether a period is ASSUMED, UNPAID or VOID (R-387); :param counted: whether one is ASSUMED or paid
+        (R-388).
     """
 
     last_paid_at: dt.datetime | None = None
@@ -100,6 +106,8 @@ class Facts:
     manual_refund_due: bool = False
     queued_mails: int = 0
     paused_mails: int = 0
+    unconfirmed: bool = False
+    counted: bool = False
 
 
 @attrs.frozen
@@ -212,6 +220,14 @@ def _retrying(case: _Case) -> Reason | None:
     return None if missing is not None and missing.retry_pending else Reason.NO_RETRY
 
 
+def _markable_paid(case: _Case) -> Reason | None:
+    return _not_automatic(case) or (None if case.facts.unconfirmed else Reason.NOTHING_UNPAID)
+
+
+def _markable_unpaid(case: _Case) -> Reason | None:
+    return _not_automatic(case) or (None if case.facts.counted else Reason.NOTHING_PAID)
+
+
 def _in(guard: _Guard, *statuses: Status) -> dict[Status, _Guard]:
     return dict.fromkeys(statuses, guard)
 
@@ -220,6 +236,8 @@ _EVERY = tuple(Status)
 _PAID = tuple(status for status in Status if status is not Status.PENDING_PAYMENT)
 _LIVING = tuple(status for status in _PAID if status is not Status.CANCELED)
 _RUNNING = (Status.ACTIVE, Status.SPECIAL_PERIOD)
+#: In which a recurring contract has periods.
+_BEGUN = (*_RUNNING, Status.PAST_DUE, Status.CANCEL_SCHEDULED, Status.TERMINATED)
 
 #: Domain §3.1: what is not listed is not offered; what is listed is offered where its guard has no reason against it.
 TABLE: Mapping[Operation, Mapping[Status, _Guard]] = {
@@ -240,6 +258,8 @@ TABLE: Mapping[Operation, Mapping[Status, _Guard]] = {
     Operation.SET_EXPIRY: _in(_always, *_LIVING),
     Operation.SEND_DUNNING_MAIL: _in(_always, Status.PENDING_PAYMENT, Status.PAST_DUE),
     Operation.MARK_RETRIES_STOPPED: _in(_retrying, Status.PAST_DUE),
+    Operation.MARK_PAID: _in(_markable_paid, *_BEGUN),
+    Operation.MARK_UNPAID: _in(_markable_unpaid, *_BEGUN),
     Operation.MARK_MANUAL_REFUND_DONE: _in(_manual_refund_due, *_EVERY),
     Operation.PAUSE_STEP_MAIL: _in(_queued, *_EVERY),
     Operation.RESUME_STEP_MAIL: _in(_paused, *_EVERY),
@@ -360,7 +380,14 @@ def authorise(operation: Operation, contract: Contract, actor: Actor) -> None:
         raise PermissionDenied(f"{actor} may not {operation.value} contract {contract.id}", rule=rule)
 
 
-def permit(operation: Operation, contract: Contract, actor: Actor, now: dt.datetime, rules: Rules) -> dt.datetime:
+def permit(
+    operation: Operation,
+    contract: Contract,
+    actor: Actor,
+    now: dt.datetime,
+    rules: Rules,
+    facts: Facts | None = None,
+) -> dt.datetime:
     """Let *actor* carry out *operation* at *now*, or refuse: who asks is checked before what is asked (R-024, R-267).
 
     :returns: *now* in UTC.
@@ -370,5 +397,5 @@ def permit(operation: Operation, contract: Contract, actor: Actor, now: dt.datet
     """
     now = require_aware(now, "now")
     authorise(operation, contract, actor)
-    require(operation, contract, now, rules)
+    require(operation, contract, now, rules, facts=facts)
     return now

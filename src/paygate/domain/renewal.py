@@ -8,7 +8,7 @@ charge failed.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
@@ -43,12 +43,14 @@ def start(
     *,
     charge: Charge | None = None,
     actor: Actor | None = None,
+    entries: Iterable[LedgerEntry] = (),
 ) -> Settlement:
     """The start date has come (R-029, R-030, T-23 to T-25).
 
     A recurring contract opens its first period: by the charge for a card, as if paid otherwise (R-015, R-037); a first
-    period that costs nothing needs no charge (R-017).
+    period that costs nothing needs no charge (R-017). One that was paid before the start has its row already (R-386).
 
+    :param entries: all ledger rows of the contract.
     :param now: when the start, or the success of its charge, is processed, aware.
     :raises OperationNotAllowed: not NOT_STARTED, the start date is still ahead, or a card without its charge.
     """
@@ -64,7 +66,12 @@ def start(
     if plan.cycle is None:
         record = _started(contract, begun, now, actor, new_id)
         return Settlement(begun, audit=(record,))
-    entry = _period_row(
+    paid = (
+        None
+        if charge
+        else next((row for row in entries if row.kind is EntryKind.PERIOD and row.target_on == start_on), None)
+    )
+    entry = paid or _period_row(
         contract,
         start_on,
         business_date(contract.applied_at, rules.zone),
@@ -78,7 +85,7 @@ def start(
     begun = attrs.evolve(begun, expires_on=paid_until(contract, start_on, paid_on, rules.system_max))
     record = _started(contract, begun, now, actor, new_id)
     licences = entitlements.issue(contract, start_on, entry.id, (), new_id)
-    return Settlement(begun, (entry,), (), licences, (record,))
+    return Settlement(begun, () if paid else (entry,), (), licences, (record,))
 
 
 def _started(

@@ -16,6 +16,7 @@ from ..errors import InvalidValue
 from . import licences as entitlements
 from .audit import change
 from .contract import Actor, Contract, PastDue, Status
+from .creation import first_payment
 from .expiry import extended
 from .followup import Audience, Next, NoticeKind, tell
 from .ledger import EntryState, LedgerEntry
@@ -147,7 +148,10 @@ def remind(
     now = permit(Operation.SEND_DUNNING_MAIL, contract, actor, now, rules)
     today = business_date(now, rules.zone)
     missing = contract.past_due
-    amount = period_price(contract.plan, contract.start_on, missing.period_start) if missing else contract.plan.price
+    if missing:
+        amount = period_price(contract.plan, contract.start_on, missing.period_start)
+    else:
+        amount = first_payment(contract.plan, contract.start_on, today, card=contract.is_card)
     facts = {"amount": str(amount), "due_on": (due_on or today).isoformat()}
     record = change(contract, contract, id=new_id(), at=now, actor=actor, action="send_dunning_mail", facts=facts)
     notice = tell(

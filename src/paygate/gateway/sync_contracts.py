@@ -16,6 +16,7 @@ from ..domain.contract import Actor, Contract, Customer, Payment, PaymentMethod,
 from ..domain.deleting import Deletion
 from ..domain.forecast import Forecast
 from ..domain.operations import Offer
+from ..money import Money
 from .cursor import Cursor
 
 if TYPE_CHECKING:
@@ -128,10 +129,24 @@ class Contracts(Namespace):
         return self._run(forecast.forecast(self._services, contract_id, months=months))
 
     def confirm_payment(
-        self, contract_id: str, *, received_at: dt.datetime | None = None, actor: Actor = ADMIN
+        self,
+        contract_id: str,
+        *,
+        received_at: dt.datetime | None = None,
+        amount: Money | None = None,
+        actor: Actor = ADMIN,
     ) -> Contract:
-        """支払いを確認: the payment of a PENDING_PAYMENT contract has been found (R-104 to R-110)."""
-        return self._run(contracts.confirm_payment(self._services, contract_id, received_at=received_at, actor=actor))
+        """支払いを確認: the payment of a PENDING_PAYMENT contract has been found (R-104 to R-110).
+
+        :param amount: what came in, by default all that was asked for: the initial fee and the first period. A part is
+            booked to the fee first, and the row's remarks say what is open (R-386).
+        :raises InvalidAmount: more than was asked for.
+        """
+        return self._run(
+            contracts.confirm_payment(
+                self._services, contract_id, received_at=received_at, received=amount, actor=actor
+            )
+        )
 
     def cancel(self, contract_id: str, *, reason: str = "", actor: Actor = ADMIN) -> OperationResult:
         """キャンセル: undo a contract that is not paid yet, or a recurring one before its start (R-084 to R-092)."""
@@ -201,6 +216,42 @@ class Contracts(Namespace):
         :raises OperationNotAllowed: no retry of the provider is pending.
         """
         return self._run(operations.mark_retries_stopped(self._services, contract_id, note=note, actor=actor))
+
+    def mark_paid(
+        self,
+        contract_id: str,
+        period: dt.date,
+        *,
+        received_at: dt.datetime | None = None,
+        reason: str = "",
+        actor: Actor = ADMIN,
+    ) -> OperationResult:
+        """The payment of one period of a contract without a card has been found, or is confirmed (R-387).
+
+        Confirming an ASSUMED period changes no status and mails nobody, also while an end is scheduled. Where the
+        contract stands still for that period, it resumes.
+
+        :param period: the first day of the period, the ``target_on`` of its ledger row.
+        :param received_at: when the money came in; by default now.
+        :raises NotFound: no period of the contract begins on that day.
+        """
+        return self._run(
+            operations.mark_paid(
+                self._services, contract_id, period, received_at=received_at, actor=actor, reason=reason
+            )
+        )
+
+    def mark_unpaid(
+        self, contract_id: str, period: dt.date, *, reason: str = "", actor: Actor = ADMIN
+    ) -> OperationResult:
+        """The payment of one period of a contract without a card has not come: its row no longer counts (R-388).
+
+        The content of that month is locked. The running period of a contract that runs is suspended by it; while an end is
+        scheduled the status stays, and once the contract has ended the row is VOID, so that nothing is ever returned for it.
+
+        :param period: the first day of the period, the ``target_on`` of its ledger row.
+        """
+        return self._run(operations.mark_unpaid(self._services, contract_id, period, actor=actor, reason=reason))
 
     def send_dunning_mail(
         self, contract_id: str, *, due_on: dt.date | None = None, actor: Actor = ADMIN

@@ -200,10 +200,6 @@ REFUSALS = {
     ("status", "code", "decline"),
     [
         *((400, code, decline) for decline, codes in REFUSALS.items() for code in codes.split()),
-        (401, "INVALID_CREDENTIALS", DeclineClass.CONFIG),
-        (401, "INVALID_APP_TOKEN", DeclineClass.CONFIG),
-        (403, "INVALID_PERMISSIONS", DeclineClass.CONFIG),
-        (403, "OUTDATED_APP_TOKEN", DeclineClass.CONFIG),
         (403, "CARD_LOCKED", DeclineClass.SOFT),
         (409, "NON_UNIQUE_ACTIVE_TOKEN", DeclineClass.UNKNOWN),
     ],
@@ -271,14 +267,14 @@ def test_too_many_requests_mean_that_nothing_was_done(shop):
     assert not shop.emulator.charges
 
 
-def test_wrong_credentials_decline_the_charge_as_a_matter_of_the_set_up(shop):
+def test_wrong_credentials_are_not_sent_as_a_matter_of_the_set_up(shop):
     stranger = Credentials.for_store(2)
     provider = UnivaPay(UnivaPaySettings(app_token=stranger.app_token, secret=stranger.secret, webhook_auth_token="w"))
 
     result = shop.driver.run(provider.charge(shop.attempt()))
 
     assert (result.outcome, result.code, result.decline) == (
-        Outcome.DECLINED,
+        Outcome.NOT_SENT,
         "INVALID_APP_TOKEN",
         DeclineClass.CONFIG,
     )

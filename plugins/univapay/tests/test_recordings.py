@@ -171,7 +171,7 @@ def test_wrong_credentials_are_a_mistake_of_the_configuration(shop):
     with pytest.raises(ConfigurationError, match="refuses the credentials"):
         shop.run(stranger.ping())
 
-    assert (result.outcome, result.decline) == (Outcome.DECLINED, DeclineClass.CONFIG)
+    assert (result.outcome, result.decline) == (Outcome.NOT_SENT, DeclineClass.CONFIG)
 
 
 def test_a_second_charge_of_the_same_amount_within_thirty_seconds_is_refused(shop):

@@ -316,7 +316,6 @@ def test_a_second_subscription_that_cannot_be_ended_is_unknown_and_ended_by_the_
     [
         (400, "RECURRING_TOKEN_DISABLED"),
         (400, "VALIDATION_ERROR"),
-        (401, "INVALID_CREDENTIALS"),
         (403, "CARD_LOCKED"),
         (400, "INVENTED_TOMORROW"),
     ],
@@ -328,6 +327,17 @@ def test_a_refused_subscription_is_a_final_no_with_its_code(renewing, status, co
         renewing.start()
 
     assert refusal.value.code == code
+    assert renewing.subscriptions() == []
+
+
+@pytest.mark.rule("R-306")
+@pytest.mark.parametrize(("status", "code"), [(401, "INVALID_CREDENTIALS"), (403, "INVENTED"), (403, "FORBIDDEN_IP")])
+def test_an_account_that_is_refused_starts_nothing_and_declines_nothing(renewing, status, code):
+    renewing.emulator.refuse_next(status, code)
+
+    with pytest.raises(ProviderUnavailable, match="app_token and secret"):
+        renewing.start()
+
     assert renewing.subscriptions() == []
 
 

@@ -13,7 +13,7 @@ from paygate.provider import ChargeRequest, ChargeResult, Found, Outcome
 
 from .client import Client
 from .mapping import charge_refusal, charge_result, status_of
-from .resources import CHARGE_REF, listed, network_of, since, token_id, wait_for_result
+from .resources import CHARGE_REF, Unreliable, listed, network_of, others, since, token_id, wait_for_result
 
 __all__ = ["charge", "find_charge", "read_charge", "shown"]
 
@@ -43,6 +43,9 @@ async def charge(client: Client, request: ChargeRequest) -> ChargeResult:
         refusal = charge_refusal(reply)
         # where the charge may exist all the same, the list may have it already
         return await _found_at_once(client, request, refusal) if refusal.outcome is Outcome.UNKNOWN else refusal
+    if (why := _not_asked_for(client, created, request)) is not None:
+        # whatever became of that one, it says nothing about ours
+        return await _found_at_once(client, request, ChargeResult.unknown(f"the answer is about another charge: {why}"))
     if reply.doubtful and (doubt := await _twin(client, request, str(created["id"]))) is not None:
         return doubt
     seen = await wait_for_result(client, client.charge_path(str(created["id"])), created)
@@ -50,11 +53,23 @@ async def charge(client: Client, request: ChargeRequest) -> ChargeResult:
 
 
 async def find_charge(client: Client, attempt: ChargeRequest, reference: str | None) -> Found:
-    """Look the attempt up; see :func:`paygate.hookspecs.find_charge`. Not finding it proves nothing (§20.4)."""
+    """Look the attempt up; see :func:`paygate.hookspecs.find_charge`. Not finding it proves nothing (§20.4).
+
+    A charge that carries another attempt's id is not looked at, whoever noted its id with this one: the list is asked.
+    """
     if reference is not None:
         seen = await read_charge(client, reference)
-        return Found() if seen is None else Found(await shown(client, seen, attempt.amount))
-    own = await _own_charges(client, attempt)
+        if seen is None:
+            return Found()
+        why = _not_asked_for(client, seen, attempt)
+        if why is None:
+            return Found(await shown(client, seen, attempt.amount))
+    try:
+        own = await _own_charges(client, attempt)
+    except Unreliable:
+        own = []  # which proves as little as a list without it
+    if not own and reference is not None:
+        return Found(ChargeResult.unknown(f"charge {reference} is another's ({why}): a person has to look"))
     return Found(await _judged(client, attempt, own)) if own else Found()
 
 
@@ -114,6 +129,15 @@ async def _twin(client: Client, request: ChargeRequest, reference: str) -> Charg
     return ChargeResult.unknown(
         f"charge {reference} was made by a repeat that UnivaPay did not check; the first sending may have charged too"
     )
+
+
+def _not_asked_for(client: Client, seen: Mapping[str, Any], request: ChargeRequest) -> str | None:
+    """Why the charge *seen* is not the one that *request* asked for; None where it is."""
+    if (why := others(client, seen, CHARGE_REF, request.charge_id)) is not None:
+        return why
+    if seen.get("transaction_token_id", request.credential) != request.credential:
+        return "it is of another card"
+    return None
 
 
 async def _own_charges(client: Client, request: ChargeRequest) -> list[Mapping[str, Any]]:

@@ -14,7 +14,7 @@ from paygate.flow import Replay, Request, Response, send
 
 from .settings import UnivaPaySettings
 
-__all__ = ["Client", "Reply"]
+__all__ = ["Client", "Reply", "refused_account"]
 
 #: ``Idempotency-Status`` values that say the key was looked at before anything was done (§13).
 _CHECKED = frozenset({"successfully_stored", "not_stored", "retrieved_idempotent_response"})
@@ -31,6 +31,7 @@ class Reply:
         unless the status is one that comes without a body.
     :param repeated: the driver sent the request more than once.
     :param checked: UnivaPay says that it looked at the idempotency key.
+    :param blank: there was no body at all, which UnivaPay's 404 and 429 may come without (§15.1).
     """
 
     status: int
@@ -39,6 +40,15 @@ class Reply:
     text: str
     repeated: bool
     checked: bool
+    blank: bool = False
+
+    @property
+    def refuses_account(self) -> bool:
+        """UnivaPay refuses the account's credentials, or what they may do: the status says so, whatever the code (§20.2).
+
+        A locked card is the one exception.
+        """
+        return self.status in {401, 403} and bool(self.code) and (self.status, self.code) != (403, "CARD_LOCKED")
 
     @property
     def doubtful(self) -> bool:
@@ -108,7 +118,7 @@ class Client:
         content = _object(response)
         code, text = _error(content)
         checked = response.headers.get("idempotency-status") in _CHECKED
-        return Reply(response.status, content, code, text, response.repeated, checked)
+        return Reply(response.status, content, code, text, response.repeated, checked, blank=not response.body.strip())
 
     async def read(
         self, path: str, query: Mapping[str, str] | None = None, *, poll: bool = False
@@ -127,11 +137,7 @@ class Client:
         content = _object(response)
         code, _ = _error(content)
         if response.status in {401, 403}:
-            raise ConfigurationError(
-                f"univapay: UnivaPay refuses the credentials (HTTP {response.status} {code or 'without a code'}); check "
-                "the account's settings app_token and secret, or PAYGATE_<ACCOUNT>_APP_TOKEN and "
-                "PAYGATE_<ACCOUNT>_SECRET in the environment"
-            )
+            raise ConfigurationError(f"univapay: {refused_account(response.status, code)}")
         if response.status != 200 or content is None:
             raise ProviderUnavailable(
                 f"univapay: the answer to a look-up was not usable (HTTP {response.status}); look again later",
@@ -142,6 +148,15 @@ class Client:
     def _headers(self) -> dict[str, str]:
         credential = f"{self.settings.secret}.{self.settings.app_token}"  # secret first (§3)
         return {"Authorization": f"Bearer {credential}", "Accept": "application/json"}
+
+
+def refused_account(status: int, code: str) -> str:
+    """What to do about an account that UnivaPay refuses."""
+    return (
+        f"UnivaPay refuses the credentials (HTTP {status} {code or 'without a code'}); check the account's settings "
+        "app_token and secret, or PAYGATE_<ACCOUNT>_APP_TOKEN and PAYGATE_<ACCOUNT>_SECRET in the environment, and what the "
+        "token may do"
+    )
 
 
 def _object(response: Response) -> Mapping[str, Any] | None:

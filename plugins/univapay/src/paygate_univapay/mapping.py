@@ -1,8 +1,9 @@
 """What UnivaPay's statuses and codes mean for money (provider fact sheet §7.2, §15.2, §15.3).
 
-Texts are for people and never decide. A status that nobody documented is an unknown outcome, an unknown code beside a
-documented refusal is a decline of class UNKNOWN, and nothing but ``successful`` with the amount that was asked for is
-a success.
+Texts are for people and never decide. A status that nobody documented is an unknown outcome, and nothing but
+``successful`` with the amount that was asked for is a success. Of a refused request the HTTP status decides first: 401
+and 403 are about the account, whatever the code; an unknown code beside 400 is a decline of class UNKNOWN, beside any
+other status nothing at all.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from paygate.errors import InvalidAmount
 from paygate.money import Money
 from paygate.provider import ChargeResult, DeclineClass, RefundResult
 
-from .client import Reply
+from .client import Reply, refused_account
 from .codes import CHARGE_CODES, FIRST_ONE_EXISTS, HTTP_CODES, UNCLEAR_CODES
 
 __all__ = [
@@ -30,6 +31,9 @@ __all__ = [
     "status_of",
     "unclear_refusal",
 ]
+
+#: Statuses whose meaning is documented whatever the code is: refused, and nothing was done (§15.2, §20.2).
+_SAYS_NO = frozenset({400, 401, 403, 404})
 
 _LONG_NUMBER = re.compile(r"\d(?:[ -]?\d){11,18}")
 
@@ -51,11 +55,15 @@ def charge_result(charge: Mapping[str, Any], asked: Money | None) -> ChargeResul
         amount only the caller knows. A success over any other amount is an unknown outcome (§17).
     """
     reference, status, raw = str(charge["id"]), status_of(charge), redacted(charge)
+    requested = _money(charge, "requested")
+    if asked is not None and requested is not None and requested != asked:
+        said = f"UnivaPay was asked for {requested} by this charge, paygate asked for {asked}"
+        return ChargeResult.unknown(said, reference=reference, code="amount_mismatch", raw=raw)
     if status in {"pending", "awaiting", "authorized"}:
         # authorized: paygate charges with capture, so this one is on its way and not a failure (§7.2)
         return ChargeResult.pending(reference, raw=raw)
     if status == "successful":
-        expected = asked or _money(charge, "requested")
+        expected = asked or requested
         charged = _money(charge, "charged")
         if charged is None or charged != expected:
             said = f"UnivaPay reports {charged or 'no amount'} charged where {expected or 'an amount'} was asked for"
@@ -81,6 +89,9 @@ def charge_refusal(reply: Reply) -> ChargeResult:
     unclear = unclear_refusal(reply) or _said_on_repeat(reply)
     if unclear:
         return ChargeResult.unknown(unclear, code=reply.code or None)
+    if reply.refuses_account:
+        said = refused_account(reply.status, reply.code)
+        return ChargeResult.not_sent(said, code=reply.code, decline=DeclineClass.CONFIG)
     code = reply.code or "NOT_FOUND"
     decline = HTTP_CODES.get(code, DeclineClass.UNKNOWN)
     return ChargeResult.declined(code, reply.text, decline=decline)
@@ -92,13 +103,13 @@ def charge_refusal(reply: Reply) -> ChargeResult:
 def refund_result(refund: Mapping[str, Any], asked: Money | None) -> RefundResult:
     """What a refund resource says; like :func:`charge_result`."""
     reference, status, raw = str(refund["id"]), status_of(refund), redacted(refund)
+    returned = _money(refund)
+    if (returned is None and status == "successful") or (asked is not None and returned not in {None, asked}):
+        said = f"UnivaPay reports a refund of {returned or 'no amount'} where {asked or 'an amount'} was asked for"
+        return RefundResult.unknown(said, reference=reference, raw=raw, amount=returned)
     if status == "pending":
         return RefundResult.pending(reference, raw=raw)
     if status == "successful":
-        returned = _money(refund)
-        if returned is None or returned != (asked or returned):
-            said = f"UnivaPay reports {returned or 'no amount'} returned where {asked} was asked for"
-            return RefundResult.unknown(said, reference=reference, raw=raw, amount=returned)
         return RefundResult.succeeded(
             reference, refunded_at=instant(refund.get("updated_on")), raw=raw, amount=returned
         )
@@ -115,6 +126,8 @@ def refund_refusal(reply: Reply) -> RefundResult:
         return RefundResult.not_sent("UnivaPay takes no more requests just now", code="429")
     if unclear := unclear_refusal(reply):
         return RefundResult.unknown(unclear)
+    if reply.refuses_account:
+        return RefundResult.not_sent(refused_account(reply.status, reply.code), code=reply.code)
     return RefundResult.declined(reply.code or "NOT_FOUND", reply.text)
 
 
@@ -161,8 +174,12 @@ def unclear_refusal(reply: Reply) -> str | None:
         return f"HTTP {reply.status} {reply.code}".rstrip() + ": whether it was processed cannot be read from that"
     if reply.code == "IDEMPOTENCY_KEY_CONFLICT":
         return "the idempotency key is in use for another request: that one may have been processed"
-    if not reply.code and reply.status != 404:
+    if not reply.code and not (reply.status == 404 and reply.blank):
         return f"HTTP {reply.status} without an error of UnivaPay's: somebody else may have answered"
+    if reply.repeated and reply.refuses_account:
+        return f"HTTP {reply.status} {reply.code} on a repeat: whether the first sending was processed is open"
+    if reply.status not in _SAYS_NO and reply.code not in HTTP_CODES:
+        return f"HTTP {reply.status} {reply.code}: neither is documented, so whether it was processed is open"
     return None
 
 

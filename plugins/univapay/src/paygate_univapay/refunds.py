@@ -10,7 +10,7 @@ from paygate.provider import Found, RefundRequest, RefundResult
 
 from .client import Client
 from .mapping import refund_refusal, refund_result, status_of
-from .resources import REFUND_REF, listed, wait_for_result
+from .resources import REFUND_REF, Unreliable, listed, others, wait_for_result
 
 __all__ = ["find_refund", "read_refund", "refund"]
 
@@ -31,6 +31,8 @@ async def refund(client: Client, request: RefundRequest) -> RefundResult:
     created = reply.created
     if created is None:
         return refund_refusal(reply)
+    if (why := _not_asked_for(client, created, request)) is not None:
+        return RefundResult.unknown(f"the answer is about another refund: {why}")
     if reply.doubtful:
         return RefundResult.unknown(
             f"refund {created['id']} was made by a repeat that UnivaPay did not check; the first sending may have "
@@ -44,9 +46,18 @@ async def find_refund(client: Client, attempt: RefundRequest, reference: str | N
     """Look a refund up; see :func:`paygate.hookspecs.find_refund`. Not finding it proves nothing."""
     if reference is not None:
         seen = await read_refund(client, attempt.charge_reference, reference)
-        return Found() if seen is None else Found(refund_result(seen, attempt.amount))
+        if seen is None:
+            return Found()
+        why = _not_asked_for(client, seen, attempt)
+        if why is None:
+            return Found(refund_result(seen, attempt.amount))
     path = client.charge_path(attempt.charge_reference, "refunds")
-    own = await listed(client, path, {}, REFUND_REF, attempt.refund_id)
+    try:
+        own = await listed(client, path, {}, REFUND_REF, attempt.refund_id)
+    except Unreliable:
+        own = []  # which proves as little as a list without it
+    if not own and reference is not None:
+        return Found(RefundResult.unknown(f"refund {reference} is another's ({why}): a person has to look"))
     current = [seen for one in own if (seen := await read_refund(client, attempt.charge_reference, one["id"]))]
     alive = [seen for seen in current if status_of(seen) != "failed"]
     if len(alive) > 1:
@@ -54,6 +65,15 @@ async def find_refund(client: Client, attempt: RefundRequest, reference: str | N
         return Found(RefundResult.unknown(f"more than one refund carries this attempt ({ids}): see the dashboard"))
     best = (alive or current)[:1]
     return Found(refund_result(best[0], attempt.amount)) if best else Found()
+
+
+def _not_asked_for(client: Client, seen: Mapping[str, Any], attempt: RefundRequest) -> str | None:
+    """Why the refund *seen* is not the one that *attempt* asked for; None where it is."""
+    if (why := others(client, seen, REFUND_REF, attempt.refund_id)) is not None:
+        return why
+    if seen.get("charge_id", attempt.charge_reference) != attempt.charge_reference:
+        return "it is of another charge"
+    return None
 
 
 async def read_refund(client: Client, charge_reference: str, reference: str) -> Mapping[str, Any] | None:

@@ -14,12 +14,13 @@ from typing import Any
 import attrs
 
 from paygate.clock import business_date
+from paygate.errors import ProviderUnavailable
 from paygate.provider import ChargeResult, EventKind, Outcome, ProviderEvent
 
 from .client import Client
 from .mapping import charge_result, failure, instant, redacted, status_of
 from .periods import day_of, period_of
-from .resources import CONTRACT_REF, items_of, network_of, reference_in
+from .resources import CONTRACT_REF, network_of, page_of, reference_in
 from .subscriptions import DUPLICATE_REF, ENDED, read_subscription
 
 __all__ = ["subscription_events"]
@@ -88,13 +89,16 @@ async def subscription_events(
 
 async def _attempts(client: Client, reference: str, charge: Mapping[str, Any] | None) -> list[_Attempt]:
     """The charges of the latest payments and *charge*, which may belong to an older one, oldest first."""
-    payments = items_of(await client.read(client.path("subscriptions", reference, "payments"), {"limit": "100"}))
+    page = await client.read(client.path("subscriptions", reference, "payments"), {"limit": "100"})
+    payments, _ = page_of(client, page)
     found: list[_Attempt] = []
     for position, payment in enumerate([*payments[:_LATEST], *_older(payments, charge)]):
         if position >= _LATEST and _has(found, charge):
             break
         path = client.path("subscriptions", reference, "payments", payment["id"], "charges")
-        charges = items_of(await client.read(path, {"limit": "100"}))[::-1]
+        charges = page_of(client, await client.read(path, {"limit": "100"}))[0][::-1]
+        if any(one.get("subscription_id", reference) != reference for one in charges):
+            raise ProviderUnavailable("univapay: a subscription's list has charges of another; look again later")
         attempts: list[_Attempt] = []
         for number, one in enumerate(charges, start=1):
             following = instant(charges[number].get("created_on")) if number < len(charges) else None

@@ -17,10 +17,12 @@ __all__ = [
     "CHARGE_REF",
     "CONTRACT_REF",
     "REFUND_REF",
-    "items_of",
+    "Unreliable",
     "listed",
     "made_since",
     "network_of",
+    "others",
+    "page_of",
     "reference_in",
     "since",
     "token_id",
@@ -47,6 +49,10 @@ _HOLD, _PAUSE = 3, 1
 
 #: UnivaPay's clock may differ from ours: lists begin this much before the attempt.
 _SKEW = dt.timedelta(minutes=5)
+
+
+class Unreliable(ProviderUnavailable):
+    """A list was answered with something that proves nothing, neither what is on it nor what is not."""
 
 
 async def wait_for_result(
@@ -91,28 +97,49 @@ async def listed(
     Compared here and not by UnivaPay's filter, whose matching nobody documents (§7.4).
 
     :param made_after: nothing older is wanted, which spares the pages after; for lists without such a filter.
-    :raises ProviderUnavailable: a page could not be read.
+    :raises ProviderUnavailable: a page could not be read, or (Unreliable) is not a page of that list.
     """
     found: list[Mapping[str, Any]] = []
+    seen: set[str] = set()
     cursor: dict[str, str] = {}
     while True:
         page = await client.read(path, {**query, "limit": "100", **cursor})
-        items = items_of(page)
-        found += [one for one in items if reference_in(one, key) == reference]
-        last = items[-1]["id"] if items else None
-        if page is None or page.get("has_more") is not True or last in {None, cursor.get("cursor")}:
+        items, more = page_of(client, page)
+        if more is None:
+            raise _no_list("it does not say whether there is more")
+        fresh = {one["id"] for one in items} - seen
+        found += [one for one in items if one["id"] in fresh and reference_in(one, key) == reference]
+        if not more:
             return found
+        if not fresh:
+            raise _no_list("it promises more and brings nothing new")
         if made_after is not None and not made_since(items[-1], made_after):
             return found
-        cursor = {"cursor": last}
+        seen |= fresh
+        cursor = {"cursor": items[-1]["id"]}
 
 
-def items_of(page: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    """What is on a page of a list and has an id."""
+def page_of(client: Client, page: Mapping[str, Any] | None) -> tuple[list[Mapping[str, Any]], bool | None]:
+    """What is on a page of a list, and whether there is more; None where it does not say.
+
+    A page of which one thing cannot be understood proves nothing about the rest.
+
+    :raises Unreliable: there is no such list, or the answer is none, or something on it is of another store.
+    """
     items = page.get("items") if page is not None else None
-    if not isinstance(items, list):
-        return []
-    return [one for one in items if isinstance(one, Mapping) and isinstance(one.get("id"), str) and one["id"]]
+    more = page.get("has_more") if page is not None else None
+    if not isinstance(items, list) or not isinstance(more, bool | None):
+        raise _no_list("it is no list" if page is not None else "there is no such list")
+    for one in items:
+        if not isinstance(one, Mapping) or not isinstance(one.get("id"), str) or not one["id"]:
+            raise _no_list("something on it has no id")
+        if not client.owns(one):
+            raise _no_list("something on it belongs to another store or mode")
+    return items, more
+
+
+def _no_list(why: str) -> Unreliable:
+    return Unreliable(f"univapay: a list cannot be relied on ({why}); look again later")
 
 
 async def network_of(client: Client, token: object) -> str | None:
@@ -151,6 +178,17 @@ def reference_in(resource: Mapping[str, Any] | None, key: str) -> str | None:
     metadata = resource.get("metadata") if resource is not None else None
     value = metadata.get(key) if isinstance(metadata, Mapping) else None
     return value if isinstance(value, str) and value else None
+
+
+def others(client: Client, resource: Mapping[str, Any], key: str, own: str) -> str | None:
+    """Why *resource*, an answer to what was asked for under our id *own*, is somebody else's; None where it is not.
+
+    What it does not say is not held against it.
+    """
+    named = reference_in(resource, key)
+    if named is not None and named != own:
+        return f"its {key} is {named[:40]!r}, asked for was {own}"
+    return None if client.owns(resource) else "it belongs to another store or mode"
 
 
 def since(moment: dt.datetime | None) -> dict[str, str]:

@@ -13,11 +13,11 @@ from typing import Any
 from paygate.errors import ChargeDeclined, ConfigurationError, OutcomeUnknown, ProviderError, ProviderUnavailable
 from paygate.provider import StartedSubscription, SubscriptionRequest, SubscriptionStart
 
-from .client import Client, Reply
+from .client import Client, Reply, refused_account
 from .codes import FIRST_ONE_EXISTS
 from .mapping import failure, redacted, status_of, unclear_refusal
 from .periods import ANCHOR_REF, period_of, rhythm
-from .resources import CONTRACT_REF, listed, reference_in, token_id, wait_for_result
+from .resources import CONTRACT_REF, listed, others, reference_in, token_id, wait_for_result
 
 __all__ = [
     "DUPLICATE_REF",
@@ -61,6 +61,8 @@ async def start_recurring(client: Client, request: SubscriptionStart, today: dt.
         made = reply.created
         if made is None:
             raise _refusal(reply)
+        if (why := _not_asked_for(client, made, request)) is not None:
+            raise OutcomeUnknown(f"univapay: the answer is about another subscription ({why}); there may be one of ours")
         standing = made if reply.checked else await _after_unchecked(client, request, made)
     path = client.path("subscriptions", str(standing["id"]))
     seen = await wait_for_result(client, path, standing, until=lambda status: status != "unverified")
@@ -201,6 +203,9 @@ def _refusal(reply: Reply) -> ProviderError:
         unclear = f"{reply.code}: there may be one already"
     if unclear is not None:
         return OutcomeUnknown(f"univapay: whether the subscription was started is unknown: {unclear}", code=reply.code)
+    if reply.refuses_account:
+        said = refused_account(reply.status, reply.code)
+        return ProviderUnavailable(f"univapay: no subscription was started: {said}", code=reply.code)
     code = reply.code or "NOT_FOUND"
     return ChargeDeclined(f"univapay: UnivaPay refuses the subscription ({code}) {reply.text}".rstrip(), code=code)
 
@@ -218,6 +223,15 @@ async def _never_ran(client: Client, seen: Mapping[str, Any]) -> ChargeDeclined:
     )
 
 
+def _not_asked_for(client: Client, made: Mapping[str, Any], request: SubscriptionStart) -> str | None:
+    """Why the subscription *made* is not the one that *request* asked for; None where it is."""
+    if (why := others(client, made, CONTRACT_REF, request.contract_id)) is not None:
+        return why
+    price = (request.price.minor, request.price.currency)
+    said = (made.get("amount", price[0]), made.get("currency", price[1]))
+    return None if said == price else f"it charges {said[0]} {said[1]}, asked for was {request.price}"
+
+
 # --- changing --------------------------------------------------------------------------------------------------------
 
 
@@ -233,6 +247,8 @@ async def _asked_for(client: Client, request: SubscriptionRequest) -> Mapping[st
             f"univapay: UnivaPay knows no subscription of contract {request.contract_id}; look for it in the dashboard: "
             f"it needs the metadata {CONTRACT_REF}"
         )
+    if (why := others(client, seen, CONTRACT_REF, request.contract_id)) is not None:
+        raise ProviderError(f"univapay: subscription {seen['id']} is not of contract {request.contract_id}: {why}")
     return seen
 
 

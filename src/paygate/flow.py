@@ -157,8 +157,8 @@ class Watch(Protocol):
     def asked(self, effect: Effect) -> Effect:
         """*effect* is about to be handed to the driver: return it, or another one in its place."""
 
-    def answered(self, effect: Effect, error: BaseException | None) -> None:
-        """The driver is done with *effect*: it answered, or failed with *error*."""
+    def answered(self, effect: Effect, answer: Any, error: BaseException | None) -> None:
+        """The driver is done with *effect*: it gave *answer*, or failed with *error*."""
 
 
 @types.coroutine
@@ -178,6 +178,6 @@ def watched(flow: Flow[T], watch: Watch) -> Generator[Effect, Any, T]:
                 answer = yield effect
             except BaseException as exc:  # noqa: BLE001 - handed on to the inner flow, which decides
                 error = exc
-            watch.answered(effect, error)
+            watch.answered(effect, answer, error)
     finally:
         flow.close()

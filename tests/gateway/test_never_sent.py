@@ -256,6 +256,24 @@ def test_that_a_later_look_found_no_connection_says_nothing_about_what_was_sent_
         assert shop.run(shop.providers.get("acme").charge(REQUEST)).outcome is Outcome.NOT_SENT
 
 
+@pytest.mark.rule("R-304", "R-306")
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_account_that_is_refused_has_sent_nothing_if_its_plugin_says_so(status):
+    """As the new plugin project does it: the status decides."""
+    refused = ConfigurationError("acme: the api_key is refused; set PAYGATE_ACME_API_KEY")
+    mounts = {API: lambda _: Response(status)}
+    with shop_of(Acme(read, write, ending=refused), mounts=mounts) as shop:
+        account = shop.providers.get("acme")
+        charged = shop.run(account.charge(REQUEST))
+        with pytest.raises(ConfigurationError, match="api_key"):
+            shop.run(account.start_recurring(START))
+    assert (charged.outcome, charged.decline) == (Outcome.NOT_SENT, DeclineClass.CONFIG)
+
+    for steps, ending in (((write, write), refused), ((write,), KeyError("x")), ((write,), InvalidValue("x"))):
+        with shop_of(Acme(*steps, ending=ending), mounts=mounts) as shop:
+            assert shop.run(shop.providers.get("acme").charge(REQUEST)).outcome is Outcome.UNKNOWN
+
+
 @pytest.mark.rule("R-304")
 def test_a_lost_answer_stays_unknown():
     with everything(Acme(write_and_lose)) as shop:

@@ -351,7 +351,7 @@ def test_what_is_kept_of_an_answer_is_an_allow_list(shop):
         receipt_email="hanako@example.com",
         description="for Hanako",
         shipping={"name": "Hanako"},
-        metadata={"paygate_charge": "1", "name": "Hanako", "paygate_odd": 5},
+        metadata={"paygate_charge": f"{1:032x}", "name": "Hanako", "paygate_odd": 5},
     )
 
     raw = shop.answers(answer).charge().raw
@@ -366,7 +366,7 @@ def test_what_is_kept_of_an_answer_is_an_allow_list(shop):
         "created": 1_795_316_400,
         "livemode": False,
         "latest_charge": "ch_1",
-        "metadata": {"paygate_charge": "1"},
+        "metadata": {"paygate_charge": f"{1:032x}"},
     }
 
 

@@ -61,10 +61,12 @@ def test_every_page_is_looked_through(shop):
     assert shop.form()["starting_after"] == "pi_8"
 
 
-def test_a_list_that_never_ends_is_left(shop):
+@pytest.mark.rule("R-307")
+def test_a_list_that_never_ends_is_left_and_proves_nothing(shop):
     same = shop.page(shop.intent(metadata={}), more=True)
 
-    assert shop.answers(same).find_charge(shop.attempt()).result is None
+    with pytest.raises(ProviderUnavailable, match="brings nothing new"):
+        shop.answers(same).find_charge(shop.attempt())
     assert len(shop.requests) == 2
 
 
@@ -134,7 +136,7 @@ def test_charges_and_refunds_are_not_looked_for_in_each_others_place(shop, hook,
     assert shop.requests == []
 
 
-def test_items_of_another_form_are_passed_over(shop):
+def test_what_is_found_among_items_of_another_form_is_believed(shop):
     attempt = shop.attempt()
     odd = [None, {}, {"id": 5}, {"id": "pi_5", "metadata": []}, {"id": "pi_6", "metadata": {"paygate_charge": 5}}]
 

@@ -11,7 +11,13 @@ from paygate.flow import Response
 from paygate.provider import DeclineClass, Outcome
 from paygate_univapay.codes import HTTP_CODES
 
-ACCOUNT = ["INVALID_CREDENTIALS", "INVALID_PERMISSIONS", "INVENTED_TOMORROW", "FORBIDDEN_IP", "RECURRING_TOKEN_DISABLED"]
+ACCOUNT = [
+    "INVALID_CREDENTIALS",
+    "INVALID_PERMISSIONS",
+    "INVENTED_TOMORROW",
+    "FORBIDDEN_IP",
+    "RECURRING_TOKEN_DISABLED",
+]
 
 
 def answered(shop, status, code=None, *, body=None, kind="charge"):

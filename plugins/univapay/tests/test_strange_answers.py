@@ -104,7 +104,9 @@ def test_a_number_that_could_be_a_card_is_cut_out_of_the_providers_text(shop):
 
 
 def test_what_is_kept_of_an_answer_is_an_allow_list(shop):
-    result = charge(shop, {**CHARGE, "email": "a@b.example", "metadata": {"paygate_charge": f"{1:032x}", "name": "Hanako"}})
+    result = charge(
+        shop, {**CHARGE, "email": "a@b.example", "metadata": {"paygate_charge": f"{1:032x}", "name": "Hanako"}}
+    )
 
     assert result.raw == {**CHARGE, "metadata": {"paygate_charge": f"{1:032x}"}}
 

@@ -5,10 +5,12 @@ By that, and not by what a plugin makes of an error, it is decided whether an at
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
-from ..errors import OutcomeUnknown, PaygateError, ProviderUnavailable
-from ..flow import Call, Effect, ForeignAwait, Replay, Request, Sleep
+from ..errors import ConfigurationError, OutcomeUnknown, PaygateError, ProviderUnavailable
+from ..flow import Call, Effect, ForeignAwait, Replay, Request, Response, Sleep
 
 __all__ = ["Wire"]
 
@@ -23,13 +25,14 @@ class Wire:
     request of the changing kind that certainly was not sent.
     """
 
-    __slots__ = ("_left", "_told", "effects", "refused", "requests")
+    __slots__ = ("_left", "_shut_out", "_told", "effects", "refused", "requests")
 
     def __init__(self) -> None:
         self.effects = 0
         self.requests = 0
         self.refused: BaseException | None = None
         self._left = False
+        self._shut_out = False
         self._told: BaseException | None = None
 
     @property
@@ -43,10 +46,14 @@ class Wire:
     def doubts(self, error: BaseException) -> bool:
         """Whether *error*, by which a plugin says that nothing happened, leaves that open all the same.
 
-        It cannot speak for what was sent before it, unless the plugin itself says with it what the answer to that means.
+        It cannot speak for what was sent before it, unless the plugin itself says with it what the answer to that means: by
+        a ProviderUnavailable of its own, or by a ConfigurationError where the one thing sent was answered 401 or 403.
         """
-        own_word = isinstance(error, ProviderUnavailable) and error is not self._told
-        return self.effects > 0 and not own_word
+        if isinstance(error, ProviderUnavailable) and error is not self._told:
+            return False
+        if isinstance(error, ConfigurationError) and self._shut_out and self.effects == 1:
+            return False
+        return self.effects > 0
 
     def asked(self, effect: Effect) -> Effect:
         """Let the driver say when *effect* leaves.
@@ -62,7 +69,7 @@ class Wire:
         self.requests += 1
         return effect if effect.replay is Replay.SAFE else attrs.evolve(effect, on_wire=self._leaves)
 
-    def answered(self, effect: Effect, error: BaseException | None) -> None:
+    def answered(self, effect: Effect, answer: Any, error: BaseException | None) -> None:
         """Judge what came of *effect*."""
         self._told = error
         if isinstance(effect, Call):
@@ -73,6 +80,7 @@ class Wire:
                 self.refused = error
             else:
                 self.effects += 1
+                self._shut_out = isinstance(answer, Response) and answer.status in {401, 403} and not answer.repeated
 
     def cause(self) -> str:
         """The driver's own text about what was not sent; empty where nothing of the kind was asked for."""

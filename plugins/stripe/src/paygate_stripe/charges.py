@@ -6,13 +6,13 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from paygate.errors import OutcomeUnknown, ProviderUnavailable
+from paygate.errors import ConfigurationError, OutcomeUnknown, ProviderUnavailable
 from paygate.provider import ChargeRequest, ChargeResult, Found, Outcome
 
 from .client import Asked, Client
 from .declines import is_authentication
 from .intents import charge_refusal, intent_result
-from .resources import CHARGE_REF, Credential, metadata_in, text_in
+from .resources import CHARGE_REF, Credential, metadata_in, object_in, others, text_in
 
 if TYPE_CHECKING:
     from stripe.params import PaymentIntentCreateParams, PaymentIntentListParams
@@ -47,6 +47,11 @@ async def charge(client: Client, request: ChargeRequest) -> ChargeResult:
     if request.description:
         params["description"] = request.description
     reply = await client.ask(client.stripe.v1.payment_intents.create_async(params, {"idempotency_key": request.key}))
+    answered = reply.created or object_in(reply.error, "payment_intent")
+    if answered is not None and (why := _not_asked_for(client, answered, request)) is not None:
+        return await _found_at_once(
+            client, request, ChargeResult.unknown(f"the answer is about another payment: {why}")
+        )
     seen = await client.as_it_is_now(reply, read_intent)
     result = charge_refusal(reply) if seen is None else intent_result(seen, request.amount)
     if is_authentication(result.code) and result.reference is not None and client.settings.return_url is not None:
@@ -58,14 +63,20 @@ async def find_charge(client: Client, attempt: ChargeRequest, reference: str | N
     """Look the attempt up; see :func:`paygate.hookspecs.find_charge`.
 
     Payments of a customer are listed consistently, so not finding it proves that there is none (§8). A repeat under the
-    same key would tell as well, but it would charge where the first sending never arrived.
+    same key would tell as well, but it would charge where the first sending never arrived. A payment that carries another
+    attempt's id is not looked at, whoever noted its id with this one.
 
     :raises ProviderUnavailable: Stripe could not be asked, or does not know the customer: that proves nothing.
     :raises ConfigurationError: Stripe refuses the account's key.
     """
+    why = None
     if reference is not None and (seen := await read_intent(client, reference)) is not None:
-        return Found(intent_result(seen, attempt.amount))
+        why = _not_asked_for(client, seen, attempt)
+        if why is None:
+            return Found(intent_result(seen, attempt.amount))
     own = await _own_intents(client, attempt)
+    if not own and why is not None:
+        return Found(ChargeResult.unknown(f"payment {reference} is another's ({why}): a person has to look"))
     alive = [seen for seen in own if text_in(seen, "status") not in _NOTHING_TAKEN]
     if len(alive) > 1:
         return Found(_two(alive, attempt))
@@ -81,6 +92,22 @@ async def read_intent(client: Client, reference: str) -> Mapping[str, Any] | Non
     return await client.read(
         client.stripe.v1.payment_intents.retrieve_async(reference, {"expand": ["latest_charge"]}), reference
     )
+
+
+def _not_asked_for(client: Client, seen: Mapping[str, Any], request: ChargeRequest) -> str | None:
+    """Why the payment *seen* is not the one that *request* asked for; None where it is."""
+    if not client.of_mode(seen) or seen.get("object", "payment_intent") != "payment_intent":
+        return "it is something else, or of the other mode"
+    return others(seen, CHARGE_REF, request.charge_id, customer=Credential.parse(request.credential).customer)
+
+
+async def _found_at_once(client: Client, request: ChargeRequest, otherwise: ChargeResult) -> ChargeResult:
+    """The attempt's own payment, if it is listed; else *otherwise*, and reconciliation goes on looking."""
+    try:
+        found = (await find_charge(client, request, None)).result
+    except (ProviderUnavailable, OutcomeUnknown, ConfigurationError):
+        return otherwise
+    return found if isinstance(found, ChargeResult) else otherwise
 
 
 def _since(moment: dt.datetime | None) -> int:
@@ -102,7 +129,12 @@ async def _own_intents(client: Client, attempt: ChargeRequest) -> list[Mapping[s
             params["starting_after"] = after
         return client.stripe.v1.payment_intents.list_async(params)
 
-    return await client.listed(page, lambda seen: metadata_in(seen, CHARGE_REF) == attempt.charge_id)
+    return await client.listed(
+        page,
+        lambda seen: metadata_in(seen, CHARGE_REF) == attempt.charge_id,
+        kind="payment_intent",
+        of=("customer", customer),
+    )
 
 
 def _two(own: Sequence[Mapping[str, Any]], attempt: ChargeRequest) -> ChargeResult:
@@ -131,6 +163,9 @@ async def _ask_the_customer(
     except OutcomeUnknown as exc:
         # the bank may have been content without asking the customer
         return ChargeResult.unknown(str(exc), reference=reference)
+    answered = reply.created or object_in(reply.error, "payment_intent")
+    if answered is not None and text_in(answered, "id") != reference:
+        return ChargeResult.unknown("the answer is about another payment", reference=reference)
     if (seen := await client.as_it_is_now(reply, read_intent)) is not None:
         return intent_result(seen, request.amount)
     refusal = charge_refusal(reply)

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from paygate.errors import NotFound
+from paygate.errors import NotFound, OutcomeUnknown, ProviderUnavailable
 from paygate.provider import Checkout, CheckoutRequest, CheckoutResult, CheckoutState
 
 from .client import Asked, Client
 from .declines import Decline
-from .resources import CHECKOUT_REF, Credential, id_in, instant, metadata_in, object_in, shown, text_in, whole_in
+from .resources import (
+    CHECKOUT_REF,
+    Credential,
+    id_in,
+    instant,
+    metadata_in,
+    object_in,
+    others,
+    shown,
+    text_in,
+    whole_in,
+)
 
 if TYPE_CHECKING:
     from stripe.params import CustomerListParams
@@ -71,7 +82,9 @@ async def _customer(client: Client, request: CheckoutRequest) -> str:
                 params["starting_after"] = after
             return client.stripe.v1.customers.list_async(params)
 
-        known = await client.listed(page, lambda seen: metadata_in(seen, CUSTOMER_REF) == request.customer_id)
+        known = await client.listed(
+            page, lambda seen: metadata_in(seen, CUSTOMER_REF) == request.customer_id, kind="customer"
+        )
         if known:
             return str(known[-1]["id"])  # the oldest, which no later one changes
     made = await client.change(
@@ -80,7 +93,17 @@ async def _customer(client: Client, request: CheckoutRequest) -> str:
             {"idempotency_key": f"{request.key}-customer"},
         )
     )
+    _is_asked_for(made, CUSTOMER_REF, request.customer_id)
     return str(made["id"])
+
+
+def _is_asked_for(made: Mapping[str, Any], key: str, own: str) -> None:
+    """Hold an answer to what was asked for.
+
+    :raises OutcomeUnknown: it is about somebody else, whose card would be stored here.
+    """
+    if (why := others(made, key, own)) is not None:
+        raise OutcomeUnknown(f"stripe: the answer is about another {text_in(made, 'object') or 'thing'}: {why}")
 
 
 async def _hosted(client: Client, request: CheckoutRequest, customer: str) -> Checkout:
@@ -99,6 +122,7 @@ async def _hosted(client: Client, request: CheckoutRequest, customer: str) -> Ch
             {"idempotency_key": request.key},
         )
     )
+    _is_asked_for(session, CHECKOUT_REF, request.checkout_id)
     return Checkout(
         reference=str(session["id"]),
         url=text_in(session, "url"),
@@ -119,6 +143,7 @@ async def _own_form(client: Client, request: CheckoutRequest, customer: str) -> 
             {"idempotency_key": request.key},
         )
     )
+    _is_asked_for(intent, CHECKOUT_REF, request.checkout_id)
     return Checkout(reference=str(intent["id"]), client_token=text_in(intent, "client_secret"), raw=shown(intent))
 
 
@@ -129,6 +154,8 @@ def _session_result(session: Mapping[str, Any]) -> CheckoutResult:
     intent = object_in(session, "setup_intent")
     if status != "complete" or intent is None:
         return CheckoutResult(CheckoutState.OPEN, raw=raw)
+    if id_in(session, "customer") not in {None, id_in(intent, "customer") or id_in(session, "customer")}:
+        raise ProviderUnavailable("stripe: a checkout and its card are of different customers; look again later")
     # a page that is complete may still wait for the bank; whoever is told of that customer, the session knows it
     return _intent_result({"customer": id_in(session, "customer"), **intent}, raw)
 

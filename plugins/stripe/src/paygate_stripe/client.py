@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import attrs
 
-from paygate.errors import ChargeDeclined, ConfigurationError, OutcomeUnknown, ProviderError, ProviderUnavailable
+from paygate.errors import (
+    ChargeDeclined,
+    ConfigurationError,
+    InvalidValue,
+    OutcomeUnknown,
+    ProviderError,
+    ProviderUnavailable,
+)
 
-from .resources import clean, object_in, text_in
+from .resources import clean, id_in, object_in, text_in
 from .settings import StripeSettings
 
 if TYPE_CHECKING:
@@ -112,6 +119,11 @@ class Client:
             except Unreadable as exc:
                 return Reply(exc.status, repeated=exc.repeated)
             except StripeError as exc:
+                if exc.http_status is None:
+                    # the package itself refuses the call; what it says may quote what it was given
+                    raise InvalidValue(
+                        f"stripe: the stripe package refuses the call ({type(exc).__name__}); nothing was sent"
+                    ) from None
                 body = exc.json_body
                 error = body.get("error") if isinstance(body, dict) else None
                 return Reply(
@@ -149,9 +161,14 @@ class Client:
                 code=reply.code or None,
                 request_id=reply.request_id,
             )
-        if reference is not None and reply.body.get("id") != reference:
+        if (reference is not None and reply.body.get("id") != reference) or not self.of_mode(reply.body):
             raise ProviderUnavailable("stripe: a look-up was answered with something else; look again later")
         return reply.body
+
+    def of_mode(self, resource: Mapping[str, Any]) -> bool:
+        """Whether *resource* is of the account's mode; one that does not say so is not held against it."""
+        live = resource.get("livemode")
+        return not isinstance(live, bool) or live is (self.settings.mode == "live")
 
     async def as_it_is_now(
         self, reply: Reply, read: Callable[[Client, str], Coroutine[Any, Any, Mapping[str, Any] | None]]
@@ -170,25 +187,55 @@ class Client:
             return reply.created
 
     async def listed(
-        self, page: Callable[[str | None], Asked], wanted: Callable[[Mapping[str, Any]], bool]
+        self,
+        page: Callable[[str | None], Asked],
+        wanted: Callable[[Mapping[str, Any]], bool],
+        *,
+        kind: str,
+        of: tuple[str, str] | None = None,
     ) -> list[Mapping[str, Any]]:
         """What of a list is *wanted*, newest first, whichever page it is on.
 
+        What is found is believed. That something is not found is a proof, so for that every page has to be understood as a
+        whole.
+
         :param page: makes the call for the page after an id; None for the first.
-        :raises ProviderUnavailable: a page could not be read.
+        :param kind: what is listed, as Stripe names it in ``object``.
+        :param of: the field of each item and the id in it by which the list was filtered.
+        :raises ProviderUnavailable: a page could not be read; or nothing was found, and a page is not one of that list.
         """
-        found: list[Mapping[str, Any]] = []
+        found: dict[str, Mapping[str, Any]] = {}
+        doubt: str | None = None
+        seen: set[str] = set()
         after: str | None = None
         while True:
             content = await self.read(page(after))
-            if content is None or not isinstance(content.get("data"), list):
-                raise ProviderUnavailable("stripe: a list was answered with something else; look again later")
-            items = [item for item in content["data"] if isinstance(item, Mapping) and text_in(item, "id")]
-            found += filter(wanted, items)
-            last = str(items[-1]["id"]) if items else None
-            if content.get("has_more") is not True or last in {None, after}:
-                return found
-            after = last
+            items, more = _items(content)
+            sound = [item for item in items if self._is_listed(item, kind, of)]
+            found |= {item["id"]: item for item in sound if wanted(item)}
+            if not _is_page(content):
+                doubt = doubt or "it is no list"
+            elif len(sound) < len(items):
+                doubt = doubt or f"something on it is no {kind} of that list"
+            if more and not {item["id"] for item in sound} - seen:
+                doubt, more = doubt or "it promises more and brings nothing new", False
+            if not more:
+                break
+            seen.update(item["id"] for item in sound)
+            after = str(sound[-1]["id"])
+        if doubt is not None and not found:
+            raise ProviderUnavailable(f"stripe: a list cannot be relied on ({doubt}); look again later")
+        return list(found.values())
+
+    def _is_listed(self, item: object, kind: str, of: tuple[str, str] | None) -> bool:
+        """Whether *item* is what the list was asked for; what it does not say is not held against it."""
+        return (
+            isinstance(item, Mapping)
+            and text_in(item, "id") is not None
+            and item.get("object", kind) == kind
+            and self.of_mode(item)
+            and (of is None or id_in(item, of[0]) in {None, of[1]})
+        )
 
     async def change(self, asked: Asked) -> Mapping[str, Any]:
         """Perform a call that charges nothing by itself, and return the resource.
@@ -213,6 +260,22 @@ class Client:
         if reply.status in {400, 404} and reply.type == "invalid_request_error":
             raise ProviderError(said, **about)
         raise OutcomeUnknown(f"{said}; whether it was processed cannot be read from that", **about)
+
+
+def _items(content: Mapping[str, Any] | None) -> tuple[list[Any], bool]:
+    """What is on a page, of whatever form, and whether more is promised."""
+    items = content.get("data") if content is not None else None
+    return (items if isinstance(items, list) else [], content is not None and content.get("has_more") is True)
+
+
+def _is_page(content: Mapping[str, Any] | None) -> bool:
+    """Whether the answer has the form of a page."""
+    return (
+        content is not None
+        and content.get("object") == "list"
+        and isinstance(content.get("data"), list)
+        and isinstance(content.get("has_more"), bool)
+    )
 
 
 def refused_credentials(reply: Reply) -> ConfigurationError:

@@ -31,8 +31,13 @@ def intent_result(intent: Mapping[str, Any], asked: Money | None) -> ChargeResul
     reference, status = str(intent["id"]), text_in(intent, "status")
     error = object_in(intent, "last_payment_error")
     raw = shown(intent, error)
+    requested = money(intent, "amount")
+    if asked is not None and requested not in {None, asked}:
+        said = f"Stripe was asked for {requested} by this payment, paygate asked for {asked}"
+        taken = money(intent, "amount_received") if status == "succeeded" else None
+        return ChargeResult.unknown(said, reference=reference, code="amount_mismatch", raw=raw, amount=taken)
     if status == "succeeded":
-        expected, received = asked or money(intent, "amount"), money(intent, "amount_received")
+        expected, received = asked or requested, money(intent, "amount_received")
         if received is None or received != expected:
             said = f"Stripe reports {received or 'no amount'} received where {expected or 'an amount'} was asked for"
             return ChargeResult.unknown(said, reference=reference, code="amount_mismatch", raw=raw, amount=received)
@@ -73,7 +78,15 @@ def charge_refusal(reply: Reply) -> ChargeResult:
         return ChargeResult.not_sent("Stripe takes no more requests just now", code="rate_limit")
     if reply.refuses_credentials:
         return ChargeResult.not_sent(
-            f"Stripe refuses the account's api_key (HTTP {reply.status}): {reply.message}", code=reply.code
+            f"Stripe refuses the account's api_key (HTTP {reply.status}): {reply.message}",
+            code=reply.code,
+            decline=DeclineClass.CONFIG,
+        )
+    if reply.status == 404 and reply.type == "invalid_request_error" and not reply.missing:
+        return ChargeResult.not_sent(
+            f"Stripe knows no such address (HTTP 404); check the account's api_base: {reply.message}",
+            code=reply.code,
+            decline=DeclineClass.CONFIG,
         )
     if reply.status in {400, 404} and reply.type == "invalid_request_error":
         kind = REQUEST_CODES.get(reply.code, DeclineClass.UNKNOWN)

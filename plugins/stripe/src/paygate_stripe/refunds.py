@@ -10,7 +10,7 @@ from paygate.money import Money
 from paygate.provider import Found, RefundRequest, RefundResult
 
 from .client import Asked, Client, Reply
-from .resources import REFUND_REF, clean, instant, metadata_in, money, shown, text_in
+from .resources import REFUND_REF, clean, instant, metadata_in, money, others, shown, text_in
 
 if TYPE_CHECKING:
     from stripe.params import RefundCreateParams, RefundListParams
@@ -35,6 +35,8 @@ async def refund(client: Client, request: RefundRequest) -> RefundResult:
     }
     _name_payment(params, request.charge_reference)
     reply = await client.ask(client.stripe.v1.refunds.create_async(params, {"idempotency_key": request.key}))
+    if reply.created is not None and (why := _not_asked_for(client, reply.created, request)) is not None:
+        return RefundResult.unknown(f"the answer is about another refund: {why}")
     seen = await client.as_it_is_now(reply, read_refund)
     return _refusal(reply) if seen is None else refund_result(seen, request.amount)
 
@@ -46,8 +48,11 @@ async def find_refund(client: Client, attempt: RefundRequest, reference: str | N
 
     :raises ProviderUnavailable: Stripe could not be asked, or does not know the payment.
     """
+    why = None
     if reference is not None and (seen := await read_refund(client, reference)) is not None:
-        return Found(refund_result(seen, attempt.amount))
+        why = _not_asked_for(client, seen, attempt)
+        if why is None:
+            return Found(refund_result(seen, attempt.amount))
 
     def page(after: str | None) -> Asked:
         params: RefundListParams = {"limit": 100}
@@ -56,7 +61,11 @@ async def find_refund(client: Client, attempt: RefundRequest, reference: str | N
             params["starting_after"] = after
         return client.stripe.v1.refunds.list_async(params)
 
-    own = await client.listed(page, lambda seen: metadata_in(seen, REFUND_REF) == attempt.refund_id)
+    own = await client.listed(
+        page, lambda seen: metadata_in(seen, REFUND_REF) == attempt.refund_id, kind="refund", of=_payment_of(attempt)
+    )
+    if not own and why is not None:
+        return Found(RefundResult.unknown(f"refund {reference} is another's ({why}): a person has to look"))
     alive = [seen for seen in own if text_in(seen, "status") not in {"failed", "canceled"}]
     if len(alive) > 1:
         ids = ", ".join(str(one["id"]) for one in alive)
@@ -76,13 +85,13 @@ async def read_refund(client: Client, reference: str) -> Mapping[str, Any] | Non
 def refund_result(refund: Mapping[str, Any], asked: Money | None) -> RefundResult:
     """What a refund says. One that succeeded may be ``failed`` later, which a webhook tells (R-247)."""
     reference, status, raw = str(refund["id"]), text_in(refund, "status"), shown(refund)
+    returned = money(refund, "amount")
+    if (returned is None and status == "succeeded") or (asked is not None and returned not in {None, asked}):
+        said = f"Stripe reports a refund of {returned or 'no amount'} where {asked or 'an amount'} was asked for"
+        return RefundResult.unknown(said, reference=reference, raw=raw, amount=returned)
     if status in {"pending", "requires_action"}:
         return RefundResult.pending(reference, raw=raw)
     if status == "succeeded":
-        returned = money(refund, "amount")
-        if returned is None or returned != (asked or returned):
-            said = f"Stripe reports {returned or 'no amount'} returned where {asked or 'an amount'} was asked for"
-            return RefundResult.unknown(said, reference=reference, raw=raw, amount=returned)
         return RefundResult.succeeded(reference, refunded_at=instant(refund, "created"), raw=raw, amount=returned)
     if status in {"failed", "canceled"}:
         return RefundResult.declined(
@@ -114,6 +123,18 @@ def _refusal(reply: Reply) -> RefundResult:
     return RefundResult.unknown(
         f"HTTP {reply.status} {reply.code}".rstrip() + ": whether it was processed cannot be read from that"
     )
+
+
+def _payment_of(attempt: RefundRequest) -> tuple[str, str]:
+    """The field of a refund that names its payment, and what it has to say."""
+    return ("payment_intent" if attempt.charge_reference.startswith("pi_") else "charge", attempt.charge_reference)
+
+
+def _not_asked_for(client: Client, seen: Mapping[str, Any], attempt: RefundRequest) -> str | None:
+    """Why the refund *seen* is not the one that *attempt* asked for; None where it is."""
+    if not client.of_mode(seen) or seen.get("object", "refund") != "refund":
+        return "it is something else, or of the other mode"
+    return others(seen, REFUND_REF, attempt.refund_id, **dict([_payment_of(attempt)]))
 
 
 def _name_payment(params: RefundCreateParams | RefundListParams, charge_reference: str) -> None:

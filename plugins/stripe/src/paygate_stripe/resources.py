@@ -25,6 +25,7 @@ __all__ = [
     "money",
     "object_in",
     "objects_in",
+    "others",
     "shown",
     "text_in",
     "whole_in",
@@ -112,6 +113,21 @@ def id_in(resource: Mapping[str, Any] | None, name: str) -> str | None:
 def metadata_in(resource: Mapping[str, Any] | None, key: str) -> str | None:
     """Our own *key* in the metadata of *resource*."""
     return text_in(object_in(resource, "metadata"), key)
+
+
+def others(resource: Mapping[str, Any] | None, key: str, own: str, **related: str) -> str | None:
+    """Why *resource*, an answer to what was asked for under our id *own*, is somebody else's; None where it is not.
+
+    What it does not say is not held against it.
+
+    :param key: the metadata key of our id.
+    :param related: ids of related resources, such as the customer, by the name of the field.
+    """
+    named = metadata_in(resource, key)
+    if named is not None and named != own:
+        return f"its {key} is {clean(named)[:40]!r}, asked for was {own}"
+    wrong = next((name for name, value in related.items() if id_in(resource, name) not in {None, value}), None)
+    return None if wrong is None else f"it has another {wrong}"
 
 
 def money(resource: Mapping[str, Any], name: str) -> Money | None:

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from paygate.clock import JST
-from paygate.errors import ChargeDeclined, ProviderError
+from paygate.errors import ChargeDeclined, OutcomeUnknown, ProviderError
 from paygate.provider import StartedSubscription, SubscriptionRequest, SubscriptionStart
 
 from .client import Asked, Client
-from .resources import CONTRACT_REF, Credential, clean, metadata_in, shown, text_in
+from .resources import CONTRACT_REF, Credential, clean, metadata_in, others, shown, text_in
 
 if TYPE_CHECKING:
     from stripe.params import SubscriptionCreateParams, SubscriptionListParams
@@ -86,6 +86,8 @@ async def start_recurring(client: Client, request: SubscriptionStart) -> Started
         # 03:00 in UTC is noon in Japan
         params["billing_cycle_anchor_config"] = {"day_of_month": day, "hour": 3, "minute": 0, "second": 0}
     made = await client.change(client.stripe.v1.subscriptions.create_async(params, {"idempotency_key": request.key}))
+    if (why := others(made, CONTRACT_REF, request.contract_id, customer=card.customer)) is not None:
+        raise OutcomeUnknown(f"stripe: the answer is about another subscription ({why}); there may be one of ours")
     return StartedSubscription(str(made["id"]), raw=shown(made))
 
 
@@ -97,7 +99,9 @@ async def stop_recurring(client: Client, request: SubscriptionRequest) -> None:
     seen = await _asked_for(client, request)
     if text_in(seen, "status") in ENDED:
         return
-    await client.change(client.stripe.v1.subscriptions.cancel_async(str(seen["id"])))
+    ended = await client.change(client.stripe.v1.subscriptions.cancel_async(str(seen["id"])))
+    if ended.get("id") != seen["id"]:
+        raise OutcomeUnknown(f"stripe: ending subscription {seen['id']} was answered with another; look at it")
 
 
 async def end_recurring(client: Client, request: SubscriptionRequest) -> None:
@@ -155,6 +159,8 @@ async def _asked_for(client: Client, request: SubscriptionRequest) -> Mapping[st
             f"stripe: Stripe knows no subscription of contract {request.contract_id}; look for it in the dashboard: it "
             f"needs the metadata {CONTRACT_REF}"
         )
+    if (why := others(seen, CONTRACT_REF, request.contract_id)) is not None:
+        raise ProviderError(f"stripe: subscription {seen['id']} is not of contract {request.contract_id}: {why}")
     return seen
 
 
@@ -167,7 +173,12 @@ async def _of_contract(client: Client, customer: str, contract_id: str) -> Mappi
             params["starting_after"] = after
         return client.stripe.v1.subscriptions.list_async(params)
 
-    own = await client.listed(page, lambda seen: metadata_in(seen, CONTRACT_REF) == contract_id)
+    own = await client.listed(
+        page,
+        lambda seen: metadata_in(seen, CONTRACT_REF) == contract_id,
+        kind="subscription",
+        of=("customer", customer),
+    )
     alive = [seen for seen in own if text_in(seen, "status") not in ENDED]
     return next(iter(alive or own), None)
 
@@ -190,6 +201,6 @@ async def _product(client: Client, name: str) -> str:
 async def _cancel_at_period_end(client: Client, reference: str, *, wanted: bool) -> None:
     # under a key of its own each time: the answer stored for an earlier change is not wanted
     seen = await client.change(client.stripe.v1.subscriptions.update_async(reference, {"cancel_at_period_end": wanted}))
-    if seen.get("cancel_at_period_end") is not wanted:
+    if seen.get("id") != reference or seen.get("cancel_at_period_end") is not wanted:
         said = clean(text_in(seen, "status") or "unknown")
         raise ProviderError(f"stripe: subscription {reference} ({said}) was not changed; look at it in the dashboard")

@@ -58,7 +58,8 @@ def charge_result(charge: Mapping[str, Any], asked: Money | None) -> ChargeResul
     requested = _money(charge, "requested")
     if asked is not None and requested is not None and requested != asked:
         said = f"UnivaPay was asked for {requested} by this charge, paygate asked for {asked}"
-        return ChargeResult.unknown(said, reference=reference, code="amount_mismatch", raw=raw)
+        taken = _money(charge, "charged") if status == "successful" else None
+        return ChargeResult.unknown(said, reference=reference, code="amount_mismatch", raw=raw, amount=taken)
     if status in {"pending", "awaiting", "authorized"}:
         # authorized: paygate charges with capture, so this one is on its way and not a failure (§7.2)
         return ChargeResult.pending(reference, raw=raw)

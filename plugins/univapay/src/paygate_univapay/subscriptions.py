@@ -62,7 +62,9 @@ async def start_recurring(client: Client, request: SubscriptionStart, today: dt.
         if made is None:
             raise _refusal(reply)
         if (why := _not_asked_for(client, made, request)) is not None:
-            raise OutcomeUnknown(f"univapay: the answer is about another subscription ({why}); there may be one of ours")
+            raise OutcomeUnknown(
+                f"univapay: the answer is about another subscription ({why}); there may be one of ours"
+            )
         standing = made if reply.checked else await _after_unchecked(client, request, made)
     path = client.path("subscriptions", str(standing["id"]))
     seen = await wait_for_result(client, path, standing, until=lambda status: status != "unverified")

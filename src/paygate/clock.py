@@ -19,6 +19,9 @@ __all__ = ["JST", "UTC", "Clock", "SystemClock", "business_date", "require_aware
 UTC = dt.UTC
 JST = ZoneInfo("Asia/Tokyo")
 
+#: The clock that goes on while the machine is suspended, where there is one; elsewhere ``time.monotonic`` has to do.
+_BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
 
 class Clock(Protocol):
     """Where paygate gets the time from; injected into the gateway (R-002)."""
@@ -28,7 +31,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards, for measuring waits."""
+        """Seconds that never run backwards, for measuring waits; those in which the machine was suspended count."""
         ...
 
     def skip(self, seconds: float) -> bool:
@@ -46,7 +49,7 @@ class SystemClock:
         return dt.datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.monotonic() if _BOOT is None or self.frozen else time.clock_gettime(_BOOT)
 
     def skip(self, seconds: float) -> bool:  # noqa: ARG002 - frozen time belongs to whoever froze it: never moved from here
         return self.frozen

@@ -9,6 +9,8 @@ fails at once under both drivers with :class:`ForeignAwait`.
 ``await sleep(seconds)``     wait; a manual clock moves on instead of waiting
 ``await call(function)``     run blocking work; a worker thread under the async driver
 ===========================  ==========================================================
+
+Use cases, not providers, may also await ``turn(account)``: a place in the queue of an account whose requests are paced.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import attrs
 from .errors import OutcomeUnknown, PaygateError
 
 __all__ = [
+    "Act",
     "Call",
     "Effect",
     "Flow",
@@ -31,11 +34,14 @@ __all__ = [
     "Replay",
     "Request",
     "Response",
+    "Sending",
     "Sleep",
+    "Turn",
     "Watch",
     "call",
     "send",
     "sleep",
+    "turn",
     "watched",
 ]
 
@@ -59,6 +65,26 @@ def _lower(headers: Mapping[str, str]) -> Mapping[str, str]:
 
 
 @attrs.frozen
+class Sending:
+    """Until when a process may send what it has claimed; travels with the requests of one attempt (R-280).
+
+    :param account: name of the account that is asked.
+    :param deadline: reading of *monotonic* from which on nothing may be sent any more.
+    :param monotonic: the sender's own clock: seconds that never run backwards.
+    :param placed: the attempt has waited for its turn already, so that its first request is not paced once more.
+    """
+
+    account: str
+    deadline: float
+    monotonic: Callable[[], float] = attrs.field(repr=False)
+    placed: bool = False
+
+    def left(self) -> float:
+        """Seconds in which it may still be sent; zero or less: the claim has run out."""
+        return self.deadline - self.monotonic()
+
+
+@attrs.frozen
 class Request:
     """One HTTP request. Header names are lower-cased; headers and body never show in ``repr``.
 
@@ -70,6 +96,7 @@ class Request:
     :param replay: when the driver may repeat it; by default SAFE for GET and HEAD, else NEVER.
     :param on_wire: called by the driver each time before the first byte of the request can leave; set by whoever watches
         the flow. A driver that fails without having called it has sent nothing.
+    :param sending: set by paygate: until when it may be sent. It never stops one that is SAFE.
     """
 
     method: str
@@ -83,6 +110,13 @@ class Request:
     @replay.default
     def _replay_by_method(self) -> Replay:
         return Replay.SAFE if self.method in {"GET", "HEAD"} else Replay.NEVER
+
+    sending: Sending | None = attrs.field(default=None, eq=False, repr=False, kw_only=True)
+
+    @property
+    def claim(self) -> Sending | None:
+        """Until when it may be sent; None: at any time, as reading moves no money."""
+        return None if self.replay is Replay.SAFE else self.sending
 
 
 @attrs.frozen
@@ -125,7 +159,15 @@ class Call:
     function: Callable[[], Any]
 
 
-Effect: TypeAlias = Request | Sleep | Call
+@attrs.frozen
+class Turn:
+    """Ask the driver for a place in the queue of *account*, whose requests are paced."""
+
+    account: str
+
+
+Act: TypeAlias = Request | Sleep | Call
+Effect: TypeAlias = Act | Turn
 Flow: TypeAlias = Coroutine[Any, Any, T]
 
 
@@ -159,6 +201,12 @@ class Watch(Protocol):
 
     def answered(self, effect: Effect, answer: Any, error: BaseException | None) -> None:
         """The driver is done with *effect*: it gave *answer*, or failed with *error*."""
+
+
+@types.coroutine
+def turn(account: str) -> Generator[Turn, None, None]:
+    """Wait until a request to *account* may be sent at the configured pace, before anything is written down (R-281)."""
+    yield Turn(account)
 
 
 @types.coroutine

@@ -13,12 +13,13 @@ from typing import TypeVar
 import attrs
 
 from ..domain.contract import CancellationOrigin, Contract, Status
-from ..domain.subscription import SubscriptionState
+from ..domain.subscription import Subscription, SubscriptionState
 from ..errors import ConfigurationError, OutcomeUnknown, PaygateError, ProviderUnavailable
 from ..flow import call
 from ..provider import SubscriptionRequest
 from ..store import Draft
 from . import logs, starting
+from .claims import take
 from .problems import Troubles, Unreadable, readable
 from .reasons import reason_of
 from .services import Services
@@ -106,11 +107,12 @@ def _open(services: Services, after: str | None) -> list[Contract | Unreadable[s
 async def _make(services: Services, draft: Draft, troubles: Troubles) -> bool:
     """Whether it is known now what became of *draft*."""
     troubles.check(draft.contract.account or "")
+    held = await take(services, draft.contract.account)
     claimed = await call(partial(_claim, services, draft))
     if claimed is None:
         return False
     try:
-        await starting.make(services, claimed)
+        await starting.make(services, claimed, held)
     except OutcomeUnknown:
         return False
     except PaygateError as exc:
@@ -130,7 +132,7 @@ async def _align(services: Services, contract: Contract, troubles: Troubles) -> 
     if not ended:
         contract = await starting.start(services, contract.id)
     subscription, notice = contract.subscription, contract.cancellation
-    if subscription is None or starting.asked_for(services, subscription):
+    if subscription is None or await call(partial(_asked_for, services, subscription)):
         return False
     if ended:
         return await _tell(services, contract, SubscriptionState.ENDED, troubles)
@@ -139,6 +141,11 @@ async def _align(services: Services, contract: Contract, troubles: Troubles) -> 
     if notice is None or notice.origin is not CancellationOrigin.PRODUCT_END or not subscription.state.stands:
         return True
     return await _tell(services, contract, SubscriptionState.ENDING, troubles)
+
+
+def _asked_for(services: Services, subscription: Subscription) -> bool:
+    with services.store.read() as session:
+        return starting.asked_for(services, session, subscription)
 
 
 async def _tell(services: Services, contract: Contract, to: SubscriptionState, troubles: Troubles) -> bool:

@@ -14,7 +14,7 @@ from ..domain.charging import AddonCommand, AddonDecision, ChargeFacts, check_ac
 from ..domain.contract import Actor, ActorKind, Contract, Customer, Status
 from ..domain.discrepancy import NO_REFERENCE, Discrepancy, Source
 from ..domain.operations import Operation
-from ..errors import IdempotencyConflict, InvalidValue, OperationNotAllowed
+from ..errors import ChargeInProgress, IdempotencyConflict, InvalidValue, OperationNotAllowed
 from ..flow import call, sleep
 from ..money import Money
 from ..notices import ChargeProposal, OperationProposal
@@ -23,9 +23,11 @@ from ..provider import ChargeResult
 from ..store import Session
 from . import permission, reconcile
 from .card_limits import check
+from .claims import take
 from .discrepancies import chosen, close
 from .outbox import deliver
 from .recording import once_sent, write_down
+from .repeats import attempt_id
 from .services import Services, checked_key, fingerprint, secret_hash
 from .settling import apply_charge, asked_in_vain, charge_request, check_resolution, contract_behind
 
@@ -230,12 +232,14 @@ async def create(
     await permission.ask(services, partial(_proposal, services=services, ask=ask))
     if services.plugins.listening("before_charge"):
         await call(partial(_veto, services, ask))
+    claim = await take(services, await call(partial(_account_to_ask, services, ask)) if services.paced else None)
     charge, contract = await call(partial(_intend, services, ask))
     if contract is None:
         return charge
     account = services.plugins.account(charge.account)
     provider_key = account.capabilities.idempotency.key_for(charge.id)
-    result = await account.charge(charge_request(charge, contract.credential or "", provider_key))
+    request = charge_request(charge, contract.credential or "", provider_key)
+    result = await account.charge(request, claim.on(account.name))
     return await settle(services, charge, result, Actor.provider(charge.account), contract)
 
 
@@ -257,6 +261,13 @@ async def settle(
     if not settled.open or settled.state is ChargeState.UNKNOWN:
         await deliver(services)
     return settled
+
+
+def _account_to_ask(services: Services, ask: _Ask) -> str | None:
+    """The account whose turn has to be waited for; None where nothing is going to be sent."""
+    with services.store.read() as session:
+        contract = session.contracts.get(ask.contract_id)
+        return None if _earlier(services, session, contract, ask) is not None else contract.account
 
 
 def _proposal(session: Session, *, services: Services, ask: _Ask) -> OperationProposal | None:
@@ -298,15 +309,15 @@ def _intend(services: Services, ask: _Ask) -> tuple[Charge, Contract | None]:
             return earlier, None
         _, decision = _decide(services, session, contract, ask.command)
         now = services.now()
-        charge_id = services.new_id()
+        id_ = attempt_id(services, contract.account, ask.key or None)
         charge = Charge(
-            id=charge_id,
+            id=id_,
             contract_id=contract.id,
             customer_id=contract.customer_id,
             account=contract.account or "",
             kind=ChargeKind.ADDON,
             amount=decision.amount,
-            idempotency_key=ask.key or charge_id,
+            idempotency_key=ask.key or id_,
             fingerprint=ask.fingerprint,
             purpose=decision.purpose,
             renew_expiry=decision.renew_expiry,
@@ -317,7 +328,7 @@ def _intend(services: Services, ask: _Ask) -> tuple[Charge, Contract | None]:
             previous_expires_on=contract.expires_on,
             credential_hash=secret_hash(contract.account or "", contract.credential),
         )
-        session.charges.insert(charge)
+        session.charges.insert(charge, claim=services.waiting.in_flight)
     return charge, contract
 
 
@@ -350,6 +361,8 @@ async def resolve(
     """An operator says what became of an attempt that cannot be looked up, or contradicts itself (design §6.5, R-311).
 
     The open discrepancies about *reference*, or all of the attempt where none is named, are closed with the note.
+
+    :raises ChargeInProgress: a process may still be sending it (R-283).
     """
     check_resolution(note, actor)
 
@@ -365,6 +378,12 @@ async def resolve(
             if not charge.open and not meant:
                 raise OperationNotAllowed(
                     f"charge {charge_id} has ended as {charge.state.value}; there is nothing to resolve"
+                )
+            if (until := session.charges.claimed_until(charge_id)) is not None:
+                raise ChargeInProgress(
+                    f"charge {charge_id} may still be sent by the process that made it until {until:%Y-%m-%d %H:%M:%S} "
+                    "UTC; resolve it after that, if it is still open then",
+                    rule="R-283",
                 )
             close(services, session, meant, note, actor=actor, now=now)
             if succeeded and charge.state is ChargeState.SUCCEEDED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from functools import partial
 
 import attrs
 
@@ -21,7 +22,7 @@ from ..domain.mails import StepMailState
 from ..domain.operations import Facts, Offer, Operation
 from ..domain.operations import operations as decide_operations
 from ..domain.running import next_renewal_on
-from ..errors import IdempotencyConflict, InvalidValue, OutcomeUnknown
+from ..errors import InvalidValue, OutcomeUnknown
 from ..flow import call
 from ..money import Money
 from ..notices import OperationProposal
@@ -32,10 +33,12 @@ from .admission import admit, remember
 from .changes import changed
 from .charges import settle
 from .charges import wait as wait_for
+from .claims import take
 from .outbox import deliver
 from .permission import ask, on_contract
 from .recording import Told, already_told, once_sent
-from .services import Services, checked_key, fingerprint, secret_hash
+from .repeats import Asked, attempt_id, find_earlier
+from .services import Services, checked_key, secret_hash
 from .settling import charge_request, record, tell_people
 
 __all__ = ["ContractDetails", "access", "confirm_payment", "create", "details", "get", "operations", "set_expiry"]
@@ -73,45 +76,55 @@ async def create(
     idempotency_key: str | None,
     actor: Actor,
 ) -> Contract:
-    """Make a contract. A card is charged first, and a decline makes none (R-013)."""
+    """Make a contract. A card is charged first, and a decline makes none (R-013).
+
+    A repeat under the same key is recognised by what the caller gave, before anything is decided anew: it gets the same
+    contract on another day too (R-285).
+    """
     for name, value, kind in (("customer", customer, Customer), ("plan", plan, Plan), ("payment", payment, Payment)):
         if not isinstance(value, kind):
             raise InvalidValue(
                 f"{name} must be a paygate {getattr(kind, '__name__', 'Card, BankTransfer or Manual')}, got {value!r}"
             )
     key = checked_key(idempotency_key, services.new_id())
-    start_on = start_on or services.today()
     account = payment.account if isinstance(payment, Card) else None
-    digest = fingerprint("contract", customer.id, plan, start_on, type(payment).__name__, account)
     # without a charge to hang the key on, the contract's own id carries it
     made_id = contract_id or (
         services.new_id() if idempotency_key is None else hashlib.sha256(key.encode()).hexdigest()[:32]
     )
+    asked = Asked(customer.id, plan, start_on, payment, key)
+    if idempotency_key is not None:
+        match await call(partial(find_earlier, services, asked, made_id)):
+            case Charge() as first:
+                return await _after_first(services, first, fresh=False)
+            case Contract() as contract:
+                return contract
+            case Draft() as draft:
+                return await _subscribe_first(services, draft.customer, draft.contract, asked, repeatable=True)
     creation = decide_creation(
-        customer, plan, payment, start_on, _capabilities(services, account), services.rules, services.now(), actor,
-        contract_id=made_id, paid=paid, mode=services.plugins.account(account).mode if account is not None else None,
+        customer, plan, payment, start_on or services.today(), _capabilities(services, account), services.rules,
+        services.now(), actor, contract_id=made_id, paid=paid,
+        mode=services.plugins.account(account).mode if account is not None else None,
     )  # fmt: skip
     proposal = OperationProposal("create", actor, creation.contract, creation.due)
     await ask(services, lambda _: proposal)
     if creation.charge_now:
-        made = await _charge_first(services, customer, creation, key=key, digest=digest, actor=actor)
-        if not made.subscription:
-            return made
-        with already_told(f"contract {made.id} is made and paid, its subscription not started yet", Told(sent=True)):
-            return await starting.start(services, made.id)
+        return await _charge_first(services, customer, creation, asked, actor=actor, given=idempotency_key is not None)
     repeatable = idempotency_key is not None
     if creation.subscribe_first:
-        return await _subscribe_first(services, customer, creation.contract, repeatable=repeatable)
-    contract = await call(lambda: _insert(services, customer, creation, repeatable=repeatable, actor=actor))
+        return await _subscribe_first(services, customer, creation.contract, asked, repeatable=repeatable)
+    contract = await call(lambda: _insert(services, customer, creation, asked, repeatable=repeatable, actor=actor))
     await deliver(services)
     return contract
 
 
-def _insert(services: Services, customer: Customer, creation: Creation, *, repeatable: bool, actor: Actor) -> Contract:
+def _insert(
+    services: Services, customer: Customer, creation: Creation, asked: Asked, *, repeatable: bool, actor: Actor
+) -> Contract:
     draft, now = creation.contract, services.now()
     with services.store.write() as session:
         if repeatable and session.contracts.exists(draft.id):
-            return _repeated(session.contracts.get(draft.id), draft)
+            return asked.same(session.contracts.get(draft.id))
         admit(session, draft)
         remember(session, draft)
         session.customers.upsert(customer)
@@ -132,36 +145,28 @@ def _insert(services: Services, customer: Customer, creation: Creation, *, repea
     return draft
 
 
-def _repeated(made: Contract, draft: Contract) -> Contract:
-    def essence(contract: Contract) -> tuple[object, ...]:
-        return contract.customer_id, contract.plan, contract.method, contract.start_on, contract.account
-
-    if essence(made) != essence(draft):
-        raise IdempotencyConflict(
-            f"this idempotency key made contract {made.id} with other contents; use a new key", rule="R-190"
-        )
-    return made
-
-
-async def _subscribe_first(services: Services, customer: Customer, contract: Contract, *, repeatable: bool) -> Contract:
+async def _subscribe_first(
+    services: Services, customer: Customer, contract: Contract, asked: Asked, *, repeatable: bool
+) -> Contract:
     """Have the provider's subscription started, where nothing is paid before its first charge; it makes the contract."""
+    held = await take(services, contract.account)
 
     def intend() -> Contract | Draft | None:
         with services.store.write() as session:
             if session.contracts.exists(contract.id) and repeatable:
-                return _repeated(session.contracts.get(contract.id), contract)
+                return asked.same(session.contracts.get(contract.id))
             earlier = session.drafts.get(contract.id)
             if session.contracts.exists(contract.id) or (earlier is not None and not repeatable):
                 raise InvalidValue(
                     f"there is already a contract {contract.id!r}, or one is being made; choose another id"
                 )
             if earlier is not None:
-                _repeated(earlier.contract, contract)
+                asked.same(earlier.contract)
                 return starting.claim(services, session, earlier)
             admit(session, contract)
             card_limits.check(services, session, contract, contract.plan.price)
-            asked = contract.subscription and attrs.evolve(contract.subscription, asked_at=services.now())
-            draft = Draft(customer, attrs.evolve(contract, subscription=asked))
+            claimed = contract.subscription and attrs.evolve(contract.subscription, asked_at=session.instant())
+            draft = Draft(customer, attrs.evolve(contract, subscription=claimed))
             session.drafts.insert(draft)
         return draft
 
@@ -173,53 +178,66 @@ async def _subscribe_first(services: Services, customer: Customer, contract: Con
             provider=contract.account,
             rule="R-013",
         )
-    return waiting if isinstance(waiting, Contract) else await starting.make(services, waiting)
+    return waiting if isinstance(waiting, Contract) else await starting.make(services, waiting, held)
 
 
 async def _charge_first(
-    services: Services, customer: Customer, creation: Creation, *, key: str, digest: str, actor: Actor
+    services: Services, customer: Customer, creation: Creation, asked: Asked, *, actor: Actor, given: bool
 ) -> Contract:
-    """Charge the first payment; its success makes the contract, in the transaction that records it."""
+    """Charge the first payment; its success makes the contract, in the transaction that records it.
+
+    :param given: the caller gave the key.
+    """
     draft = creation.contract
 
     def intend() -> tuple[Charge, bool]:
         with services.store.write() as session:
-            earlier = session.charges.by_key(draft.account or "", key)
+            earlier = session.charges.by_key(draft.account or "", asked.key)
             if earlier is not None:
-                if earlier.fingerprint != digest:
-                    raise IdempotencyConflict(
-                        f"idempotency key {key!r} was used for charge {earlier.id} with other contents; use a new key",
-                        rule="R-190",
-                    )
-                return earlier, False
+                return asked.paid_by(earlier), False
             admit(session, draft)
             if session.contracts.exists(draft.id):
                 raise InvalidValue(f"contract {draft.id} exists already; choose another id")
             card_limits.check(services, session, draft, creation.due)
             charge = Charge(
-                id=services.new_id(),
+                id=attempt_id(services, draft.account, asked.key if given else None),
                 contract_id=draft.id,
                 customer_id=customer.id,
                 account=draft.account or "",
                 kind=ChargeKind.INITIAL,
                 amount=creation.due,
-                idempotency_key=key,
-                fingerprint=digest,
+                idempotency_key=asked.key,
+                fingerprint=asked.digest,
                 actor=actor,
                 created_at=services.now(),
                 period_start=draft.start_on,
                 credential_hash=secret_hash(draft.account or "", draft.credential),
             )
-            session.charges.insert(charge, Draft(customer, draft))
+            session.charges.insert(charge, Draft(customer, draft), claim=services.waiting.in_flight)
         return charge, True
 
+    claim = await take(services, draft.account)
     charge, fresh = await call(intend)
-    account = services.plugins.account(charge.account)
     if fresh:
+        account = services.plugins.account(charge.account)
         request = charge_request(charge, draft.credential or "", account.capabilities.idempotency.key_for(charge.id))
-        charge = await settle(services, charge, await account.charge(request), Actor.provider(account.name))
-    with once_sent(f"contract {draft.id}, first payment {charge.id}", account=charge.account, charge_id=charge.id):
-        return await _made_by(services, charge, fresh=fresh)
+        result = await account.charge(request, claim.on(account.name))
+        charge = await settle(services, charge, result, Actor.provider(account.name))
+    return await _after_first(services, charge, fresh=fresh)
+
+
+async def _after_first(services: Services, charge: Charge, *, fresh: bool) -> Contract:
+    """The contract that a first payment has made, with its subscription on its way; raises where it made none.
+
+    :param fresh: it has been sent by this call, and not by an earlier one of the same key.
+    """
+    what = f"contract {charge.contract_id}, first payment {charge.id}"
+    with once_sent(what, account=charge.account, charge_id=charge.id):
+        made = await _made_by(services, charge, fresh=fresh)
+    if not made.subscription:
+        return made
+    with already_told(f"contract {made.id} is made and paid, its subscription not started yet", Told(sent=True)):
+        return await starting.start(services, made.id)
 
 
 async def _made_by(services: Services, charge: Charge, *, fresh: bool) -> Contract:

@@ -52,8 +52,8 @@ async def look(services: Services, charge_id: str, troubles: Troubles | None = N
     :raises NotFound: the attempt's account is missing from the configuration.
     :raises LeftAlone: its account is not used any more in this run.
     """
-    charge, contract = await call(partial(_load, services, charge_id))
-    if contract is None or _in_flight(services, charge) or not services.in_mode(contract):
+    charge, contract, in_flight = await call(partial(_load, services, charge_id))
+    if contract is None or in_flight or not services.in_mode(contract):
         return (
             charge  # an account of the other mode would say that there is no such charge, which proves nothing (X-24)
         )
@@ -89,17 +89,16 @@ def _tells(result: ChargeResult) -> bool:
     return result.outcome is not Outcome.UNKNOWN or result.amount is not None or bool(result.others)
 
 
-def _load(services: Services, charge_id: str) -> tuple[Charge, Contract | None]:
-    """The attempt and, while it is open, the contract that it is for."""
+def _load(services: Services, charge_id: str) -> tuple[Charge, Contract | None, bool]:
+    """The attempt; while it is open, the contract that it is for; and whether a process may be sending it at this moment.
+
+    In that case not finding it would prove nothing (R-280).
+    """
     with services.store.read() as session:
         charge = session.charges.get(charge_id)
-        return charge, contract_behind(session, charge) if charge.open else None
-
-
-def _in_flight(services: Services, charge: Charge) -> bool:
-    """Whether another process may be sending it at this moment: then not finding it would prove nothing."""
-    young = services.now() - charge.created_at < dt.timedelta(seconds=services.waiting.in_flight)
-    return charge.state is ChargeState.PENDING and charge.reference is None and young
+        if not charge.open:
+            return charge, None, False
+        return charge, contract_behind(session, charge), session.charges.claimed_until(charge_id) is not None
 
 
 def _apply(services: Services, charge: Charge, result: ChargeResult) -> Charge:
@@ -110,7 +109,8 @@ def _apply(services: Services, charge: Charge, result: ChargeResult) -> Charge:
 
 def _overdue(services: Services, charge: Charge) -> Charge:
     """Nothing new was learnt: after the waiting time PENDING becomes UNKNOWN (R-193); later an operator is told, once more."""
-    age = services.now() - charge.created_at
+    with services.store.read() as session:
+        age = session.instant() - charge.created_at
     if charge.state is ChargeState.PENDING and age >= dt.timedelta(seconds=services.waiting.unknown_after):
         waited = f"no result after {services.waiting.unknown_after} seconds"
         charge = _apply(services, charge, ChargeResult.unknown(waited, reference=charge.reference))

@@ -25,11 +25,13 @@ from ..notices import OperationProposal
 from ..provider import Capabilities, Lookup, LookupRequest, Outcome, RefundRequest, RefundResult
 from ..store import Session
 from . import permission
+from .claims import Claim, take
 from .discrepancies import chosen, close
 from .discrepancies import note as note_discrepancy
 from .outbox import deliver, operator, put
 from .problems import Troubles
 from .recording import once_sent, write_down
+from .repeats import attempt_id
 from .services import Services, checked_key, fingerprint
 from .settling import check_resolution, failure, write_by_hand
 from .unknowns import refund_became_unknown
@@ -104,6 +106,7 @@ def _decide(
     actor: Actor,
     key: str = "preview",
     digest: str = "",
+    refund_id: str | None = None,
 ) -> RefundDecision:
     together = (
         [other for other in session.ledger.for_charge(row.charge_id) if other.kind.sale] if row.charge_id else [row]
@@ -119,7 +122,7 @@ def _decide(
         _capabilities(services, row),
         actor=actor,
         now=services.now(),
-        refund_id=services.new_id(),
+        refund_id=refund_id or services.new_id(),
         entry_id=services.new_id(),
         audit_id=services.new_id(),
         idempotency_key=key,
@@ -176,15 +179,34 @@ async def create(
         return OperationProposal(Operation.REFUND_ENTRY.value, actor, contract, amount)
 
     await permission.ask(services, proposal)
+    to_ask = await call(partial(_account_to_ask, services, target, key)) if services.paced else None
+    claim = await take(services, to_ask)
     refund, fresh = await call(
         partial(
-            _intend, services, target, amount, key, digest, remove_license=remove_license, reason=reason, actor=actor
+            _intend,
+            services,
+            target,
+            amount,
+            key,
+            digest,
+            given=idempotency_key is not None,
+            remove_license=remove_license,
+            reason=reason,
+            actor=actor,
         )
     )
     if not fresh or refund.by_hand:
         await deliver(services)
         return refund
-    return await send(services, refund)
+    return await send(services, refund, claim)
+
+
+def _account_to_ask(services: Services, target: str, key: str) -> str | None:
+    """The account whose turn has to be waited for; None where nothing is going to be sent."""
+    with services.store.read() as session:
+        row = _row(session, target)
+        known = session.refunds.by_key(row.account, key) is not None
+    return None if known or row.account is None else row.account
 
 
 def _intend(
@@ -194,6 +216,7 @@ def _intend(
     key: str,
     digest: str,
     *,
+    given: bool,
     remove_license: bool,
     reason: str,
     actor: Actor,
@@ -220,6 +243,7 @@ def _intend(
             actor=actor,
             key=key,
             digest=digest,
+            refund_id=attempt_id(services, row.account, key if given else None, "refund"),
         )
         write_intent(services, session, decision)
     return decision.refund, True
@@ -232,18 +256,36 @@ def write_intent(services: Services, session: Session, decision: RefundDecision)
         return
     session.ledger.set_state(decision.entry.id, decision.entry.state)
     session.ledger.insert_many([decision.refund_entry])
-    session.refunds.insert(decision.refund)
+    session.refunds.insert(decision.refund, claim=services.waiting.in_flight)
     session.audit.insert_many([decision.audit])
 
 
-async def send(services: Services, refund: Refund) -> Refund:
-    """Ask the provider for a refund whose intent is committed, and record its answer."""
+async def send(services: Services, refund: Refund, claim: Claim | None = None) -> Refund:
+    """Ask the provider for a refund whose intent is committed, and record its answer.
+
+    :param claim: taken before the intent was written; None: a new one is, because others were sent before this one. The
+        refund is not sent if somebody has settled it meanwhile (R-280).
+    """
+    if claim is None:
+        claim = await take(services, refund.account)
+        if not await call(partial(_claim_again, services, refund)):
+            return await call(partial(_read, services, refund.id))
     request = await call(partial(refund_request, services, refund))
     account = services.plugins.account(refund.account)
-    result = await account.refund(request)
+    result = await account.refund(request, claim.on(account.name))
     what = f"refund {refund.id} of {refund.amount}"
     with once_sent(what, account=account.name, refund_id=refund.id, strict=True):
         return await settle(services, refund, result, Actor.provider(account.name))
+
+
+def _claim_again(services: Services, refund: Refund) -> bool:
+    with services.store.write() as session:
+        return session.refunds.claim(refund.id, services.waiting.in_flight)
+
+
+def _read(services: Services, refund_id: str) -> Refund:
+    with services.store.read() as session:
+        return session.refunds.get(refund_id)
 
 
 def refund_request(services: Services, refund: Refund) -> RefundRequest:
@@ -341,6 +383,7 @@ def apply_refund(
     if not settlement.refund.state.open:
         put(services, session, "on_refund", {"refund_id": refund.id}, contract_id=refund.contract_id, now=now)
     if settlement.refund.state is RefundState.UNKNOWN:
+        session.refunds.release(refund.id)  # whoever sent it has reported, or may not send it any more
         refund_became_unknown(services, session, settlement.refund, now)
     if settlement.alert:
         message = f"refund {refund.id} of {refund.amount} failed: {result.code or result.message or 'no reason given'}"
@@ -358,13 +401,12 @@ async def look(services: Services, refund: Refund, troubles: Troubles | None = N
     """
     if refund.by_hand or not refund.state.open:
         return refund
-    if not await call(partial(_in_mode, services, refund)):
+    may_be_asked, in_flight = await call(partial(_stand, services, refund))
+    if not may_be_asked or in_flight:
         return refund
     account = services.plugins.account(refund.account)
     lookup = account.capabilities.refund_lookup
-    young = services.now() - refund.created_at < dt.timedelta(seconds=services.waiting.in_flight)
-    in_flight = refund.state is RefundState.PENDING and refund.reference is None and young
-    if lookup is Lookup.NONE or in_flight:
+    if lookup is Lookup.NONE:
         return refund
     request = await call(partial(refund_request, services, refund))
     found = None
@@ -380,19 +422,28 @@ async def look(services: Services, refund: Refund, troubles: Troubles | None = N
     return await settle(services, refund, result, Actor.provider(account.name))
 
 
-def _in_mode(services: Services, refund: Refund) -> bool:
-    """Whether the account can know the refund: one of the other mode would say that there is none (X-24)."""
+def _stand(services: Services, refund: Refund) -> tuple[bool, bool]:
+    """Whether the account can know the refund, and whether a process may be sending it (R-280).
+
+    An account of the other mode would say that there is none (X-24).
+    """
     with services.store.read() as session:
-        return services.in_mode(session.contracts.get(refund.contract_id))
+        in_mode = services.in_mode(session.contracts.get(refund.contract_id))
+        return in_mode, session.refunds.claimed_until(refund.id) is not None
 
 
 async def _overdue(services: Services, refund: Refund) -> Refund:
     """A refund of which the provider has told nothing is unknown after the waiting time: its request may be lost."""
-    age = services.now() - refund.created_at
+    age = await call(partial(_age, services, refund))
     waited = dt.timedelta(seconds=services.waiting.unknown_after)
     if refund.state is not RefundState.PENDING or refund.reference is not None or age < waited:
         return refund
     return await settle(services, refund, RefundResult.unknown("the provider does not know it"), Actor.scheduler())
+
+
+def _age(services: Services, refund: Refund) -> dt.timedelta:
+    with services.store.read() as session:
+        return session.instant() - refund.created_at
 
 
 async def resolve(
@@ -418,6 +469,12 @@ async def resolve(
                 raise OperationNotAllowed(
                     f"refund {refund_id} ({refund.state.value}) is not open at a provider; "
                     "one made by hand is ended with refunds.mark_done"
+                )
+            if (until := session.refunds.claimed_until(refund_id)) is not None:
+                raise OperationNotAllowed(
+                    f"refund {refund_id} may still be sent by the process that made it until {until:%Y-%m-%d %H:%M:%S} "
+                    "UTC; resolve it after that, if it is still open then",
+                    rule="R-283",
                 )
             if succeeded:
                 result = RefundResult.succeeded(reference or refund.reference or f"{NO_REFERENCE}{refund_id}")

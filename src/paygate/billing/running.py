@@ -24,6 +24,7 @@ from ..domain.failing import hold_back
 from ..domain.subscribing import charged_by_provider
 from ..errors import OutcomeUnknown, StoreError
 from ..flow import call
+from ..ids import derived_id
 from ..money import Money
 from ..provider import Outcome
 from ..store import Session
@@ -31,6 +32,7 @@ from . import logs
 from .card_limits import HeldBack, allowed_at, lock_card, why_held
 from .catching_up import carry_out, needs_charge
 from .charges import settle
+from .claims import Claim, take
 from .horizon import passed
 from .outbox import deliver
 from .planning import Planned, Work, collectable, plan
@@ -182,6 +184,8 @@ def _past_due(running: _Run, after: str | None) -> list[str]:
 
 async def _bring_up_to_date(running: _Run, contract_id: str) -> None:
     for _ in range(_MOST_STEPS):
+        to_ask = await call(partial(_account_to_ask, running, contract_id)) if running.services.paced else None
+        claim = await take(running.services, to_ask)
         done, charge, contract = await call(partial(_step, running, contract_id))
         if charge is None:
             if done is None:
@@ -192,7 +196,7 @@ async def _bring_up_to_date(running: _Run, contract_id: str) -> None:
             running.hold(contract, charge)
             return
         before = contract.status
-        settled = await _send(running, charge, contract)
+        settled = await _send(running, charge, contract, claim)
         if settled is None:
             return
         await _count(running, settled, before, retry=False)
@@ -207,6 +211,14 @@ _COUNTED: dict[StepKind, dict[str, int]] = {
     StepKind.PRODUCT_END: {},
     StepKind.UNLOCK: {"unlocked": 1},
 }
+
+
+def _account_to_ask(running: _Run, contract_id: str) -> str | None:
+    """The account whose turn has to be waited for; None if the next step of the contract asks none."""
+    with running.services.store.read() as session:
+        contract = session.contracts.get(contract_id)
+    due = due_steps(contract, running.horizon, running.services.rules)
+    return contract.account if contract.is_card and due and due[0].price else None
 
 
 def _step(running: _Run, contract_id: str) -> tuple[DueStep | None, Charge | RetryPlan | None, Contract]:
@@ -267,7 +279,8 @@ def _intend(
             return allowed
     number = len(session.charges.of_period(contract.id, period)) + 1
     charge = Charge(
-        id=services.new_id(),
+        # what the provider remembers is found again under this id, should the database have forgotten it (R-284)
+        id=derived_id("period", account.name, contract.id, period.isoformat(), str(number)),
         contract_id=contract.id,
         customer_id=contract.customer_id,
         account=account.name,
@@ -281,15 +294,15 @@ def _intend(
         previous_expires_on=contract.expires_on,
         credential_hash=secret_hash(account.name, contract.credential),
     )
-    session.charges.insert(charge)
+    session.charges.insert(charge, claim=services.waiting.in_flight)
     return charge
 
 
-async def _send(running: _Run, charge: Charge, contract: Contract) -> Charge | None:
+async def _send(running: _Run, charge: Charge, contract: Contract, claim: Claim) -> Charge | None:
     """Charge, and record the answer; None where it could not be recorded, which reconciliation settles."""
     account = running.services.plugins.account(charge.account)
     key = account.capabilities.idempotency.key_for(charge.id)
-    result = await account.charge(charge_request(charge, contract.credential or "", key))
+    result = await account.charge(charge_request(charge, contract.credential or "", key), claim.on(account.name))
     running.told.sent |= result.outcome is not Outcome.NOT_SENT
     try:
         settled = await settle(running.services, charge, result, Actor.provider(account.name))
@@ -331,13 +344,24 @@ def _status(services: Services, contract_id: str) -> Status:
 
 async def _retry(running: _Run, contract_id: str) -> None:
     """Charge an unpaid period again if its next retry is due (R-154, and the networks' rules)."""
+    to_ask = await call(partial(_account_of_retry, running, contract_id)) if running.services.paced else None
+    claim = await take(running.services, to_ask)
     charge, contract = await call(partial(_intend_retry, running, contract_id))
     if isinstance(charge, RetryPlan):
         running.hold(contract, charge)
     elif charge is not None:
-        settled = await _send(running, charge, contract)
+        settled = await _send(running, charge, contract, claim)
         if settled is not None:
             await _count(running, settled, Status.PAST_DUE, retry=True)
+
+
+def _account_of_retry(running: _Run, contract_id: str) -> str | None:
+    """The account whose turn has to be waited for; None if no retry is due."""
+    with running.services.store.read() as session:
+        contract = session.contracts.get(contract_id)
+        unpaid = collectable(running.services, session, contract)
+        retry = unpaid.next_by(running.horizon) if unpaid is not None else None
+    return contract.account if retry is not None and retry.next_at is not None else None
 
 
 def _intend_retry(running: _Run, contract_id: str) -> tuple[Charge | RetryPlan | None, Contract]:

@@ -15,6 +15,7 @@ from ..domain.contract import Contract, Cycle
 from ..domain.deleting import REFUND_CUT_OFF
 from ..domain.network_rules import NetworkRules
 from ..domain.retry_schedule import RetrySchedule, default_schedule
+from ..drivers.settings import HttpSettings
 from ..errors import InvalidValue, WrongMode
 from ..ids import new_id
 from ..networks import load
@@ -31,8 +32,9 @@ class Waiting:
     """How long to wait for results, all in seconds.
 
     :param unknown_after: a result that has not come by then makes the attempt UNKNOWN (R-193).
-    :param in_flight: an attempt younger than this, of which the provider has told nothing yet, may still be on its way
-        in another process; reconciliation leaves it alone.
+    :param in_flight: for so long a process may be sending an attempt that it has written down, by the database's clock;
+        until then nobody else concludes anything from not finding it. It stops sending earlier, by the time that one
+        transmission may take (``connect_timeout`` and ``read_timeout``), or by half (R-280).
     :param operator_after: a subscription that has been asked for in vain so long is reported to the operator.
     :param first_payment: how long creating a contract waits for its first payment.
     """
@@ -50,6 +52,7 @@ class Services:
     :param schedules: account name → when a failed renewal is tried again, where it differs from the usual.
     :param refund_cut_off: the last business date whose payments deleting does not return (R-257); None: no such day.
     :param network_reading: how to read the card networks' rules, see :func:`paygate.networks.load`.
+    :param http: how the driver speaks HTTP: how long a transmission takes, and at what pace.
     """
 
     store: Store
@@ -59,6 +62,7 @@ class Services:
     waiting: Waiting = attrs.field(factory=Waiting)
     schedules: Mapping[str, RetrySchedule] = attrs.field(factory=dict)
     network_reading: str = "strict"
+    http: HttpSettings = attrs.field(factory=HttpSettings)
     refund_cut_off: dt.date | None = REFUND_CUT_OFF
 
     def account_of(self, contract: Contract) -> Account:
@@ -91,6 +95,11 @@ class Services:
     def network_rules(self) -> NetworkRules:
         """The card networks' reattempt rules, loaded when a retry is first planned."""
         return load(self.network_reading)
+
+    @property
+    def paced(self) -> bool:
+        """Whether requests may have to wait for their turn."""
+        return self.http.requests_per_second is not None
 
     def now(self) -> dt.datetime:
         return self.clock.now()

@@ -385,6 +385,7 @@ def _unknown(services: Services, session: Session, charge: Charge, result: Charg
         unknown = attrs.evolve(unknown, operator_told=True)
     session.charges.update(unknown)
     if arises:
+        session.charges.release(charge.id)  # whoever sent it has reported, or may not send it any more
         actor = Actor.scheduler()
         session.audit.insert_many([_audit(services, unknown, "charge_unknown", actor, now, result.message)])
         charge_became_unknown(services, session, unknown, now)

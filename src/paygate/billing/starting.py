@@ -26,6 +26,7 @@ from ..store import Draft, Session
 from . import logs
 from .admission import remember
 from .changes import changed
+from .claims import Claim, take
 from .outbox import deliver, operator
 from .reasons import reason_of
 from .recording import once_sent, write_down
@@ -55,10 +56,10 @@ def _request(services: Services, contract: Contract, customer: Customer) -> Subs
     )
 
 
-def asked_for(services: Services, subscription: Subscription) -> bool:
-    """Whether somebody may be asking the provider at this moment; two at once might make two subscriptions."""
+def asked_for(services: Services, session: Session, subscription: Subscription) -> bool:
+    """Whether somebody may be asking the provider at this moment; two at once might make two subscriptions (R-280)."""
     in_flight = dt.timedelta(seconds=services.waiting.in_flight)
-    return subscription.asked_at is not None and services.now() - subscription.asked_at < in_flight
+    return subscription.asked_at is not None and session.instant() - subscription.asked_at < in_flight
 
 
 # --- contracts that exist --------------------------------------------------------------------------------------------
@@ -70,12 +71,14 @@ async def start(services: Services, contract_id: str) -> Contract:
     Never raises for what the provider did: the contract has been paid for, whatever becomes of its renewals. A declined
     subscription leaves them to paygate; one without an answer stays STARTING.
     """
+    to_ask = await call(partial(_account_to_ask, services, contract_id)) if services.paced else None
+    held = await take(services, to_ask)
     contract, customer = await call(partial(_claim_contract, services, contract_id))
     if customer is None:
         return contract
     account = services.plugins.account(contract.account)
     try:
-        started = await account.start_recurring(_request(services, contract, customer))
+        started = await account.start_recurring(_request(services, contract, customer), held.on(account.name))
     except ChargeDeclined as exc:
         contract = await write_down(partial(_refused, services, contract_id, exc))
     except PaygateError as exc:
@@ -87,6 +90,14 @@ async def start(services: Services, contract_id: str) -> Contract:
     return contract
 
 
+def _account_to_ask(services: Services, contract_id: str) -> str | None:
+    with services.store.read() as session:
+        contract = session.contracts.get(contract_id)
+        known = contract.subscription
+        waits = known is not None and known.state is SubscriptionState.STARTING
+        return contract.account if known and waits and not asked_for(services, session, known) else None
+
+
 def _claim_contract(services: Services, contract_id: str) -> tuple[Contract, Customer | None]:
     """The contract; with its customer if the caller is now the one who asks."""
     with services.store.write() as session:
@@ -95,10 +106,10 @@ def _claim_contract(services: Services, contract_id: str) -> tuple[Contract, Cus
         if (
             subscription is None
             or subscription.state is not SubscriptionState.STARTING
-            or asked_for(services, subscription)
+            or asked_for(services, session, subscription)
         ):
             return contract, None
-        asked = attrs.evolve(subscription, asked_at=services.now())
+        asked = attrs.evolve(subscription, asked_at=session.instant())
         claimed = session.contracts.update(attrs.evolve(contract, subscription=asked))
         return claimed, session.customers.get(contract.customer_id)
 
@@ -192,9 +203,10 @@ def overdue(
 # --- drafts ----------------------------------------------------------------------------------------------------------
 
 
-async def make(services: Services, draft: Draft) -> Contract:
+async def make(services: Services, draft: Draft, held: Claim) -> Contract:
     """Have the provider start the subscription of *draft*, which the caller has claimed; its success makes the contract.
 
+    :param held: taken before the draft was claimed.
     :raises ChargeDeclined: the provider said no; there is no contract.
     :raises ProviderUnavailable: certainly nothing happened; there is no contract. So do errors of the set-up.
     :raises OutcomeUnknown: the draft stays, and reconciliation asks again.
@@ -202,7 +214,7 @@ async def make(services: Services, draft: Draft) -> Contract:
     contract = draft.contract
     account = services.plugins.account(contract.account)
     try:
-        started = await account.start_recurring(_request(services, contract, draft.customer))
+        started = await account.start_recurring(_request(services, contract, draft.customer), held.on(account.name))
     except ChargeDeclined:
         with once_sent(f"contract {contract.id}", account=account.name):
             await write_down(partial(_drop, services, contract.id))
@@ -230,9 +242,9 @@ async def make(services: Services, draft: Draft) -> Contract:
 def claim(services: Services, session: Session, draft: Draft) -> Draft | None:
     """Become the one who asks for *draft*; None if it is gone, or somebody else is asking."""
     subscription = draft.contract.subscription
-    if subscription is None or asked_for(services, subscription):
+    if subscription is None or asked_for(services, session, subscription):
         return None
-    return session.drafts.update(draft, attrs.evolve(subscription, asked_at=services.now()))
+    return session.drafts.update(draft, attrs.evolve(subscription, asked_at=session.instant()))
 
 
 def _drop(services: Services, contract_id: str) -> None:

@@ -10,7 +10,7 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from ..clock import Clock, SystemClock
-from ..flow import Call, Effect, Flow, Request, Response, Sleep
+from ..flow import Act, Call, Flow, Request, Response, Sleep
 from .exchange import Conductor, Mounts, played
 from .loops import Loops
 from .settings import HttpSettings
@@ -83,7 +83,7 @@ class AsyncDriver:
     ) -> None:
         await self.aclose()
 
-    async def _perform(self, act: Effect) -> Any:
+    async def _perform(self, act: Act) -> Any:
         if isinstance(act, Call):
             return await anyio.to_thread.run_sync(act.function)
         if isinstance(act, Sleep):

@@ -13,12 +13,12 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeAlias, TypeVar, cast
 
 from ..clock import Clock
-from ..flow import Call, Effect, Flow, Request, Response, Sleep
+from ..flow import Act, Call, Flow, Request, Response, Sleep, Turn
 from .foreign import foreign_await, foreign_refusal
 from .forks import on_fork
 from .limit import TokenBucket
 from .redact import describe, origin
-from .retry import Deliver, Lost, NotSent, Outcome, RetryAfter, next_step
+from .retry import Deliver, Expired, Lost, NotSent, Outcome, RetryAfter, next_step
 from .settings import HttpSettings
 
 __all__ = ["Conductor", "Handler", "Mounts", "played"]
@@ -29,6 +29,8 @@ Handler: TypeAlias = Callable[[Request], Response]
 Mounts: TypeAlias = Mapping[str, Handler]
 
 logger = logging.getLogger("paygate.http")
+
+_QUEUED = "its turn at the configured pace comes after the time in which this process may send it"
 
 
 def played(handler: Handler, request: Request) -> Response:
@@ -54,6 +56,7 @@ class Conductor:
     def forget(self) -> None:
         """Begin anew in a forked child: with free locks and a pace of its own."""
         self._buckets: dict[str, TokenBucket] = {}
+        self._origins: dict[str, str] = {}  # account → where its requests go, learned from the first of them
         self._lock = threading.Lock()
 
     def handler(self, request: Request) -> Handler | None:
@@ -78,7 +81,7 @@ class Conductor:
                 raise refusal from exc
             raise
 
-    def steps(self, flow: Flow[T], effect: object) -> Generator[Effect, Any, T]:
+    def steps(self, flow: Flow[T], effect: object) -> Generator[Act, Any, T]:
         """The acts that *flow*, suspended at *effect*, needs, one at a time.
 
         A yielded :class:`~paygate.flow.Request` is to be transmitted once: send the response in, or throw
@@ -90,10 +93,15 @@ class Conductor:
             while True:
                 answer: Any = None
                 error: BaseException | None = None
-                if not isinstance(effect, Request | Sleep | Call):
+                if not isinstance(effect, Request | Sleep | Call | Turn):
                     raise foreign_await(flow, effect)
                 try:
-                    answer = (yield from self._exchange(effect)) if isinstance(effect, Request) else (yield effect)
+                    if isinstance(effect, Request):
+                        answer = yield from self._exchange(effect)
+                    elif not isinstance(effect, Turn):
+                        answer = yield effect
+                    elif wait := self._turn(effect.account):
+                        yield Sleep(wait)
                 except BaseException as exc:  # noqa: BLE001 - the flow decides what becomes of it
                     error = exc
                 try:
@@ -107,21 +115,28 @@ class Conductor:
         finally:
             flow.close()
 
-    def _exchange(self, request: Request) -> Generator[Effect, Any, Response]:
+    def _exchange(self, request: Request) -> Generator[Act, Any, Response]:
         history: list[Outcome] = []
+        claim = request.claim
         while True:
-            if wait := self._pace(request):
+            wait = self._pace(request, again=bool(history))
+            if wait:
                 yield Sleep(wait)
             started = self.clock.monotonic()
             outcome: Outcome
             try:
+                if wait is None:
+                    raise Expired(_QUEUED)
+                if claim is not None and claim.left() <= 0:
+                    raise Expired
                 outcome = yield request
             except (NotSent, Lost) as exc:
                 outcome = exc.with_traceback(None)  # kept in the history: must not keep this frame alive
             history.append(outcome)
             if logger.isEnabledFor(logging.DEBUG):
                 self._log(request, outcome, self.clock.monotonic() - started, len(history))
-            step = next_step(request, history, self.settings, now=self.clock.now(), rng=self._rng)
+            left = None if claim is None else claim.left()
+            step = next_step(request, history, self.settings, now=self.clock.now(), rng=self._rng, left=left)
             if isinstance(step, Deliver):
                 return step.response
             if isinstance(step, RetryAfter):
@@ -131,13 +146,35 @@ class Conductor:
             else:
                 raise step.error from outcome
 
-    def _pace(self, request: Request) -> float:
+    def _pace(self, request: Request, *, again: bool) -> float | None:
+        """Seconds to wait before *request* may be sent; None: longer than the claim on the attempt lasts."""
+        rate = self.settings.requests_per_second
+        if rate is None:
+            return 0.0
+        place, sending = origin(request.url), request.sending
+        with self._lock:
+            if sending is not None and sending.account not in self._origins:
+                self._origins[sending.account] = place
+                if (queue := self._buckets.pop(_queue(sending.account), None)) is not None:
+                    self._buckets.setdefault(place, queue)  # who has waited in it has waited for this origin
+            bucket = self._buckets.setdefault(place, TokenBucket(rate, self.settings.burst))
+        if sending is not None and sending.placed and not again and self._origins[sending.account] == place:
+            return 0.0
+        return bucket.reserve(self.clock.monotonic(), None if request.claim is None else request.claim.left())
+
+    def _turn(self, account: str) -> float:
+        """Seconds to wait until a first request to *account* may be sent; it is not paced again then.
+
+        Where its requests go is known once one was sent. Until then the account has a queue of its own, which becomes
+        that of the origin.
+        """
         rate = self.settings.requests_per_second
         if rate is None:
             return 0.0
         with self._lock:
-            bucket = self._buckets.setdefault(origin(request.url), TokenBucket(rate, self.settings.burst))
-        return bucket.reserve(self.clock.monotonic())
+            place = self._origins.get(account, _queue(account))
+            bucket = self._buckets.setdefault(place, TokenBucket(rate, self.settings.burst))
+        return bucket.reserve(self.clock.monotonic()) or 0.0
 
     @staticmethod
     def _log(request: Request, outcome: Outcome, seconds: float, attempt: int) -> None:
@@ -146,3 +183,7 @@ class Conductor:
         else:
             result = f"{'not sent' if isinstance(outcome, NotSent) else 'answer lost'} ({outcome})"
         logger.debug("%s: %s in %.0f ms, attempt %d", describe(request), result, seconds * 1000, attempt)
+
+
+def _queue(account: str) -> str:
+    return f"account {account}"  # no origin has a space in it

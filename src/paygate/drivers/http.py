@@ -26,7 +26,7 @@ from ..clock import SystemClock
 from ..errors import InvalidValue
 from ..flow import Request, Response
 from .redact import describe
-from .retry import Lost, NotSent
+from .retry import Expired, Lost, NotSent
 from .settings import HttpSettings
 
 if TYPE_CHECKING:
@@ -140,17 +140,29 @@ class AsyncSender:
 
 
 class _Wire:
-    """Knows whether a byte of a request can have left."""
+    """Knows whether a byte of a request can have left, and stops the first one when the claim on the attempt is over."""
 
-    __slots__ = ("_tell", "written")
+    __slots__ = ("_claim", "_tell", "written")
 
     def __init__(self, request: Request) -> None:
         self.written = False
         self._tell = request.on_wire
+        self._claim = request.claim
+
+    def look(self) -> None:
+        """Look at the claim once more when the connection stands, right before the first byte is written (R-280).
+
+        Getting the connection may have taken its time, and the machine may have been suspended meanwhile.
+
+        :raises Expired: nothing may be sent any more.
+        """
+        if not self.written and self._claim is not None and self._claim.left() <= 0:
+            raise Expired
 
     def write(self) -> None:
-        """The first byte is about to leave."""
+        """The first byte is about to leave; raises as :meth:`look`."""
         if not self.written:
+            self.look()
             self.written = True
             if self._tell is not None:
                 self._tell()

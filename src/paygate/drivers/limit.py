@@ -23,11 +23,13 @@ class TokenBucket:
         self._seen = float("-inf")
         self._lock = threading.Lock()
 
-    def reserve(self, now: float) -> float:
+    def reserve(self, now: float, patience: float | None = None) -> float | None:
         """Take one token.
 
         :param now: monotonic seconds.
-        :returns: seconds to wait before the request may be sent, 0.0 for none.
+        :param patience: the longest wait that makes sense, in seconds; None: any.
+        :returns: seconds to wait before the request may be sent, 0.0 for none; None: longer than *patience*, and no
+            token was taken.
         """
         with self._lock:
             # Threads may come a little out of order. A larger step back is another time line: frozen time has been
@@ -36,6 +38,8 @@ class TokenBucket:
                 self._due = now
             self._seen = now
             self._due = max(self._due, now - self._slack)
-            wait = self._due - now
+            wait = max(self._due - now, 0.0)
+            if patience is not None and wait >= patience:
+                return None
             self._due += self._interval
-            return max(wait, 0.0)
+            return wait

@@ -8,7 +8,11 @@ what came back         repeated                    when repeating has ended
 429                    always, after Retry-After   delivered: the provider says that it did nothing
 502, 503, 504          Replay.SAFE and SAME_KEY    delivered
 anything else          never                       delivered
+:class:`Expired`       never                       ``ProviderUnavailable``
 =====================  ==========================  ====================================================
+
+Nothing is repeated either when the claim on the attempt would have run out by then (R-280): whoever looks for the attempt
+from then on may rely on nothing more being sent.
 
 The whole history counts, not only its end. Where an earlier attempt that could have moved money got no answer, a later
 "not sent" or 429 speaks for itself alone: the outcome stays unknown (R-193).
@@ -30,7 +34,7 @@ from ..flow import Replay, Request, Response
 from .redact import describe
 from .settings import HttpSettings
 
-__all__ = ["Deliver", "Lost", "NotSent", "Outcome", "Raise", "RetryAfter", "Step", "next_step"]
+__all__ = ["Deliver", "Expired", "Lost", "NotSent", "Outcome", "Raise", "RetryAfter", "Step", "next_step"]
 
 _GATEWAY = frozenset({502, 503, 504})
 _SECONDS = re.compile(r"[0-9]{1,9}")
@@ -41,6 +45,13 @@ class NotSent(Exception):
 
     The message is the reason, free of addresses and secrets.
     """
+
+
+class Expired(NotSent):
+    """The claim on the attempt ran out before the request could be sent (R-280)."""
+
+    def __init__(self, why: str = "the time in which this process may send it is over") -> None:
+        super().__init__(why)
 
 
 class Lost(Exception):
@@ -75,16 +86,25 @@ Step: TypeAlias = Deliver | RetryAfter | Raise
 
 
 def next_step(
-    request: Request, history: Sequence[Outcome], settings: HttpSettings, *, now: dt.datetime, rng: random.Random
+    request: Request,
+    history: Sequence[Outcome],
+    settings: HttpSettings,
+    *,
+    now: dt.datetime,
+    rng: random.Random,
+    left: float | None = None,
 ) -> Step:
     """What to do after the attempts at *request* that ended as *history* tells, oldest first, at least one.
 
     :param now: aware, for a ``Retry-After`` that is a date.
     :param rng: for the jitter of the waits.
+    :param left: seconds in which the request may still be sent; None: without end.
     """
     outcome = history[-1]
     if _may_repeat(request, outcome) and len(history) <= settings.retries:
-        return RetryAfter(_wait(outcome, len(history), settings, now, rng))
+        wait = _wait(outcome, len(history), settings, now, rng)
+        if left is None or wait < left:
+            return RetryAfter(wait)
     if request.replay is Replay.SAFE:
         return Deliver(outcome) if isinstance(outcome, Response) else Raise(_unavailable(request, history, outcome))
     if isinstance(outcome, Lost):
@@ -98,7 +118,7 @@ def next_step(
 
 def _may_repeat(request: Request, outcome: Outcome) -> bool:
     if isinstance(outcome, NotSent):
-        return True
+        return not isinstance(outcome, Expired)
     if isinstance(outcome, Response) and outcome.status == 429:
         return True
     no_answer = isinstance(outcome, Lost) or outcome.status in _GATEWAY
@@ -140,7 +160,9 @@ def _retry_after(value: str, now: dt.datetime) -> float | None:
 
 
 def _say(outcome: NotSent | Response) -> str:
-    return f"HTTP {outcome.status}" if isinstance(outcome, Response) else f"no connection ({outcome})"
+    if isinstance(outcome, Response):
+        return f"HTTP {outcome.status}"
+    return f"not sent again: {outcome}" if isinstance(outcome, Expired) else f"no connection ({outcome})"
 
 
 def _attempts(history: Sequence[Outcome]) -> str:
@@ -148,7 +170,9 @@ def _attempts(history: Sequence[Outcome]) -> str:
 
 
 def _unavailable(request: Request, history: Sequence[Outcome], outcome: NotSent | Lost) -> ProviderUnavailable:
-    if isinstance(outcome, NotSent):
+    if isinstance(outcome, Expired):
+        what = f"was not sent: {outcome}"
+    elif isinstance(outcome, NotSent):
         what = f"could not be reached in {_attempts(history)} ({outcome}); nothing was sent"
     else:
         what = f"gave no answer in {_attempts(history)} ({outcome}); reading moves no money"

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from ..clock import Clock
-from ..flow import Call, Effect, Flow, Request, Response, Sleep
+from ..flow import Act, Call, Flow, Request, Response, Sleep
 from .exchange import Conductor, Mounts, played
 from .forks import on_fork
 from .settings import HttpSettings
@@ -88,7 +88,7 @@ class SyncDriver:
     ) -> None:
         self.close()
 
-    def _perform(self, act: Effect) -> Any:
+    def _perform(self, act: Act) -> Any:
         if isinstance(act, Call):
             return act.function()
         if isinstance(act, Sleep):

@@ -96,6 +96,7 @@ class AsyncGateway:
             network_rules=network_rules,
             refund_cut_off=refund_cut_off,
             customer_charges=customer_charges,
+            http=http,
         )
         self._start(services, http or HttpSettings(), mounts)
 

@@ -40,6 +40,7 @@ def assemble(
     network_rules: str = "strict",
     refund_cut_off: dt.date | None = REFUND_CUT_OFF,
     customer_charges: bool = False,
+    http: HttpSettings | None = None,
 ) -> Services:
     """The services of a gateway; the database is opened, and created where it is empty."""
     accounts = named(providers)
@@ -63,6 +64,7 @@ def assemble(
         schedules=dict(schedules or {}),
         network_reading=network_rules,
         refund_cut_off=refund_cut_off,
+        http=http or HttpSettings(),
     )
 
 
@@ -84,5 +86,6 @@ def from_file(path: str | os.PathLike[str], clock: Clock | None) -> tuple[Servic
         network_rules=config.network_rules,
         refund_cut_off=config.refund_cut_off,
         customer_charges=config.customer_charges,
+        http=config.http,
     )
     return services, config.http

@@ -18,7 +18,7 @@ from ..errors import (
     ProviderUnavailable,
     Refused,
 )
-from ..flow import watched
+from ..flow import Sending, watched
 from ..money import Money
 from ..provider import (
     AmountRange,
@@ -46,7 +46,7 @@ from ..provider import (
     Webhook,
 )
 from .border import Border
-from .wire import Wire
+from .wire import TOO_LATE, Wire
 
 __all__ = ["Account", "overridden"]
 
@@ -85,18 +85,21 @@ class Account:
     def __repr__(self) -> str:
         return f"<Account {self.name!r} ({self.type_name})>"
 
-    async def charge(self, request: ChargeRequest) -> ChargeResult:
-        """Charge; never raises for what the provider or its plugin did."""
-        return await self._attempt("charge", request, ChargeResult)
+    async def charge(self, request: ChargeRequest, sending: Sending | None = None) -> ChargeResult:
+        """Charge; never raises for what the provider or its plugin did.
 
-    async def refund(self, request: RefundRequest) -> RefundResult:
-        """Refund; never raises for what the provider or its plugin did.
+        :param sending: until when it may be sent; whatever is over by then is not sent (R-280).
+        """
+        return await self._attempt("charge", request, ChargeResult, sending)
+
+    async def refund(self, request: RefundRequest, sending: Sending | None = None) -> RefundResult:
+        """Refund; never raises for what the provider or its plugin did; *sending* as for :meth:`charge`.
 
         :raises CapabilityNotSupported: refunds through this provider are made by hand.
         """
         if self.capabilities.refunds is RefundPolicy.BY_HAND:
             raise CapabilityNotSupported(f"{self.name}: refunds are made by hand; nothing was sent", rule="R-249")
-        return await self._attempt("refund", request, RefundResult)
+        return await self._attempt("refund", request, RefundResult, sending)
 
     async def find_charge(self, request: LookupRequest) -> Found:
         """Look a charge up.
@@ -156,8 +159,8 @@ class Account:
                 "token to Card(). Nothing was sent"
             )
 
-    async def start_recurring(self, request: SubscriptionStart) -> StartedSubscription:
-        """Start the provider's own subscription of a contract.
+    async def start_recurring(self, request: SubscriptionStart, sending: Sending | None = None) -> StartedSubscription:
+        """Start the provider's own subscription of a contract; *sending* as for :meth:`charge`.
 
         :raises CapabilityNotSupported: the provider's subscriptions, if any, start elsewhere.
         :raises ChargeDeclined: a final no.
@@ -166,7 +169,9 @@ class Account:
         """
         if not self.capabilities.starts_subscriptions:
             raise CapabilityNotSupported(f"{self.name}: paygate starts no subscriptions here; nothing was sent")
-        wire = Wire()
+        if sending is not None and sending.left() <= 0:
+            raise ProviderUnavailable(TOO_LATE, provider=self.name, rule="R-280")
+        wire = Wire(sending)
         try:
             started = await watched(self._flow("start_recurring", request=request), wire)
         except ChargeDeclined as exc:
@@ -256,8 +261,12 @@ class Account:
                 clean = OutcomeUnknown(f"{clean}; what it had asked for may have been done", provider=self.name)
         raise clean  # out here: inside, the error behind it would come along as its context
 
-    async def _attempt(self, hook: str, request: ChargeRequest | RefundRequest, kind: type[R]) -> R:
-        wire = Wire()
+    async def _attempt(
+        self, hook: str, request: ChargeRequest | RefundRequest, kind: type[R], sending: Sending | None
+    ) -> R:
+        if sending is not None and sending.left() <= 0:
+            return kind.not_sent(TOO_LATE)
+        wire = Wire(sending)
         try:
             result = await watched(self._flow(hook, request=request), wire)
         except (ProviderUnavailable, ConfigurationError, Refused) as exc:

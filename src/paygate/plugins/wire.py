@@ -10,9 +10,12 @@ from typing import Any
 import attrs
 
 from ..errors import ConfigurationError, OutcomeUnknown, PaygateError, ProviderUnavailable
-from ..flow import Call, Effect, ForeignAwait, Replay, Request, Response, Sleep
+from ..flow import Call, Effect, ForeignAwait, Replay, Request, Response, Sending, Sleep
 
-__all__ = ["Wire"]
+__all__ = ["TOO_LATE", "Wire"]
+
+#: Why an attempt was not sent that a process had claimed for too long (R-280).
+TOO_LATE = "the time in which this process may send it was over before it was sent"
 
 
 class Wire:
@@ -21,13 +24,17 @@ class Wire:
     Reading (``Replay.SAFE``) has no effect. A request that changes something has one from its first byte on, unless the
     driver's last word about it is that nothing was sent. Blocking work (``paygate.flow.call``) may do anything.
 
+    Requests take the claim on the attempt along, for the driver to look at; blocking work, in which a plugin may send by
+    itself, is not begun once the claim has run out (R-280).
+
     ``effects`` counts what may have had an effect, ``requests`` all requests; ``refused`` is the driver's word on the last
     request of the changing kind that certainly was not sent.
     """
 
-    __slots__ = ("_left", "_shut_out", "_told", "effects", "refused", "requests")
+    __slots__ = ("_left", "_sending", "_shut_out", "_told", "effects", "refused", "requests")
 
-    def __init__(self) -> None:
+    def __init__(self, sending: Sending | None = None) -> None:
+        self._sending = sending
         self.effects = 0
         self.requests = 0
         self.refused: BaseException | None = None
@@ -59,15 +66,24 @@ class Wire:
         """Let the driver say when *effect* leaves.
 
         :raises ForeignAwait: no driver can do that.
+        :raises ProviderUnavailable: it is blocking work, and the claim on the attempt has run out.
         """
         if not isinstance(effect, Request | Sleep | Call):
             msg = f"provider code awaited {effect!r}; a flow may await only paygate.flow.send, sleep and call"
             raise ForeignAwait(msg)
+        sending = self._sending
+        if isinstance(effect, Call) and sending is not None and sending.left() <= 0:
+            self._told = ProviderUnavailable(TOO_LATE, rule="R-280")
+            raise self._told
         self._left = isinstance(effect, Call)
         if not isinstance(effect, Request):
             return effect
         self.requests += 1
-        return effect if effect.replay is Replay.SAFE else attrs.evolve(effect, on_wire=self._leaves)
+        if sending is not None and sending.placed:
+            self._sending = attrs.evolve(sending, placed=False)  # one turn lets one request pass
+        if effect.replay is Replay.SAFE:
+            return effect if sending is None else attrs.evolve(effect, sending=sending)
+        return attrs.evolve(effect, on_wire=self._leaves, sending=sending)
 
     def answered(self, effect: Effect, answer: Any, error: BaseException | None) -> None:
         """Judge what came of *effect*."""

@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from ..domain.charge import Charge, ChargeKind, ChargeState, Consent, Purpose
 from ..domain.contract import Contract
 from ..errors import ChargeInProgress, IdempotencyConflict, InvalidValue
+from ..ids import derived_id
 from ..money import Money
+from .claims import Claims, claiming_insert, given, settled_columns
 from .drafts import DRAFT_COLUMNS, Draft, draft_columns, draft_of
 from .mapping import actor, failure, failure_columns, found
 from .statements import Pages, Row, Runner, Statement, insert_all, value, values
@@ -19,7 +21,7 @@ from .tables import OPEN_CHARGE, PAID, charges, drafts, ledger, one_of
 __all__ = ["Charges", "Draft", "charge_of"]
 
 
-_SELECTED = [column for column in charges.c if column.key != "seq"]
+_SELECTED = settled_columns(charges)
 #: What the outcome of an attempt changes; what was asked for stays as it was written down.
 _OUTCOME = (
     "state", "reference", "action_url", "settled_at", "charged_at", "previous_expires_on", "expires_on",
@@ -30,7 +32,8 @@ _KEY = next(rule for rule in charges.constraints if rule.name == "paygate_charge
 _ID = next(rule for rule in charges.constraints if rule.name == "paygate_charges_id_key")
 _OPEN = next(index for index in charges.indexes if index.name == "paygate_charges_open")
 
-_INSERT = Statement(insert_all(charges))
+_INSERT = claiming_insert(charges)
+_CLAIMS = Claims(charges, OPEN_CHARGE)
 _UPDATE = Statement(
     charges.update().where(charges.c.id == value(charges.c.id)).values(values(charges.c[name] for name in _OUTCOME))
 )
@@ -206,17 +209,20 @@ class Charges:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
-    def insert(self, charge: Charge, draft: Draft | None = None) -> None:
+    def insert(self, charge: Charge, draft: Draft | None = None, *, claim: float | None = None) -> None:
         """Write an attempt down, with the contract that it will create if it is a first payment.
+
+        :param claim: seconds for which the caller may be sending it; None: nobody is going to (R-280).
 
         :raises IdempotencyConflict: the account has an attempt with this idempotency key already (R-190).
         :raises ChargeInProgress: the contract has an open attempt of this kind (R-189, R-193).
         :raises InvalidValue: there is already a charge of that id.
         """
         try:
-            self._runner.change(_INSERT, _columns_of(charge))
+            self._runner.change(_INSERT, {**_columns_of(charge), **given(self._runner, claim)})
         except self._runner.integrity_error as error:
-            if self._runner.breaks(error, _KEY):
+            same = charge.id == derived_id("charge", charge.account, charge.idempotency_key)
+            if self._runner.breaks(error, _KEY) or (same and self._runner.breaks(error, _ID)):
                 raise IdempotencyConflict(
                     f"idempotency key {charge.idempotency_key!r} was used on {charge.account!r} by another request "
                     "meanwhile; ask again with the same key for its result",
@@ -276,6 +282,17 @@ class Charges:
         """
         if self._runner.writes and self._runner.concurrent:
             self._runner.first(_LOCK_CARD, {"card": f"{account}/{credential_hash}"})
+
+    def claimed_until(self, id: str) -> dt.datetime | None:  # noqa: A002
+        """Until when a process may be sending this open attempt, by the database's clock; None: none may any more.
+
+        Not finding it at the provider before then proves nothing (R-280).
+        """
+        return _CLAIMS.alive(self._runner, id)
+
+    def release(self, id: str) -> None:  # noqa: A002
+        """Give the claim on an attempt back: the process that sent it has reported."""
+        _CLAIMS.release(self._runner, id)
 
     def update(self, charge: Charge) -> None:
         """Store the outcome of an attempt. Amount, key, options and whatever else was asked for never change.

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import sqlalchemy as sa
 
 from ..domain.charge import Refund, RefundState
 from ..errors import IdempotencyConflict, InvalidValue
+from ..ids import derived_id
 from ..money import Money
+from .claims import Claims, claiming_insert, given, settled_columns
 from .mapping import actor, failure, failure_columns, found
-from .statements import Pages, Row, Runner, Statement, insert_all, value, values
+from .statements import Pages, Row, Runner, Statement, value, values
 from .tables import OPEN_REFUND, refunds
 
 __all__ = ["Refunds", "refund_of"]
 
-_SELECTED = [column for column in refunds.c if column.key != "seq"]
+_SELECTED = settled_columns(refunds)
 #: What the outcome of an attempt changes; what was asked for stays as it was written down.
 _OUTCOME = (
     "state", "reference", "settled_at", "failure_code", "failure_message", "failure_decline", "failure_sent",
@@ -24,7 +27,8 @@ _OUTCOME = (
 _KEY = next(rule for rule in refunds.constraints if rule.name == "paygate_refunds_key")
 _ID = next(rule for rule in refunds.constraints if rule.name == "paygate_refunds_id_key")
 
-_INSERT = Statement(insert_all(refunds))
+_INSERT = claiming_insert(refunds)
+_CLAIMS = Claims(refunds, OPEN_REFUND)
 _UPDATE = Statement(
     refunds.update().where(refunds.c.id == value(refunds.c.id)).values(values(refunds.c[name] for name in _OUTCOME))
 )
@@ -105,16 +109,17 @@ class Refunds:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
-    def insert(self, refund: Refund) -> None:
-        """Write an attempt down.
+    def insert(self, refund: Refund, *, claim: float | None = None) -> None:
+        """Write an attempt down; *claim* as for charges.
 
         :raises IdempotencyConflict: the account has a refund with this idempotency key already (R-190).
         :raises InvalidValue: there is already a refund of that id.
         """
         try:
-            self._runner.change(_INSERT, _columns_of(refund))
+            self._runner.change(_INSERT, {**_columns_of(refund), **given(self._runner, claim)})
         except self._runner.integrity_error as error:
-            if self._runner.breaks(error, _KEY):
+            same = refund.id == derived_id("refund", refund.account or "", refund.idempotency_key)
+            if self._runner.breaks(error, _KEY) or (same and self._runner.breaks(error, _ID)):
                 raise IdempotencyConflict(
                     f"idempotency key {refund.idempotency_key!r} was used for another refund meanwhile; "
                     "ask again with the same key for its result",
@@ -135,6 +140,18 @@ class Refunds:
     def by_reference(self, account: str | None, reference: str) -> Refund | None:
         """The refund that the provider knows as *reference*, if any."""
         return self._maybe(_BY_REFERENCE, {"account": account or "", "reference": reference})
+
+    def claimed_until(self, id: str) -> dt.datetime | None:  # noqa: A002
+        """Until when a process may be sending this open refund; see :meth:`Charges.claimed_until`."""
+        return _CLAIMS.alive(self._runner, id)
+
+    def claim(self, id: str, seconds: float) -> bool:  # noqa: A002
+        """Claim an open refund that no provider knows yet; False: it has ended meanwhile, or the provider has it."""
+        return _CLAIMS.renew(self._runner, id, seconds)
+
+    def release(self, id: str) -> None:  # noqa: A002
+        """Give the claim on a refund back: the process that sent it has reported."""
+        _CLAIMS.release(self._runner, id)
 
     def update(self, refund: Refund) -> None:
         """Store the outcome of an attempt; whatever was asked for never changes.

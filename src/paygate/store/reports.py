@@ -13,6 +13,7 @@ from ..domain.charge import Charge, Refund
 from ..domain.contract import Contract, Status
 from ..domain.ledger import LedgerEntry
 from .charges import charge_of
+from .claims import settled_columns
 from .contracts import COLUMNS, contract_of
 from .ledger import entry_of
 from .refunds import refund_of
@@ -111,7 +112,7 @@ def _contracts(by: sa.Column[Any], *only: sa.ColumnElement[bool]) -> _Dated[Cont
 
 
 def _rows(table: sa.Table, convert: Callable[[Row], T], by: sa.Column[Any], *only: sa.ColumnElement[bool]) -> _Dated[T]:
-    return _Dated([column for column in table.c if column.key != "seq"], convert, by, table.c.seq, *only)
+    return _Dated(settled_columns(table), convert, by, table.c.seq, *only)
 
 
 _later = ledger.alias("later")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import cached_property
 
 from .audit import Audit
 from .charges import Charges
 from .checkouts import Checkouts
+from .claims import instant
 from .contracts import Contracts
 from .customers import Customers
 from .discrepancies import Discrepancies
@@ -97,6 +99,10 @@ class Session:
     @cached_property
     def events(self) -> Events:
         return Events(self._runner)
+
+    def instant(self) -> dt.datetime:
+        """The present by the one clock that judges claims and leases: the database's (R-282)."""
+        return instant(self._runner)
 
     def remove_contract(self, contract_id: str, customer_id: str) -> None:
         """Delete a contract and all that belongs to it; its customer too, if nothing else is known of them (R-252)."""

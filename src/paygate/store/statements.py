@@ -18,9 +18,12 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import SelectBase
 
+from ..clock import Clock, SystemClock
 from ..errors import InvalidValue, StoreForked
 
 __all__ = ["Pages", "Row", "Runner", "Statement", "insert_all", "value", "values"]
+
+_HOST = SystemClock()
 
 #: One row, by position, in the order of the selected columns.
 Row = Sequence[Any]
@@ -205,18 +208,17 @@ def _given(filters: Mapping[str, Any]) -> dict[str, Any]:
 class Runner:
     """Runs statements inside one transaction.
 
-    :param now: the present instant, UTC, for rows that record when they were written.
+    :param clock: tells the present instant for rows that record when they were written.
     :param writes: whether the transaction may change anything.
     """
 
-    __slots__ = ("_cursor", "_dialect", "integrity_error", "left_behind", "now", "writes")
+    __slots__ = ("_clock", "_cursor", "_dialect", "integrity_error", "left_behind", "now", "writes")
 
-    def __init__(
-        self, cursor: DBAPICursor, dialect: sa.Dialect, *, now: Callable[[], dt.datetime], writes: bool
-    ) -> None:
+    def __init__(self, cursor: DBAPICursor, dialect: sa.Dialect, *, clock: Clock, writes: bool) -> None:
         self._cursor = cursor
         self._dialect = dialect
-        self.now = now
+        self._clock = clock
+        self.now = clock.now
         self.writes = writes
         #: what the driver raises when a unique rule is broken; :meth:`breaks` says which
         self.integrity_error: type[Exception] = dialect.loaded_dbapi.IntegrityError
@@ -227,6 +229,16 @@ class Runner:
     def concurrent(self) -> bool:
         """Whether other transactions may write at the same time, so that more than rows may have to be locked."""
         return self._dialect.name == "postgresql"
+
+    def present(self) -> dt.datetime | None:
+        """The instant by which claims and leases begin and end, UTC; None: the database server's own (R-282).
+
+        Hosts' clocks differ, so none of them judges what another host has claimed. SQLite has no clock but that of the
+        host that its processes share. A clock that a test moves or holds rules everything.
+        """
+        if self._clock.skip(0.0):
+            return self.now()
+        return None if self._dialect.name == "postgresql" else _HOST.now()
 
     def first(self, statement: Statement, given: Mapping[str, Any]) -> Row | None:
         """The first row, or None."""

@@ -158,7 +158,7 @@ class Store:
             committing = False
             try:
                 connection = self._begun(begin, self._kept() if writes else None)
-                runner = Runner(connection.cursor(), self._engine.dialect, now=self._clock.now, writes=writes)
+                runner = Runner(connection.cursor(), self._engine.dialect, clock=self._clock, writes=writes)
                 gate.hold(runner, connection)
                 try:
                     yield Session(runner)

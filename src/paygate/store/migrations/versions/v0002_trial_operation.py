@@ -3,8 +3,12 @@
 Revision 0002, after 0001. Types are written out here once more on purpose: a migration stays what it was.
 """
 
+import datetime as dt
+
 import sqlalchemy as sa
 from alembic import op
+
+from paygate.clock import SystemClock
 
 revision = "0002"
 down_revision = "0001"
@@ -20,6 +24,7 @@ UNRESOLVED = sa.text("resolved_at IS NULL")
 def upgrade() -> None:
     """Add columns, tables and indexes; every new column has a default or may be NULL, so that old rows stay valid."""
     _discrepancies()
+    _claims()
     op.create_table(
         "paygate_checkouts",
         sa.Column("id", ID, primary_key=True),
@@ -69,3 +74,15 @@ def _discrepancies() -> None:
         sqlite_where=UNRESOLVED,
         postgresql_where=UNRESOLVED,
     )
+
+
+def _claims() -> None:
+    """Until when a process may be sending an attempt. What is open now may be on its way in one that still runs."""
+    until = SystemClock().now() + dt.timedelta(minutes=2)
+    bind = op.get_bind()
+    text = until.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    given = {"until": until if bind.dialect.name == "postgresql" else text}
+    for table in ("paygate_charges", "paygate_refunds"):
+        op.add_column(table, sa.Column("claim_until", INSTANT, nullable=True))
+        open_ones = f"UPDATE {table} SET claim_until = :until WHERE state = 'PENDING' AND reference IS NULL"  # noqa: S608 - our own names
+        bind.execute(sa.text(open_ones), given)

@@ -8,6 +8,7 @@
     refund_cut_off = 2018-08-04           # R-257; false for no such day
     customer_charges = false              # true: customers buy on their own contracts (R-376)
     network_rules = "strict"              # how to read the card networks' rules on retries, see paygate.networks
+    outbox = "inline"                     # who tells observers: each call its own, or a "worker"; see docs/howto/operate
     plugins = ["myshop.hooks"]            # observers, and providers of your own: entry points, or modules that can be
                                           # imported; a provider's class in lower case is its account, or type, below
 
@@ -54,6 +55,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from ._config_source import Source as _Source
+from .billing.courier import INLINE, MODES
 from .billing.services import Waiting
 from .domain.deleting import REFUND_CUT_OFF
 from .domain.mails import MailSet, StepMailPlan
@@ -74,6 +76,7 @@ _TOP = {
     "database",
     "http",
     "network_rules",
+    "outbox",
     "plugins",
     "customer_charges",
     "refund_cut_off",
@@ -101,6 +104,7 @@ class Config:
     network_rules: str
     refund_cut_off: dt.date | None
     customer_charges: bool
+    outbox: str
     plugins: tuple[object, ...]
 
 
@@ -161,6 +165,7 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
         network_rules=_reading(source, data.get("network_rules", "strict")),
         customer_charges=_flag(source, "customer_charges", data.get("customer_charges", False)),
         refund_cut_off=_cut_off(source, data.get("refund_cut_off", REFUND_CUT_OFF)),
+        outbox=_outbox(source, data.get("outbox", INLINE)),
         plugins=observers,
     )
 
@@ -201,6 +206,12 @@ def _flag(source: _Source, where: str, value: object) -> bool:
     if value is not True and value is not False:
         raise source.wrong(where, f"write true or false without quotes, not {value!r}")
     return value
+
+
+def _outbox(source: _Source, value: object) -> str:
+    if value not in MODES:
+        raise source.wrong("outbox", f'write "inline" or "worker", not {value!r}')
+    return source.text("outbox", value)
 
 
 def _cut_off(source: _Source, value: object) -> dt.date | None:

@@ -14,6 +14,7 @@ from ..notices import ContractChange
 from ..store import Session
 from ..store.mapping import actor
 from .services import Services
+from .written import note_written
 
 __all__ = ["changed", "unpack_change"]
 
@@ -40,7 +41,9 @@ def changed(
     fields = _fields(before, after)
     if fields or before is None or after is None:
         record = records[-1]
-        session.outbox.put(_HOOK, known.id, _pack(record, before, after, fields), id=services.new_id(), at=record.at)
+        notice_id = services.new_id()
+        session.outbox.put(_HOOK, known.id, _pack(record, before, after, fields), id=notice_id, at=record.at)
+        note_written(notice_id)
 
 
 def _fields(before: Contract | None, after: Contract | None) -> list[str]:

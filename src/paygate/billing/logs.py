@@ -30,6 +30,7 @@ __all__ = [
     "notice_failed",
     "operator_told",
     "outbox_failed",
+    "outbox_late",
     "provider_not_told",
     "reconciled",
     "recording_waits",
@@ -169,6 +170,12 @@ def not_recorded(charge: Charge, error: PaygateError) -> None:
 def outbox_failed(reason: str) -> None:
     """A round of deliveries that could not be made at all."""
     _log(_OUTBOX, logging.WARNING, "outbox_failed", f"notices could not be delivered: {reason}")
+
+
+def outbox_late(seconds: float) -> None:
+    """Observers that take longer than a call waits for them."""
+    text = f"observers take longer than {seconds:g} seconds; the call does not wait for them"
+    _log(_OUTBOX, logging.WARNING, "outbox_late", text)
 
 
 def operator_told(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -14,30 +14,72 @@ from ..domain.contract import Contract
 from ..domain.ledger import LedgerEntry
 from ..domain.mails import MailSet, StepMail
 from ..errors import InvalidValue, NotFound, StoreError
-from ..flow import call
+from ..flow import Flow, call
 from ..notices import ChargeNotice, ContractNotice, OperatorNotice, RefundNotice, StepMailNotice
 from ..plugins.manager import Complaint
 from ..store import OutboxRow, Session
 from . import logs
 from .changes import unpack_change
+from .courier import WORKER
 from .packing import unpack
 from .reasons import ends_everything, reason_of
 from .services import Services
+from .written import collected, note_written, take_written
 
-__all__ = ["Delivery", "deliver", "operator", "purge", "put", "stuck"]
+__all__ = [
+    "Backlog",
+    "Delivery",
+    "backlog",
+    "close",
+    "collecting",
+    "deliver",
+    "deliver_backlog",
+    "deliver_now",
+    "operator",
+    "purge",
+    "put",
+    "redeliver",
+    "stuck",
+]
 
 _FIRST_PAUSE = dt.timedelta(seconds=30)
 _LONGEST_PAUSE = dt.timedelta(hours=1)
 #: Rows that one transaction of a purge looks at.
 _LOT = 1000
+#: Notices that are claimed together: even if each takes its time, they are told before the claim is over.
+_CLAIMED = 10
+#: As many as a round without a limit of its own tells.
+_AT_ONCE = 1_000_000
+#: A run does not go on telling after so many failures in a row, nor after so many seconds without a success.
+_FAILURES, _STALL = 10, 15.0
+
+T = TypeVar("T")
 
 
 @attrs.frozen
 class Delivery:
-    """How a round of deliveries went."""
+    """How a round of deliveries went.
+
+    :param stalled: it ended before everything was tried, because the observers fail or do not come back.
+    """
 
     delivered: int = 0
     failed: int = 0
+    stalled: bool = False
+
+
+@attrs.frozen
+class Backlog:
+    """Notices that observers have not been told.
+
+    :param waiting: how many.
+    :param oldest_at: the instant of what the oldest of them tells of, UTC; None where none waits.
+    :param failing: how many of them have failed at least once.
+    """
+
+    waiting: int = 0
+    oldest_at: dt.datetime | None = None
+    failing: int = 0
 
 
 def put(
@@ -51,7 +93,9 @@ def put(
 ) -> None:
     """Queue a notice in the transaction of the outcome it tells of; nothing is queued if nobody listens."""
     if services.plugins.listening(hook):
-        session.outbox.put(hook, contract_id, payload, id=services.new_id(), at=now)
+        id_ = services.new_id()
+        session.outbox.put(hook, contract_id, payload, id=id_, at=now)
+        note_written(id_)
 
 
 def operator(
@@ -78,22 +122,85 @@ def operator(
     put(services, session, "on_operator_action_required", payload, contract_id=contract_id, now=now)
 
 
-async def deliver(services: Services, *, limit: int = 100, asked_for: bool = False) -> Delivery:
-    """Deliver what is due; what fails is tried again later, after growing pauses.
+async def collecting(flow: Flow[T]) -> T:
+    """Run *flow* as one call: what it writes is what :func:`deliver` tells."""
+    with collected():
+        return await flow
 
-    :param asked_for: deliveries are what the caller wants. Otherwise they only follow what has been done, and a database
-        that fails here takes nothing of that back: the notices stay queued.
-    :raises StoreError: where it was asked for.
+
+async def deliver(services: Services) -> None:
+    """Tell the observers what this call has written: within the budget of a call, or by the worker (R-350, R-351).
+
+    What is not told in time, or fails, is told later. Nothing that goes wrong here changes the result of the call.
+    """
+    ids = take_written()
+    if ids == [] or not services.plugins.anybody_listens:
+        return
+    if services.courier.mode == WORKER:
+        services.courier.wake(lambda: _round(services, _Round()))
+        return
+    one = _Round(ids=ids)
+    try:
+        await call(lambda: services.courier.run(partial(_round, services, one), services.courier.budget))
+    except Exception as exc:  # noqa: BLE001 - the outcome is stored, and so are its notices
+        logs.outbox_failed(reason_of(exc))
+
+
+async def deliver_backlog(services: Services, *, limit: int = _AT_ONCE) -> Delivery:
+    """Tell what is due to be told, whoever wrote it, until observers fail or hang; for the end of a run.
+
+    :returns: what was done until then; ``stalled`` if something is left that could not be told.
     """
     if not services.plugins.anybody_listens:
         return Delivery()
+    one = _Round(limit=limit, most_failures=_FAILURES)
+    done = None
     try:
-        return await call(lambda: _deliver(services, limit))
-    except StoreError as exc:
-        if asked_for:
-            raise
+        done = await call(lambda: services.courier.run(partial(_round, services, one), _STALL, lambda: one.delivered))
+    except StoreError as exc:  # takes nothing back of what the run has done; the notices stay queued
         logs.outbox_failed(reason_of(exc))
+    return Delivery(one.delivered, one.failed, stalled=True) if done is None else done
+
+
+async def deliver_now(services: Services, *, limit: int = 100) -> Delivery:
+    """Tell up to *limit* notices that are due, however long it takes; what fails is tried again later."""
+    if not services.plugins.anybody_listens:
         return Delivery()
+    return await call(partial(_round, services, _Round(limit=limit)))
+
+
+async def close(services: Services) -> None:
+    """End the threads that deliver."""
+    await call(services.courier.close)
+
+
+async def backlog(services: Services) -> Backlog:
+    """What waits to be told, and since when."""
+
+    def read() -> Backlog:
+        with services.store.read() as session:
+            return Backlog(*session.outbox.backlog())
+
+    return await call(read)
+
+
+async def redeliver(services: Services, ids: Sequence[str] | None) -> int:
+    """Let notices that failed be told at the next delivery, and not only after their pause; None: all of them.
+
+    :returns: how many.
+    """
+
+    def write() -> int:
+        with services.store.write() as session:
+            waiting = {row.id for row in session.outbox.stuck(1)}
+            for one in ids or ():
+                if one not in waiting:
+                    raise NotFound(f"no notice {one!r} has failed and waits; 'paygate outbox list' shows those that do")
+            chosen = sorted(waiting) if ids is None else list(ids)
+            session.outbox.make_due(chosen, services.now())
+        return len(chosen)
+
+    return await call(write)
 
 
 async def stuck(services: Services, attempts: int) -> list[OutboxRow]:
@@ -129,31 +236,89 @@ async def purge(services: Services, older_than: dt.timedelta) -> int:
     return removed
 
 
-def _deliver(services: Services, limit: int) -> Delivery:
-    delivered = failed = 0
-    while delivered + failed < limit:
-        with services.store.write() as session:
-            rows = session.outbox.due(services.now(), limit)
-        if not rows:
-            break
-        for row in rows:
-            complaints = _tell(services, row)
-            wrong = "; ".join(complaint.text for complaint in complaints)[:500]
+@attrs.define
+class _Round:
+    """A round of deliveries: its bounds, and how far it is.
+
+    :param ids: only these notices, those that telling them leads to, and what waits behind them on the same *contracts*;
+        None: all that are due.
+    :param most_failures: in a row, after which it ends.
+    """
+
+    limit: int = _AT_ONCE
+    ids: list[str] | None = None
+    contracts: set[str] = attrs.field(factory=set)
+    most_failures: int | None = None
+    delivered: int = 0
+    failed: int = 0
+    in_a_row: int = 0
+
+    @property
+    def over(self) -> bool:
+        return self.delivered + self.failed >= self.limit or self.stalled
+
+    @property
+    def stalled(self) -> bool:
+        return self.most_failures is not None and self.in_a_row >= self.most_failures
+
+
+def _round(services: Services, one: _Round) -> Delivery:
+    """Tell notices one after the other until *one* is over, nothing is due any more, or the gateway is closed."""
+    with collected() as led_to:  # what telling leads to is told in the same round
+        while not one.over and not services.courier.closed:
             with services.store.write() as session:
-                final = all(complaint.final for complaint in complaints)
-                if complaints:
-                    logs.notice_failed(row.id, row.kind, row.contract_id, wrong, final=final)
-                if not final:
-                    pause = min(_FIRST_PAUSE * 2 ** min(row.attempts, 12), _LONGEST_PAUSE)
-                    session.outbox.failed(row.id, wrong, services.now() + pause)
-                    failed += 1
-                elif complaints:
-                    _give_up(services, session, row, wrong)
-                    failed += 1
-                else:
-                    session.outbox.delivered(row.id, services.now())
-                    delivered += 1
-    return Delivery(delivered, failed)
+                rows = _claim(session, one, services.now())
+            if not rows or not _tell_all(services, rows, one):
+                break
+            if one.ids is not None:
+                tried = {row.id for row in rows}
+                one.ids = [left for left in one.ids if left not in tried] + led_to
+                one.contracts |= {row.contract_id for row in rows if row.contract_id is not None}
+                led_to.clear()
+    return Delivery(one.delivered, one.failed, one.stalled)
+
+
+def _claim(session: Session, one: _Round, now: dt.datetime) -> list[OutboxRow]:
+    size = min(_CLAIMED, one.limit - one.delivered - one.failed)
+    if one.ids is None:
+        return session.outbox.due(now, size)
+    # another call may have written about the same contract meanwhile: its notice had to wait for this call's
+    return session.outbox.claim(one.ids, now, size) or session.outbox.claim_behind(one.contracts, now, size)
+
+
+def _tell_all(services: Services, rows: list[OutboxRow], one: _Round) -> bool:
+    """Tell the claimed *rows*; whether the round may go on."""
+    for number, row in enumerate(rows):
+        if one.over:
+            with services.store.write() as session:
+                session.outbox.make_due([left.id for left in rows[number:]], services.now())
+            return False
+        complaints = _tell(services, row)
+        if services.courier.closed:  # and the store with it: the notice is told again when its claim is over
+            return False
+        _note(services, row, complaints, one)
+    return True
+
+
+def _note(services: Services, row: OutboxRow, complaints: list[Complaint], one: _Round) -> None:
+    """Store what became of a notice."""
+    wrong = "; ".join(complaint.text for complaint in complaints)[:500]
+    final = all(complaint.final for complaint in complaints)
+    if complaints:
+        logs.notice_failed(row.id, row.kind, row.contract_id, wrong, final=final)
+        one.failed += 1
+        one.in_a_row += 1
+    with services.store.write() as session:
+        if not final:
+            pause = min(_FIRST_PAUSE * 2 ** min(row.attempts, 12), _LONGEST_PAUSE)
+            session.outbox.failed(row.id, wrong, services.now() + pause)
+        elif complaints:
+            _give_up(services, session, row, wrong)
+        else:
+            session.outbox.delivered(row.id, services.now())
+    if not complaints:
+        one.delivered += 1
+        one.in_a_row = 0
 
 
 def _tell(services: Services, row: OutboxRow) -> list[Complaint]:

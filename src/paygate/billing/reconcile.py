@@ -14,7 +14,7 @@ from ..flow import call
 from ..provider import ChargeResult, Found, Lookup, LookupRequest, Outcome
 from . import aligning, logs
 from . import refunds as refund_cases
-from .outbox import deliver
+from .outbox import deliver, deliver_backlog
 from .problems import Problem, Troubles, Unreadable, readable
 from .services import Services
 from .settling import apply_charge, charge_request, contract_behind
@@ -148,7 +148,7 @@ async def run(services: Services) -> Reconciliation:
             else:
                 await _look_at_refund(services, refund, outcome)
     aligned, waiting = await aligning.run(services, outcome.troubles)
-    await deliver(services)
+    await deliver_backlog(services)
     report = Reconciliation(
         tuple(outcome.settled),
         tuple(outcome.still_open),

@@ -34,7 +34,7 @@ from .catching_up import carry_out, needs_charge
 from .charges import settle
 from .claims import Claim, take
 from .horizon import passed
-from .outbox import deliver
+from .outbox import deliver_backlog
 from .planning import Planned, Work, collectable, plan
 from .problems import Problem, Troubles
 from .recording import Told
@@ -133,7 +133,7 @@ async def _run(running: _Run, progress: Callable[[BillingReport], None] | None) 
                 progress(running.report)
     mails = await release(running.services, by=running.horizon, troubles=running.troubles)
     running.count(mails=len(mails.released))
-    await deliver(running.services)
+    await deliver_backlog(running.services)
 
 
 class _Run:

@@ -23,6 +23,7 @@ from ..plugins.account import Account
 from ..plugins.manager import Plugins
 from ..provider import Mode
 from ..store import Store
+from .courier import Courier
 
 __all__ = ["Services", "Waiting", "checked_key", "fingerprint", "secret_hash"]
 
@@ -51,6 +52,7 @@ class Services:
 
     :param schedules: account name → when a failed renewal is tried again, where it differs from the usual.
     :param refund_cut_off: the last business date whose payments deleting does not return (R-257); None: no such day.
+    :param courier: how observers are told, see :mod:`paygate.billing.courier`.
     :param network_reading: how to read the card networks' rules, see :func:`paygate.networks.load`.
     :param http: how the driver speaks HTTP: how long a transmission takes, and at what pace.
     """
@@ -64,6 +66,7 @@ class Services:
     network_reading: str = "strict"
     http: HttpSettings = attrs.field(factory=HttpSettings)
     refund_cut_off: dt.date | None = REFUND_CUT_OFF
+    courier: Courier = attrs.field(factory=Courier)
 
     def account_of(self, contract: Contract) -> Account:
         """The account that *contract* is paid through, to be used for it.

@@ -16,7 +16,7 @@ from ..errors import PermissionDenied
 from ..flow import call
 from ..notices import OperationProposal
 from ..store import Session
-from .outbox import deliver
+from .outbox import deliver_backlog
 from .permission import ask
 from .problems import Troubles
 from .reasons import ends_everything
@@ -89,14 +89,17 @@ async def release(
         return Release(undeliverable=await call(lambda: _due(services, by, chunk)))
     released: list[str] = []
     left: set[str] = set()
+    stalled = False
     while True:
         some, tried = await call(partial(_release, services, by, chunk, left, troubles))
         released.extend(some)
         left |= tried - set(some)
         if not tried:
             break
-        await deliver(services, limit=len(some))
-    await deliver(services)
+        if not stalled:  # else they wait for whoever delivers next; releasing does not wait for the observers
+            stalled = (await deliver_backlog(services, limit=len(some))).stalled
+    if not stalled:
+        await deliver_backlog(services)
     return Release(tuple(released))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..billing import (
@@ -17,7 +17,7 @@ from ..billing import (
     webhooks,
 )
 from ..billing.charges import ChargePreview
-from ..billing.outbox import Delivery
+from ..billing.outbox import Backlog, Delivery
 from ..billing.reconcile import Reconciliation
 from ..billing.refunds import RefundPreview
 from ..billing.running import BillingReport, Planned
@@ -402,9 +402,25 @@ class AsyncBilling(AsyncNamespace):
         """Settle what is PENDING or UNKNOWN: by look-up where the provider has one, else by telling an operator."""
         return await self._run(reconcile.run(self._services))
 
-    async def deliver(self) -> Delivery:
-        """Deliver notices to observers that are still waiting, for example after an observer failed."""
-        return await self._run(outbox.deliver(self._services, asked_for=True))
+    async def deliver(self, *, limit: int = 100) -> Delivery:
+        """Deliver notices to observers that are still waiting, for example after an observer failed.
+
+        :param limit: how many at most. However long it takes; runs and other calls wait only for a moment.
+        """
+        return await self._run(outbox.deliver_now(self._services, limit=limit))
+
+    async def backlog(self) -> Backlog:
+        """How many notices wait to be delivered, and since when: whether anybody delivers at all."""
+        return await self._run(outbox.backlog(self._services))
+
+    async def redeliver(self, ids: Sequence[str] | None = None) -> int:
+        """Let notices that failed be delivered at the next opportunity, without the pause after a failure.
+
+        :param ids: of notices; None: all that have failed.
+        :returns: how many.
+        :raises NotFound: none of that id has failed and waits.
+        """
+        return await self._run(outbox.redeliver(self._services, ids))
 
     async def stuck(self, *, attempts: int = 3) -> tuple[OutboxRow, ...]:
         """Notices that failed at least *attempts* times, with the last error."""

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..billing.courier import INLINE, Courier
 from ..billing.services import Services, Waiting
 from ..clock import JST, Clock, SystemClock
 from ..config import load
@@ -41,6 +42,7 @@ def assemble(
     refund_cut_off: dt.date | None = REFUND_CUT_OFF,
     customer_charges: bool = False,
     http: HttpSettings | None = None,
+    outbox: str = INLINE,
 ) -> Services:
     """The services of a gateway; the database is opened, and created where it is empty."""
     accounts = named(providers)
@@ -54,6 +56,7 @@ def assemble(
     rules = Rules(
         zone=zone, system_max=system_max_expiry, step_mails=tuple(step_mails), customer_charges=customer_charges
     )
+    courier = Courier(outbox)
     store = Store.open(database, clock=clock)
     return Services(
         store,
@@ -65,6 +68,7 @@ def assemble(
         network_reading=network_rules,
         refund_cut_off=refund_cut_off,
         http=http or HttpSettings(),
+        courier=courier,
     )
 
 
@@ -87,5 +91,6 @@ def from_file(path: str | os.PathLike[str], clock: Clock | None) -> tuple[Servic
         refund_cut_off=config.refund_cut_off,
         customer_charges=config.customer_charges,
         http=config.http,
+        outbox=config.outbox,
     )
     return services, config.http

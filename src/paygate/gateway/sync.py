@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeVar
 
+from ..billing.outbox import close as close_outbox
+from ..billing.outbox import collecting
 from ..billing.services import Services, Waiting
 from ..clock import JST, Clock
 from ..domain.deleting import REFUND_CUT_OFF
@@ -57,6 +59,8 @@ class Gateway:
     :param refund_cut_off: the last JST date whose payments deleting does not return (R-257); None: no such day.
     :param customer_charges: whether customers may start additional charges on their own contracts, for a shop that sells
         on its pages: ``charges.create(…, actor=Actor.customer(id))``. By default administrators alone do (R-169).
+    :param outbox: who tells the observers: ``"inline"``, each call what it has written, for a second or two at most; or
+        ``"worker"``, a thread that starts with the first notice. See :doc:`/howto/operate`.
     :param mounts: URL prefix → in-process handler, used instead of the network; for emulators and tests.
     :raises ConfigurationError: before anything is sent.
     """
@@ -79,6 +83,7 @@ class Gateway:
         network_rules: str = "strict",
         refund_cut_off: dt.date | None = REFUND_CUT_OFF,
         customer_charges: bool = False,
+        outbox: str = "inline",
         mounts: Mapping[str, Any] | None = None,
     ) -> None:
         services = assemble(
@@ -97,6 +102,7 @@ class Gateway:
             refund_cut_off=refund_cut_off,
             customer_charges=customer_charges,
             http=http,
+            outbox=outbox,
         )
         self._start(services, http or HttpSettings(), mounts)
 
@@ -135,10 +141,14 @@ class Gateway:
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow of your own on the gateway's driver."""
-        return self._driver.run(flow)
+        return self._driver.run(collecting(flow))
 
     def close(self) -> None:
-        """Close connections. What is open at a provider stays recorded and is settled by ``billing.reconcile``."""
+        """Close connections. What is open at a provider stays recorded and is settled by ``billing.reconcile``.
+
+        A worker that delivers notices has a moment to come to its end.
+        """
+        self._driver.run(close_outbox(self._services))
         self._driver.close()
         self._services.store.close()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -52,6 +53,10 @@ _due = (
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _DUE, _CLAIM = Statement(_due), Statement(_due.with_for_update(of=outbox, skip_locked=True))
+_CLAIM_ONE = Statement(_due.where(outbox.c.id == value(outbox.c.id)).with_for_update(of=outbox, skip_locked=True))
+_CLAIM_NEXT = Statement(
+    _due.where(outbox.c.contract_id == value(outbox.c.contract_id)).with_for_update(of=outbox, skip_locked=True)
+)
 _HIDE = Statement(outbox.update().where(outbox.c.id == value(outbox.c.id)).values(values([outbox.c.next_at])))
 _DELIVERED = Statement(outbox.update().where(outbox.c.id == value(outbox.c.id)).values(values([outbox.c.delivered_at])))
 _FAILED = Statement(
@@ -68,6 +73,15 @@ _STUCK = Statement(
     sa.select(*_SELECTED)
     .where(UNDELIVERED, outbox.c.attempts >= sa.bindparam("min_attempts", type_=sa.Integer))
     .order_by(outbox.c.seq)
+)
+_BACKLOG = Statement(
+    sa.select(
+        sa.func.count(),
+        sa.func.min(outbox.c.at, type_=outbox.c.at.type),
+        sa.func.count(sa.case((outbox.c.attempts > sa.literal_column("0"), outbox.c.seq))),
+    )
+    .select_from(outbox)
+    .where(UNDELIVERED)
 )
 
 _OLDEST = Statement(
@@ -133,6 +147,35 @@ class Outbox:
         claimed = [_row(row) for row in self._runner.all(_CLAIM, given)]
         self._runner.change_many(_HIDE, ({"id": row.id, "next_at": now + lease} for row in claimed))
         return claimed
+
+    def claim(
+        self, ids: Iterable[str], now: dt.datetime, limit: int = 100, *, lease: dt.timedelta = LEASE
+    ) -> list[OutboxRow]:
+        """Those of the notices *ids* that may be delivered now, *limit* at most, claimed as by :meth:`due`."""
+        return self._claimed(_CLAIM_ONE, ({"id": one} for one in ids), now, limit, lease)
+
+    def claim_behind(
+        self, contracts: Iterable[str], now: dt.datetime, limit: int = 100, *, lease: dt.timedelta = LEASE
+    ) -> list[OutboxRow]:
+        """The next notice of each of *contracts* that may be delivered now, claimed as by :meth:`due`."""
+        return self._claimed(_CLAIM_NEXT, ({"contract_id": one} for one in sorted(contracts)), now, limit, lease)
+
+    def _claimed(
+        self, statement: Statement, each: Iterable[Mapping[str, Any]], now: dt.datetime, limit: int, lease: dt.timedelta
+    ) -> list[OutboxRow]:
+        found = (self._runner.first(statement, {"now": now, "limit": 1, **one}) for one in each)
+        claimed = list(islice((_row(row) for row in found if row is not None), limit))
+        self._runner.change_many(_HIDE, ({"id": row.id, "next_at": now + lease} for row in claimed))
+        return claimed
+
+    def make_due(self, ids: Iterable[str], now: dt.datetime) -> None:
+        """Let the notices *ids* be delivered from *now* on: after a claim that was not used, or by hand."""
+        self._runner.change_many(_HIDE, ({"id": one, "next_at": now} for one in ids))
+
+    def backlog(self) -> tuple[int, dt.datetime | None, int]:
+        """How many notices wait, the instant of what the oldest tells of, and how many of them have failed already."""
+        waiting, oldest, failing = self._runner.all(_BACKLOG, {})[0]
+        return waiting, oldest, failing or 0
 
     def delivered(self, id: str, at: dt.datetime) -> None:  # noqa: A002
         """Every observer has been told.

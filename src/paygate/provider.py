@@ -118,8 +118,10 @@ class ChargeResult:
     :param charged_at: the provider's success time, UTC (R-201); None means "when we learned it".
     :param code: the provider's own code; :param message: its text, for people only.
     :param action_url: where the customer has to go while PENDING with an action required.
-    :param network: of the card, for example ``"visa"``, and :param advice_code: the network's advice for the next attempt,
-        where the provider passes them on; retries are planned by them.
+    :param action_until: until when the customer can act there, UTC, where the provider says so.
+    :param network: of the card, for example ``"visa"``, :param response_code: the network's own response code, for example
+        ``"51"``, and :param advice_code: its advice for the next attempt, where the provider passes them on; retries are
+        planned by them.
     :param amount: what the provider took; also of an unknown outcome, where that is not what was asked for.
     :param raw: the provider's answer, redacted; kept beside, never instead of, the mapped one.
     :param others: further payments that carry the same attempt, each with its own reference, amount and outcome. None of
@@ -138,6 +140,8 @@ class ChargeResult:
     advice_code: str | None = None
     raw: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
     others: tuple[ChargeResult, ...] = ()
+    response_code: str | None = attrs.field(default=None, kw_only=True)
+    action_until: dt.datetime | None = attrs.field(default=None, kw_only=True)
 
     @classmethod
     def succeeded(
@@ -153,10 +157,15 @@ class ChargeResult:
 
     @classmethod
     def pending(
-        cls, reference: str | None, *, action_url: str | None = None, raw: Mapping[str, Any] | None = None
+        cls,
+        reference: str | None,
+        *,
+        action_url: str | None = None,
+        action_until: dt.datetime | None = None,
+        raw: Mapping[str, Any] | None = None,
     ) -> ChargeResult:
         """Accepted; the result comes by polling or webhook. *action_url*: the customer has to act first."""
-        return cls(Outcome.PENDING, reference, action_url=action_url, raw=raw)
+        return cls(Outcome.PENDING, reference, action_url=action_url, action_until=action_until, raw=raw)
 
     @classmethod
     def declined(
@@ -167,6 +176,7 @@ class ChargeResult:
         decline: DeclineClass = DeclineClass.UNKNOWN,
         reference: str | None = None,
         network: str | None = None,
+        response_code: str | None = None,
         advice_code: str | None = None,
         raw: Mapping[str, Any] | None = None,
     ) -> ChargeResult:
@@ -178,6 +188,7 @@ class ChargeResult:
             message=message,
             decline=decline,
             network=network,
+            response_code=response_code,
             advice_code=advice_code,
             raw=raw,
         )

@@ -236,3 +236,21 @@ def test_a_card_of_no_known_network_that_always_worked_is_charged_as_often_as_th
     for _ in range(40):
         assert world.charge(contract).state.value == "SUCCEEDED"
         world.clock.advance(minutes=1)
+
+
+@pytest.mark.rule("R-331", "R-205")
+def test_two_periods_of_one_amount_on_one_card_keep_the_providers_own_window(world):
+    contracts = [world.contract("univapay", customer=f"cus_{n}", token=TOKEN) for n in range(2)]
+    at(world, "2026-02-16T03:00:00")
+
+    first = world.gateway.billing.run()
+    world.clock.advance(seconds=31)
+    world.deliver("univapay")
+    second = world.gateway.billing.run()
+    world.clock.advance(minutes=1)
+    world.deliver("univapay")
+
+    assert (first.held_back, second.held_back) == (1, 0)
+    assert first.reasons[0].rule == "R-205"
+    assert {world.gateway.contracts.get(contract.id).status for contract in contracts} == {Status.ACTIVE}
+    assert len(world.univapay.book.movements) == 4

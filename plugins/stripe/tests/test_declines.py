@@ -154,3 +154,13 @@ def test_retries_are_planned_by_mastercards_advice():
 
     assert rule is not None
     assert rule.action.value == "never"
+
+
+@pytest.mark.rule("R-334")
+def test_the_networks_own_code_is_passed_on_from_the_error_or_the_charge(shop):
+    told = shop.decline(decline_code="do_not_honor", network_decline_code="05")
+    by_charge = Decline.of({"code": "card_declined"}, {"outcome": {"network_decline_code": "51"}})
+
+    assert shop.answers(told).charge().response_code == "05"
+    assert by_charge.response_code == "51"
+    assert shop.answers(shop.decline(decline_code="do_not_honor")).charge().response_code is None

@@ -11,6 +11,7 @@ from paygate.flow import Response
 from paygate.provider import DeclineClass, Outcome, Webhook
 from paygate.testing.emulators import Wish, WishKind
 from paygate_univapay.codes import CHARGE_CODES, HTTP_CODES, UNCLEAR_CODES
+from paygate_univapay.mapping import charge_result
 
 SOFT, HARD, ACTION, CONFIG = DeclineClass.SOFT, DeclineClass.HARD, DeclineClass.ACTION, DeclineClass.CONFIG
 DUPLICATE, UNKNOWN = DeclineClass.DUPLICATE, DeclineClass.UNKNOWN
@@ -220,3 +221,15 @@ def test_a_charge_that_succeeds_asks_for_no_network(shop):
     shop.charge()
 
     assert not any("/tokens/" in request.url for request in shop.emulator.requests)
+
+
+@pytest.mark.rule("R-334")
+@pytest.mark.parametrize(
+    ("number", "code"), [("301", "14"), ("304", "54"), ("314", "43"), ("330", "51"), ("306", None)]
+)
+def test_a_number_that_means_what_a_networks_code_means_is_passed_on_as_that(number, code):
+    failed = {"id": "c1", "status": "failed", "error": {"code": int(number), "message": "no"}}
+
+    result = charge_result(failed, None)
+
+    assert (result.code, result.response_code) == (number, code)

@@ -11,14 +11,16 @@ import datetime as dt
 
 import attrs
 
-from ..domain.attempts import Attempt, RetryPlan, plan_attempt
+from ..clock import business_date
+from ..domain.attempts import Attempt, Reason, RetryPlan, Why, plan_attempt
 from ..domain.contract import Contract
 from ..errors import CardHeldBack
 from ..money import Money
+from ..provider import Outcome
 from ..store import Session
 from .services import Services, secret_hash
 
-__all__ = ["HeldBack", "allowed_at", "check", "history_of", "lock_card", "why_held", "why_not_charged"]
+__all__ = ["HeldBack", "allowed_at", "check", "history_of", "lock_card", "waits", "why_held", "why_not_charged"]
 
 #: How far back the history of a card is read: no network's limit looks further than some months.
 _HISTORY = dt.timedelta(days=400)
@@ -53,14 +55,32 @@ def lock_card(session: Session, contract: Contract) -> None:
 
 
 def allowed_at(services: Services, session: Session, contract: Contract, amount: Money) -> RetryPlan:
-    """When a payment that has not been tried yet may be tried on the card of *contract*; locks the card.
+    """When a period that has not been tried yet may be tried on the card of *contract*; locks the card.
 
     :returns: a plan for now, for later, or with what forbids it.
     """
+    history = _locked_history(services, session, contract)
+    return _too_soon(services, contract, amount, history) or _plan(services, history, amount)
+
+
+def _locked_history(services: Services, session: Session, contract: Contract) -> list[Attempt]:
     lock_card(session, contract)
-    now, account = services.now(), contract.account or ""
-    history = history_of(session, account, secret_hash(account, contract.credential), now)
-    return plan_attempt(history, amount, services.network_rules, now, services.rules.zone)
+    account = contract.account or ""
+    return history_of(session, account, secret_hash(account, contract.credential), services.now())
+
+
+def _plan(services: Services, history: list[Attempt], amount: Money) -> RetryPlan:
+    return plan_attempt(history, amount, services.network_rules, services.now(), services.rules.zone)
+
+
+def _too_soon(services: Services, contract: Contract, amount: Money, history: list[Attempt]) -> RetryPlan | None:
+    """When the provider's own window for the same amount on the same card is over (R-205); None if it is not open."""
+    window = services.plugins.account(contract.account).capabilities.duplicate_window
+    similar = [made.at for made in history if made.amount == amount and made.outcome is not Outcome.NOT_SENT]
+    if window is None or not similar or (over := max(similar) + dt.timedelta(seconds=window)) <= services.now():
+        return None
+    text = f"the same amount was sent for this card less than {window} seconds ago"
+    return RetryPlan(over, business_date(over, services.rules.zone), (Reason(Why.WAIT, "R-205", text, until=over),))
 
 
 def check(services: Services, session: Session, contract: Contract, amount: Money) -> None:
@@ -68,7 +88,7 @@ def check(services: Services, session: Session, contract: Contract, amount: Mone
 
     :raises CardHeldBack: with the rule, the network and until when.
     """
-    plan = allowed_at(services, session, contract, amount)
+    plan = _plan(services, _locked_history(services, session, contract), amount)
     if plan.forbidden_by is not None:
         reason = plan.forbidden_by
         raise CardHeldBack(
@@ -92,6 +112,15 @@ def why_held(contract: Contract, plan: RetryPlan) -> HeldBack:
     """*plan*, which is not for now, as an item of a report."""
     reason = plan.forbidden_by or plan.because[-1]
     return HeldBack(contract.id, contract.account, why_not_charged(plan), reason.rule, reason.network, plan.next_at)
+
+
+def waits(plan: RetryPlan, due_on: dt.date, today: dt.date, now: dt.datetime) -> bool:
+    """Whether a period that is held back by *plan* is left as it is, because the next day's run can make the charge.
+
+    Only on the day on which it fell due and the next: what is put off again and again is unpaid like anything else.
+    """
+    soon = plan.next_at is not None and plan.next_at - now <= dt.timedelta(days=1)
+    return soon and today - due_on <= dt.timedelta(days=1)
 
 
 def why_not_charged(plan: RetryPlan) -> str:

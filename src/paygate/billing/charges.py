@@ -25,6 +25,7 @@ from . import permission, reconcile
 from .card_limits import check
 from .claims import take
 from .discrepancies import chosen, close
+from .duplicates import follow_up, is_doubted
 from .outbox import deliver
 from .recording import once_sent, write_down
 from .repeats import attempt_id
@@ -258,6 +259,7 @@ async def settle(
 
     with once_sent(f"charge {charge.id} of {charge.amount}", account=charge.account, charge_id=charge.id, strict=True):
         settled = await write_down(write)
+    await follow_up(services, settled)
     if not settled.open or settled.state is ChargeState.UNKNOWN:
         await deliver(services)
     return settled
@@ -375,7 +377,7 @@ async def resolve(
             charge, now = session.charges.get(charge_id), services.now()
             known = [one for one in session.discrepancies.of_attempt(charge_id) if one.open]
             meant = chosen(known, reference) if not charge.open else _about(known, reference)
-            if not charge.open and not meant:
+            if not charge.open and not meant and not (succeeded and is_doubted(charge)):
                 raise OperationNotAllowed(
                     f"charge {charge_id} has ended as {charge.state.value}; there is nothing to resolve"
                 )

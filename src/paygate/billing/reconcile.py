@@ -14,6 +14,7 @@ from ..flow import call
 from ..provider import ChargeResult, Found, Lookup, LookupRequest, Outcome
 from . import aligning, logs
 from . import refunds as refund_cases
+from .duplicates import follow_up
 from .outbox import deliver, deliver_backlog
 from .problems import Problem, Troubles, Unreadable, readable
 from .services import Services
@@ -71,6 +72,7 @@ async def look(services: Services, charge_id: str, troubles: Troubles | None = N
     settled = await call(partial(_apply, services, charge, result))
     if settled.open:
         return await call(partial(_overdue, services, settled))
+    await follow_up(services, settled)
     await deliver(services)
     return settled
 

@@ -29,7 +29,7 @@ from ..money import Money
 from ..provider import Outcome
 from ..store import Session
 from . import logs
-from .card_limits import HeldBack, allowed_at, lock_card, why_held
+from .card_limits import HeldBack, allowed_at, lock_card, waits, why_held
 from .catching_up import carry_out, needs_charge
 from .charges import settle
 from .claims import Claim, take
@@ -239,7 +239,7 @@ def _step(running: _Run, contract_id: str) -> tuple[DueStep | None, Charge | Ret
         step = due[0]
         if needs_charge(contract, step):
             charge = _intend(running, session, contract, step.on, step.price, first=True)
-            if isinstance(charge, RetryPlan):
+            if isinstance(charge, RetryPlan) and not waits(charge, step.on, services.today(), services.now()):
                 held = hold_back(
                     contract, step.on, charge, services.now(), services.rules, services.new_id, amount=step.price
                 )

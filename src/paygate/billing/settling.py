@@ -27,12 +27,13 @@ from ..domain.settlement import Settlement
 from ..drivers.redact import mask_text
 from ..errors import InvalidValue, NotFound, PermissionDenied
 from ..money import Money
-from ..provider import ChargeRequest, ChargeResult, Outcome, RefundResult
+from ..provider import ChargeRequest, ChargeResult, DeclineClass, Outcome, RefundResult
 from ..store import Session
 from .admission import remember
 from .card_limits import history_of
 from .changes import changed
 from .discrepancies import note, refresh
+from .no_retry import no_retry_left
 from .outbox import operator, put
 from .packing import pack
 from .services import Services
@@ -332,7 +333,10 @@ def _fail(
         action_url=None,
         settled_at=now,
         failure=failure(result),
+        # of a doubt that a double raises the operator has not heard yet
+        operator_told=charge.operator_told and result.decline is not DeclineClass.DUPLICATE,
         network=result.network,
+        response_code=result.response_code,
         advice_code=result.advice_code,
     )
     session.charges.update(failed)  # its draft stays: should the provider report a success after all, it is needed
@@ -366,9 +370,12 @@ def _period_failed(services: Services, session: Session, charge: Charge, actor: 
         next_on=plan.on,
         code=charge.failure.code if charge.failure else None,
         reason=charge.failure.message if charge.failure else "",
+        retry=plan.next_at is not None,
+        decline=charge.failure.decline if charge.failure else None,
     )
     settlement = fail(contract, attempt, now, services.rules, services.new_id, actor=actor, schedule=schedule)
     write_settlement(services, session, contract, settlement)
+    no_retry_left(services, session, settlement, charge, str(plan.forbidden_by or ""))
 
 
 def _unknown(services: Services, session: Session, charge: Charge, result: ChargeResult, now: dt.datetime) -> Charge:

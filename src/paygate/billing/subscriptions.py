@@ -23,6 +23,7 @@ from ..errors import NotFound
 from ..plugins.account import Account
 from ..provider import ChargeResult, EventKind, Outcome, ProviderEvent
 from ..store import Session
+from .no_retry import no_retry_left
 from .outbox import operator, put
 from .services import Services, fingerprint, secret_hash
 from .settling import failure, write_settlement
@@ -73,6 +74,8 @@ def apply_renewal(
     settlement = _settlement(services, session, contract, event, charge, actor, now)
     session.charges.insert(attrs.evolve(charge, expires_on=settlement.contract.expires_on))
     write_settlement(services, session, contract, settlement)
+    if charge.state is ChargeState.FAILED and not (event.retries or event.next_on):
+        no_retry_left(services, session, settlement, charge, f"{account.capabilities.name} does not try again")
     hook = "on_charge_success" if charge.state is ChargeState.SUCCEEDED else "on_charge_failure"
     put(services, session, hook, {"charge_id": charge.id}, contract_id=contract.id, now=now)
     return charge.id
@@ -170,6 +173,7 @@ def _charge(
         previous_expires_on=contract.expires_on,
         failure=None if succeeded else failure(result),
         network=result.network,
+        response_code=result.response_code,
         advice_code=result.advice_code,
         credential_hash=secret_hash(account.name, contract.credential),
     )
@@ -200,6 +204,8 @@ def _settlement(
         retry_pending=event.retries,
         code=charge.failure.code if charge.failure else None,
         reason=charge.failure.message if charge.failure else "",
+        retry=event.retries or event.next_on is not None,
+        decline=charge.failure.decline if charge.failure else None,
     )
     cycle = contract.plan.cycle
     if cycle is None:

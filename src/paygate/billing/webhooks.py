@@ -16,6 +16,7 @@ from ..plugins.account import Account
 from ..provider import EventKind, ProviderEvent, Webhook
 from ..store import Session
 from . import logs
+from .duplicates import follow_up_reported
 from .outbox import deliver, operator
 from .reasons import ends_everything, reason_of
 from .refunds import apply_refund
@@ -75,6 +76,9 @@ async def receive(services: Services, account_name: str, headers: Mapping[str, s
                 raise
             failed[event.event_id] = exc
             logs.webhook_failed(account.name, event.event_id, reason_of(exc))
+    for outcome in outcomes:
+        if outcome.charge_id is not None:
+            await follow_up_reported(services, outcome.charge_id)
     if any(outcome.outcome != "repeated" for outcome in outcomes):
         await deliver(services)
     if failed:

@@ -89,7 +89,7 @@ class Attempt:
             at=charge.created_at,
             outcome=_OUTCOMES[charge.state] if failure.sent else Outcome.NOT_SENT,
             amount=charge.amount,
-            code=failure.code,
+            code=charge.response_code or failure.code,
             decline=failure.decline or DeclineClass.UNKNOWN,
             network=network or charge.network,
             advice_code=advice_code or charge.advice_code,

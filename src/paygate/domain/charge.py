@@ -95,11 +95,14 @@ class Charge:
     previous_expires_on: dt.date | None = None
     expires_on: dt.date | None = None
     failure: Failure | None = None
-    #: card network and its advice for the next attempt, as far as the provider tells (for the retry planner)
+    #: card network, its response code and its advice for the next attempt, as far as the provider tells (for the planner)
     network: str | None = None
     advice_code: str | None = None
     #: fingerprint of the stored credential, for the duplicate window; never the credential itself
     credential_hash: str = attrs.field(default="", repr=False)
+    response_code: str | None = None
+    #: while PENDING with an ``action_url``: until when the customer may act there, UTC
+    action_until: dt.datetime | None = None
     #: whether the operator has been told that look-ups did not settle it
     operator_told: bool = False
 

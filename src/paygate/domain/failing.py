@@ -16,6 +16,7 @@ import attrs
 from ..clock import business_date, require_aware
 from ..errors import InvalidValue, OperationNotAllowed
 from ..money import Money
+from ..provider import DeclineClass
 from .contract import Actor, Contract, PastDue, Status
 from .dunning import USUAL_RETRIES, RetryPlan, RetrySchedule
 from .followup import Audience, Next, Notice, NoticeKind, tell_both
@@ -47,7 +48,8 @@ class FailedAttempt:
     :param next_on: the business date of the next attempt, as far as it is known.
     :param retry_pending: whether the *provider* tries again by itself, so that collecting the period otherwise could
         charge twice (R-161).
-    :param code: the provider's own code; :param reason: its words, for people.
+    :param retry: whether anybody tries again by themselves; None: not known, so that the schedule is believed.
+    :param code: the provider's own code; :param reason: its words, for people; :param decline: what the code means.
     """
 
     period_start: dt.date
@@ -57,6 +59,16 @@ class FailedAttempt:
     retry_pending: bool = False
     code: str | None = None
     reason: str = ""
+    retry: bool | None = None
+    decline: DeclineClass | None = None
+
+
+#: What has to happen where a decline of that class is not retried; a new card where nothing else is said.
+_WITHOUT_RETRY = {
+    DeclineClass.ACTION: Next.CONFIRM,
+    DeclineClass.CONFIG: Next.CORRECT,
+    DeclineClass.DUPLICATE: Next.CHECK,
+}
 
 
 def fail(
@@ -244,6 +256,8 @@ def _failure_notices(
     after: Contract, attempt: FailedAttempt, number: int, today: dt.date, *, last: bool
 ) -> tuple[Notice, ...]:
     then = Next.ENDED if after.status in _ENDED else Next.NEW_CARD if last else Next.RETRY
+    if attempt.retry is False and then is not Next.ENDED:  # a retry that never comes is not promised (R-333)
+        then = _WITHOUT_RETRY.get(attempt.decline or DeclineClass.UNKNOWN, Next.NEW_CARD)
     return tell_both(
         NoticeKind.RENEWAL_FAILED,
         after,

@@ -26,6 +26,18 @@ _NEXT = {
         "自動での決済は終了しました。ご利用を続けるには、カードの再登録が必要です。",
         "The payment is not tried again. To go on, the card has to be registered anew.",
     ),
+    Next.CONFIRM: (
+        "自動での決済は終了しました。お支払いには、ご本人による確認またはカード情報の訂正が必要です。",
+        "The payment is not tried again by itself: please confirm it, or correct the data of your card.",
+    ),
+    Next.CHECK: (
+        "お支払いが済んでいないかを当方で確認しております。それまで決済は行いません。",
+        "We check whether an earlier payment went through; nothing is charged before that.",
+    ),
+    Next.CORRECT: (
+        "当方の設定を確認しております。それまで決済は行いません。",
+        "We have to correct something on our side; nothing is charged before that.",
+    ),
     Next.ENDS: ("解約日にご契約が終了します。", "The contract ends on the effective day."),
     Next.ENDED: ("ご契約は終了しました。", "The contract has ended."),
     Next.RENEWS: ("次の更新日に、ご契約が更新されます。", "The contract renews on its next renewal day."),

@@ -26,6 +26,7 @@ _SELECTED = settled_columns(charges)
 _OUTCOME = (
     "state", "reference", "action_url", "settled_at", "charged_at", "previous_expires_on", "expires_on",
     "failure_code", "failure_message", "failure_decline", "failure_sent", "network", "advice_code", "operator_told",
+    "response_code", "action_until",
 )  # fmt: skip
 
 _KEY = next(rule for rule in charges.constraints if rule.name == "paygate_charges_key")
@@ -133,6 +134,8 @@ def _outcome_of(charge: Charge) -> dict[str, Any]:
         "network": charge.network,
         "advice_code": charge.advice_code,
         "operator_told": charge.operator_told,
+        "response_code": charge.response_code,
+        "action_until": charge.action_until,
     }
 
 
@@ -168,7 +171,7 @@ def charge_of(row: Row) -> Charge:
         id_, contract_id, customer_id, account, kind, amount, currency, key, fingerprint, state, purpose, renew_expiry,
         send_step_mail, how, obtained_at, recorded_by, by, created_at, period_start, reference, action_url, settled_at,
         charged_at, previous_expires_on, expires_on, code, message, decline, sent, network, advice_code,
-        credential_hash, operator_told,
+        credential_hash, operator_told, response_code, action_until,
     ) = row  # fmt: skip
     return Charge(
         id=id_,
@@ -198,6 +201,8 @@ def charge_of(row: Row) -> Charge:
         advice_code=advice_code,
         credential_hash=credential_hash,
         operator_told=operator_told,
+        response_code=response_code,
+        action_until=action_until,
     )
 
 

@@ -244,6 +244,8 @@ charges = sa.Table(
     sa.Column("credential_hash", Id, nullable=False),
     sa.Column("operator_told", sa.Boolean, nullable=False),
     sa.Column("claim_until", Instant),
+    sa.Column("response_code", sa.Text),
+    sa.Column("action_until", Instant),
     sa.UniqueConstraint("account", "idempotency_key", name="paygate_charges_key"),
     sa.Index("paygate_charges_by_contract", "contract_id", "seq"),
     sa.Index("paygate_charges_by_credential", "account", "credential_hash", "created_at"),

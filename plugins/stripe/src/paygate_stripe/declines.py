@@ -73,7 +73,7 @@ class Decline:
     """One refusal of a bank.
 
     :param code: ``decline_code``, else ``code``; :param message: Stripe's text, for people.
-    :param network: of the card, for example ``visa``.
+    :param network: of the card, for example ``visa``; :param response_code: the network's own code, for example ``51``.
     :param advice_code: the network's advice where the network is known to give any, else Stripe's own.
     """
 
@@ -82,6 +82,7 @@ class Decline:
     kind: DeclineClass
     network: str | None
     advice_code: str | None
+    response_code: str | None = None
 
     @classmethod
     def of(
@@ -103,6 +104,7 @@ class Decline:
             _kind(code, advice),
             network,
             said if said and (network == "mastercard" or advice is None) else advice,
+            text_in(error, "network_decline_code") or text_in(outcome, "network_decline_code"),
         )
 
 

@@ -111,6 +111,7 @@ def _declined(
         decline=decline.kind,
         reference=reference,
         network=decline.network,
+        response_code=decline.response_code,
         advice_code=decline.advice_code,
         raw=raw,
     )

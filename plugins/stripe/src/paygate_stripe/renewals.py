@@ -98,6 +98,7 @@ async def _failed(
         decline=decline.kind,
         reference=payment,
         network=decline.network,
+        response_code=decline.response_code,
         advice_code=decline.advice_code,
         raw=raw,
     )

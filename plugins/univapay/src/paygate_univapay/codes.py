@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from paygate.provider import DeclineClass
 
-__all__ = ["CHARGE_CODES", "FIRST_ONE_EXISTS", "HTTP_CODES", "UNCLEAR_CODES"]
+__all__ = ["CHARGE_CODES", "FIRST_ONE_EXISTS", "HTTP_CODES", "RESPONSE_CODES", "UNCLEAR_CODES"]
 
 _SOFT, _HARD, _ACTION, _CONFIG = DeclineClass.SOFT, DeclineClass.HARD, DeclineClass.ACTION, DeclineClass.CONFIG
 
@@ -31,6 +31,15 @@ CHARGE_CODES = _table(
         DeclineClass.UNKNOWN: "312 329 345",
     }
 )
+
+#: ``error.code`` → the card networks' response code (ISO 8583) that says the same. UnivaPay passes the bank's own code on
+#: only in its numbers, so that the networks' dated rules can read those of them that mean one thing there and here.
+RESPONSE_CODES = {
+    "301": "14",  # the number is wrong
+    "304": "54",  # the card has expired
+    "314": "43",  # reported stolen, or withdrawn by the issuer
+    "330": "51",  # not enough funds
+}
 
 #: Codes with which a charge says ``failed`` while the state of the money is unclear: somebody has to look (§15.3).
 UNCLEAR_CODES = frozenset({"324", "325", "328", "338", "339", "500", "501", "502", "504", "601", "602", "603", "604"})

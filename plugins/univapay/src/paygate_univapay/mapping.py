@@ -18,7 +18,7 @@ from paygate.money import Money
 from paygate.provider import ChargeResult, DeclineClass, RefundResult
 
 from .client import Reply, refused_account
-from .codes import CHARGE_CODES, FIRST_ONE_EXISTS, HTTP_CODES, UNCLEAR_CODES
+from .codes import CHARGE_CODES, FIRST_ONE_EXISTS, HTTP_CODES, RESPONSE_CODES, UNCLEAR_CODES
 
 __all__ = [
     "charge_refusal",
@@ -76,7 +76,14 @@ def charge_result(charge: Mapping[str, Any], asked: Money | None) -> ChargeResul
             said = f"failed with code {code}, which leaves the state of the money open"
             return ChargeResult.unknown(said, reference=reference, code=code, raw=raw)
         decline = CHARGE_CODES.get(code, DeclineClass.UNKNOWN)
-        return ChargeResult.declined(code or "failed", message, decline=decline, reference=reference, raw=raw)
+        return ChargeResult.declined(
+            code or "failed",
+            message,
+            decline=decline,
+            reference=reference,
+            response_code=RESPONSE_CODES.get(code),
+            raw=raw,
+        )
     if status == "canceled":
         return ChargeResult.declined("canceled", message, reference=reference, raw=raw)
     said = f"status {_text(status)!r}: a person has to look at charge {_text(reference)}"

@@ -22,7 +22,11 @@ def ending(outcome: Ending, at: dt.datetime, codes: Codes) -> Step:
         return Step(at, Outcome.DECLINED, codes.declined, decline=DeclineClass.UNKNOWN)
     code = outcome.code or codes.declined
     decline = outcome.decline or codes.classes.get(code, DeclineClass.UNKNOWN)
-    told = {"network": outcome.network, "advice_code": outcome.advice_code}
+    told = {
+        "network": outcome.network,
+        "advice_code": outcome.advice_code,
+        "response_code": outcome.response_code,
+    }
     return Step(at, Outcome.DECLINED, code, outcome.message, decline, **told)
 
 

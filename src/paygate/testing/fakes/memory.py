@@ -44,6 +44,7 @@ class Step:
     action_url: str | None = None
     network: str | None = None
     advice_code: str | None = None
+    response_code: str | None = None
 
 
 @attrs.frozen

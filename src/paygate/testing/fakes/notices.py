@@ -22,6 +22,8 @@ from .memory import Payment, Step
 __all__ = ["charge_result", "checkout_notice", "is_so", "notice", "read_notice", "refund_result", "subscription_notice"]
 
 _STATES = {Outcome.SUCCEEDED: "succeeded", Outcome.DECLINED: "failed"}
+#: What a step tells of the card's network.
+_NETWORK = ("network", "advice_code", "response_code")
 _KINDS = {MovementKind.CAPTURE: "charge", MovementKind.REFUND: "refund"}
 
 
@@ -38,6 +40,7 @@ def charge_result(payment: Payment, step: Step, reference: str | None, raw: dict
         reference=reference,
         network=step.network,
         advice_code=step.advice_code,
+        response_code=step.response_code,
         raw=raw,
     )
 
@@ -49,6 +52,10 @@ def refund_result(payment: Payment, step: Step, raw: dict[str, Any] | None) -> R
     if step.state is Outcome.PENDING:
         return RefundResult.pending(payment.reference, raw=raw)
     return RefundResult.declined(step.code or "", step.message, reference=payment.reference, raw=raw)
+
+
+def _of_the_network(step: Step) -> dict[str, str | None]:
+    return {name: getattr(step, name) for name in _NETWORK}
 
 
 def notice(payment: Payment, index: int, secret: str) -> Webhook:
@@ -64,6 +71,7 @@ def notice(payment: Payment, index: int, secret: str) -> Webhook:
         "code": step.code,
         "message": step.message,
         "decline": step.decline.value if step.decline else None,
+        **_of_the_network(step),
         "credential": payment.credential,
         "charge": payment.charge,
     }
@@ -99,6 +107,7 @@ def subscription_notice(
             "code": step.code,
             "message": step.message,
             "decline": step.decline.value if step.decline else None,
+            **_of_the_network(step),
         }
     headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
     return Webhook(headers, json.dumps(body, ensure_ascii=False).encode())
@@ -160,6 +169,7 @@ def _event(body: dict[str, Any]) -> ProviderEvent:
         body["code"],
         body["message"],
         DeclineClass(body["decline"]) if body["decline"] else None,
+        **{name: body.get(name) for name in _NETWORK},
     )
     payment = Payment(
         kinds[what],
@@ -182,7 +192,8 @@ def _event(body: dict[str, Any]) -> ProviderEvent:
 
 def _renewal(event_id: str, name: str, state: Outcome, body: dict[str, Any]) -> ProviderEvent:
     decline = DeclineClass(body["decline"]) if body["decline"] else None
-    step = Step(require_aware(dt.datetime.fromisoformat(body["at"])), state, body["code"], body["message"], decline)
+    at, told = require_aware(dt.datetime.fromisoformat(body["at"])), {name: body.get(name) for name in _NETWORK}
+    step = Step(at, state, body["code"], body["message"], decline, **told)
     amount = Money(body["amount"]["minor"], body["amount"]["currency"])
     payment = Payment(MovementKind.CAPTURE, str(body["reference"]), amount, (step,))
     return ProviderEvent(

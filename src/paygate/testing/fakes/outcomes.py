@@ -68,7 +68,8 @@ class Decline:
     decline: DeclineClass | None = None
     message: str = ""
     network: str | None = None  #: of the card, and
-    advice_code: str | None = None  #: the network's advice, where the provider is to pass them on
+    advice_code: str | None = None  #: the network's advice, and
+    response_code: str | None = None  #: the network's response code, where the provider is to pass them on
 
 
 Ending: TypeAlias = Succeed | Decline

@@ -25,6 +25,7 @@ def upgrade() -> None:
     """Add columns, tables and indexes; every new column has a default or may be NULL, so that old rows stay valid."""
     _discrepancies()
     _claims()
+    _charges_of_cards()
     op.create_table(
         "paygate_checkouts",
         sa.Column("id", ID, primary_key=True),
@@ -86,3 +87,9 @@ def _claims() -> None:
         op.add_column(table, sa.Column("claim_until", INSTANT, nullable=True))
         open_ones = f"UPDATE {table} SET claim_until = :until WHERE state = 'PENDING' AND reference IS NULL"  # noqa: S608 - our own names
         bind.execute(sa.text(open_ones), given)
+
+
+def _charges_of_cards() -> None:
+    """What the card's network answered to a charge, and until when the customer may act on it."""
+    op.add_column("paygate_charges", sa.Column("response_code", sa.Text()))
+    op.add_column("paygate_charges", sa.Column("action_until", INSTANT))

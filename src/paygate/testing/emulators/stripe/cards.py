@@ -46,6 +46,7 @@ class Decline:
 
     :param code: ``error.code``; :param decline_code: ``error.decline_code``, absent for some codes.
     :param advice: ``error.advice_code``, or None.
+    :param response: ``error.network_decline_code``: what the network answered; None where it was not asked, or says nothing.
     :param network: whether the issuer was asked at all.
     :param kind: the wire type of the error; a customer who fails 3-D Secure is not the card's fault.
     """
@@ -56,6 +57,7 @@ class Decline:
     advice: str | None = None
     network: bool = True
     kind: str = CARD_ERROR
+    response: str | None = None
 
 
 # What comes as the code itself instead of as card_declined, and whether the decline code repeats it.
@@ -88,14 +90,24 @@ _ADVICE = {
     "incorrect_cvc": "confirm_card_data",
     "incorrect_number": "confirm_card_data",
 }
+#: What a network answers where a bank refuses for that reason: the ISO 8583 response code.
+_RESPONSES = {
+    "do_not_honor": "05",
+    "expired_card": "54",
+    "incorrect_number": "14",
+    "insufficient_funds": "51",
+    "lost_card": "41",
+    "pickup_card": "04",
+    "stolen_card": "43",
+}
 
 
 def decline(code: str = "generic_decline") -> Decline:
     """The refusal that *code* names, be it a decline code or one that comes as the error's code."""
-    message, advice = _MESSAGES.get(code, "Your card was declined."), _ADVICE.get(code)
+    message, advice, response = _MESSAGES.get(code, "Your card was declined."), _ADVICE.get(code), _RESPONSES.get(code)
     if code in _OWN_CODES:
-        return Decline(code, code if _OWN_CODES[code] else None, message, advice)
-    return Decline("card_declined", code, message, advice, network=code != "fraudulent")
+        return Decline(code, code if _OWN_CODES[code] else None, message, advice, response=response)
+    return Decline("card_declined", code, message, advice, network=code != "fraudulent", response=response)
 
 
 @attrs.frozen

@@ -309,7 +309,7 @@ def _outcome(charge: Charge) -> Object | None:
     return {
         "advice_code": refusal.advice if refusal else None,
         "network_advice_code": None,
-        "network_decline_code": None,
+        "network_decline_code": refusal.response if refusal else None,
         "network_status": status,
         "reason": reason,
         "risk_level": risk,

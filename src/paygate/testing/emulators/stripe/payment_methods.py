@@ -278,6 +278,8 @@ class PaymentMethods(Resource[PaymentMethod]):
             shown["decline_code"] = reason.decline_code
         if reason.advice is not None and self.state.behaviour.advice_codes:
             shown["advice_code"] = reason.advice
+        if reason.response is not None:
+            shown["network_decline_code"] = reason.response
         return shown
 
     def keep(self, method: PaymentMethod, customer: str, *, off_session: bool) -> None:
@@ -370,9 +372,8 @@ def requested_3ds(params: Mapping[str, Any], default: str) -> str:
 
 def refusal(error: Mapping[str, Any], **objects: Object) -> ApiError:
     """The 402 that answers with the last *error* of an intent and the whole *objects* that it concerns (§3)."""
-    details = {
-        name: error[name] for name in ("advice_code", "charge", "decline_code", "payment_method") if name in error
-    }
+    told = ("advice_code", "charge", "decline_code", "network_decline_code", "payment_method")
+    details = {name: error[name] for name in told if name in error}
     return ApiError(402, error["message"], kind=error["type"], code=error["code"], details={**details, **objects})
 
 

@@ -1,0 +1,41 @@
+"""Telling the operator that nobody tries an unpaid period again, and what has to happen (R-333)."""
+
+from __future__ import annotations
+
+from ..domain.charge import Charge
+from ..domain.contract import Status
+from ..domain.followup import Next, NoticeKind
+from ..domain.settlement import Settlement
+from ..store import Session
+from .outbox import operator
+from .services import Services
+
+__all__ = ["no_retry_left"]
+
+_TO_DO = {
+    Next.CONFIRM: "the customer has to confirm the payment or correct the card's data, or pay with another card",
+    Next.CHECK: "see in the provider's console whether an earlier payment went through before anything is charged",
+    Next.CORRECT: "correct the set-up, then collect the period with an additional charge for arrears",
+}
+_NEW_CARD = "ask the customer for another card, or end the contract"
+
+
+def no_retry_left(services: Services, session: Session, settlement: Settlement, charge: Charge, why: str) -> None:
+    """Queue the notice, if *settlement* leaves a contract past due whose mails promise no retry.
+
+    :param charge: the failed attempt.
+    :param why: what forbids a retry, for people.
+    """
+    contract = settlement.contract
+    told = next((notice for notice in settlement.notices if notice.kind is NoticeKind.RENEWAL_FAILED), None)
+    if contract.status is not Status.PAST_DUE or told is None or told.next is Next.RETRY:
+        return
+    failure = charge.failure
+    said = f" ({failure.code or failure.message})" if failure and (failure.code or failure.message) else ""
+    because = f": {why}" if why else ""
+    message = (
+        f"contract {contract.id}: the period of {charge.period_start} over {charge.amount} was declined{said} on "
+        f"{charge.account} and is not tried again{because}; {_TO_DO.get(told.next, _NEW_CARD)}"
+    )
+    ids = {"contract_id": contract.id, "charge_id": charge.id}
+    operator(services, session, "no_retry_left", message, now=services.now(), **ids)

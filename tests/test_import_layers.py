@@ -23,6 +23,7 @@ ROOMS: dict[str, set[str]] = {
         "clock",
         "errors",
         "flow",
+        "free_text",
         "ids",
         "masking",
         "money",

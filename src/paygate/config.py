@@ -7,6 +7,7 @@
     system_max_expiry = 2030-12-31        # R-055
     refund_cut_off = 2018-08-04           # R-257; false for no such day
     customer_charges = false              # true: customers buy on their own contracts (R-376)
+    allow_card_like = ["idempotency_key"] # arguments whose numbers may look like a card's (R-362)
     network_rules = "strict"              # how to read the card networks' rules on retries, see paygate.networks
     outbox = "inline"                     # who tells observers: each call its own, or a "worker"; see docs/howto/operate
     plugins = ["myshop.hooks"]            # observers, and providers of your own: entry points, or modules that can be
@@ -68,11 +69,13 @@ from .plugins import discovery
 from .plugins.single_file import has_hooks, providers_in
 from .provider import Mode, Provider
 from .settings import is_secret
+from .texts import is_storable
 
 __all__ = ["Config", "load"]
 
 _TOP = {
     "accounts",
+    "allow_card_like",
     "database",
     "http",
     "network_rules",
@@ -105,6 +108,7 @@ class Config:
     refund_cut_off: dt.date | None
     customer_charges: bool
     outbox: str
+    allow_card_like: frozenset[str]
     plugins: tuple[object, ...]
 
 
@@ -163,11 +167,20 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
         modes=modes,
         schedules=schedules,
         network_rules=_reading(source, data.get("network_rules", "strict")),
+        allow_card_like=_names(source, "allow_card_like", data.get("allow_card_like", [])),
         customer_charges=_flag(source, "customer_charges", data.get("customer_charges", False)),
         refund_cut_off=_cut_off(source, data.get("refund_cut_off", REFUND_CUT_OFF)),
         outbox=_outbox(source, data.get("outbox", INLINE)),
         plugins=observers,
     )
+
+
+def _names(source: _Source, where: str, value: object) -> frozenset[str]:
+    if not isinstance(value, list):
+        raise source.wrong(
+            where, 'must be a list of names of arguments, for example ["idempotency_key", "customer.id"]'
+        )
+    return frozenset(source.text(where, name) for name in value)
 
 
 def _mode(source: _Source, where: str, value: object) -> Mode:
@@ -338,6 +351,8 @@ def _with_settings(
     for setting, field in fields.items():
         variable = source.variable(where, name, setting)
         if variable in environ:
+            if not is_storable(environ[variable]):
+                raise source.wrong(f"{where}.{setting}", f"{variable} in the environment is not text; set it anew")
             values[setting] = environ[variable]
         elif setting not in values and field.default is attrs.NOTHING:
             kind = "secret" if is_secret(field) else "setting"

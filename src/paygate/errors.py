@@ -5,6 +5,7 @@
     PaygateError
     ├── ConfigurationError            the set-up is wrong; nothing was sent
     │   ├── PluginError               a plugin is missing, broken or misspelt
+    │   │   └── PluginFailed          it raised what no plugin should
     │   └── SchemaOutdated            the database needs ``paygate db upgrade``
     ├── StoreError                    the database failed; ``sent`` says whether a provider had been asked
     │   ├── StoreUnavailable          locked, full, read-only or out of reach; nothing was saved
@@ -15,6 +16,7 @@
     ├── Undeliverable                 an observer says that a notice can never be delivered
     ├── Refused                       bad input or a rule says no; nothing was sent, nothing changed
     │   ├── InvalidAmount, InvalidValue, NaiveDatetime
+    │   │   └── CardNumberInText          digits that pass for a card number, in a text
     │   ├── NotFound
     │   ├── PermissionDenied, ConsentRequired, Vetoed
     │   ├── WrongMode                     test and live do not mix
@@ -49,6 +51,7 @@ from typing import ClassVar
 __all__ = [
     "CapabilityNotSupported",
     "CardHeldBack",
+    "CardNumberInText",
     "ChangedMeanwhile",
     "ChargeDeclined",
     "ChargeInProgress",
@@ -76,6 +79,7 @@ __all__ = [
     "PermissionClosed",
     "PermissionDenied",
     "PluginError",
+    "PluginFailed",
     "ProductEnded",
     "ProviderError",
     "ProviderNotCapable",
@@ -126,6 +130,15 @@ class ConfigurationError(PaygateError):
 
 class PluginError(ConfigurationError):
     """A plugin could not be found, loaded or understood."""
+
+
+class PluginFailed(PluginError):
+    """A plugin raised what no plugin should. ``brief`` is its kind and text, ``details`` where it arose, both masked."""
+
+    def __init__(self, message: str, *, brief: str = "", details: str = "", rule: str | None = None) -> None:
+        super().__init__(message, rule=rule)
+        self.brief = brief
+        self.details = details
 
 
 class SchemaOutdated(ConfigurationError):
@@ -187,6 +200,14 @@ class InvalidAmount(Refused, ValueError):
 
 class InvalidValue(Refused, ValueError):
     """An argument is not of the kind or form that the call takes."""
+
+
+class CardNumberInText(InvalidValue):
+    """A text holds 13 to 19 digits that pass the Luhn check (R-362). ``argument`` says where; the number is not quoted."""
+
+    def __init__(self, message: str, *, argument: str = "", rule: str | None = "R-362") -> None:
+        super().__init__(message, rule=rule)
+        self.argument = argument
 
 
 class NaiveDatetime(Refused, ValueError):

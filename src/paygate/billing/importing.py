@@ -104,6 +104,7 @@ def _import(
     with services.store.read() as session:
         for index, row in enumerate(rows):
             try:
+                services.texts.check("row", row)
                 _check_new(session, row, seen, types)
                 contract, entry = _build(services, row, actor)
                 admit(session, contract)

@@ -17,6 +17,7 @@ from ..domain.network_rules import NetworkRules
 from ..domain.retry_schedule import RetrySchedule, default_schedule
 from ..drivers.settings import HttpSettings
 from ..errors import InvalidValue, WrongMode
+from ..free_text import TextRules
 from ..ids import new_id
 from ..networks import load
 from ..plugins.account import Account
@@ -53,6 +54,7 @@ class Services:
     :param schedules: account name → when a failed renewal is tried again, where it differs from the usual.
     :param refund_cut_off: the last business date whose payments deleting does not return (R-257); None: no such day.
     :param courier: how observers are told, see :mod:`paygate.billing.courier`.
+    :param texts: what callers may write where.
     :param network_reading: how to read the card networks' rules, see :func:`paygate.networks.load`.
     :param http: how the driver speaks HTTP: how long a transmission takes, and at what pace.
     """
@@ -67,6 +69,7 @@ class Services:
     http: HttpSettings = attrs.field(factory=HttpSettings)
     refund_cut_off: dt.date | None = REFUND_CUT_OFF
     courier: Courier = attrs.field(factory=Courier)
+    texts: TextRules = attrs.field(factory=TextRules)
 
     def account_of(self, contract: Contract) -> Account:
         """The account that *contract* is paid through, to be used for it.

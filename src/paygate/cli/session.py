@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 import click
 
-from ..errors import PaygateError
+from ..errors import PaygateError, PluginFailed
 
 if TYPE_CHECKING:
     from ..domain.contract import Actor
@@ -139,6 +139,10 @@ class Session:
             case KeyboardInterrupt():
                 code, text = Exit.ABORTED, "interrupted; what had been sent stays recorded: run paygate reconcile"
                 note(text)
+            case PluginFailed():
+                code, text = Exit.UNEXPECTED, error.brief
+                note(f"Unexpected error: {text}")
+                note("Next:  run it again with --debug and report what it shows to the makers of the plugin")
             case PaygateError():
                 code, text, rule, step = exit_of(error), mask_text(str(error)), error.rule, next_step(error)
                 note(f"Error: {text}")
@@ -151,7 +155,9 @@ class Session:
                 code, text = Exit.UNEXPECTED, mask_text(f"{type(error).__name__}: {first}")
                 note(f"Unexpected error: {text}")
                 note("Next:  run it again with --debug and report what it shows")
-        if self.debug:
+        if self.debug and isinstance(error, PluginFailed):
+            say(f"Traceback of the plugin, redacted:\n{error.details}", stream=sys.stderr)
+        elif self.debug:
             say("".join(traceback.format_exception(error)).rstrip("\n"), stream=sys.stderr)
         if self.json:
             kind = type(error).__name__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..billing.courier import INLINE, Courier
@@ -17,6 +17,7 @@ from ..domain.mails import StepMailPlan
 from ..domain.retry_schedule import RetrySchedule
 from ..domain.rules import SYSTEM_MAX_EXPIRY, Rules
 from ..drivers.settings import HttpSettings
+from ..free_text import TextRules
 from ..plugins.manager import Plugins
 from ..plugins.single_file import named
 from ..provider import Mode
@@ -43,8 +44,11 @@ def assemble(
     customer_charges: bool = False,
     http: HttpSettings | None = None,
     outbox: str = INLINE,
+    allow_card_like: Iterable[str] = (),
 ) -> Services:
     """The services of a gateway; the database is opened, and created where it is empty."""
+    texts = TextRules(frozenset(allow_card_like))
+    texts.check("step_mails", tuple(step_mails))
     accounts = named(providers)
     clock = clock or SystemClock()
     observers = [plugin() if inspect.isclass(plugin) else plugin for plugin in plugins]
@@ -69,6 +73,7 @@ def assemble(
         refund_cut_off=refund_cut_off,
         http=http or HttpSettings(),
         courier=courier,
+        texts=texts,
     )
 
 
@@ -92,5 +97,6 @@ def from_file(path: str | os.PathLike[str], clock: Clock | None) -> tuple[Servic
         customer_charges=config.customer_charges,
         http=config.http,
         outbox=config.outbox,
+        allow_card_like=config.allow_card_like,
     )
     return services, config.http

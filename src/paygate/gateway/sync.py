@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from ..billing.outbox import close as close_outbox
@@ -61,6 +61,8 @@ class Gateway:
         on its pages: ``charges.create(…, actor=Actor.customer(id))``. By default administrators alone do (R-169).
     :param outbox: who tells the observers: ``"inline"``, each call what it has written, for a second or two at most; or
         ``"worker"``, a thread that starts with the first notice. See :doc:`/howto/operate`.
+    :param allow_card_like: arguments whose numbers may look like a card's although they are none, for example
+        ``["idempotency_key", "customer.id"]``; everywhere else such a number is refused (R-362).
     :param mounts: URL prefix → in-process handler, used instead of the network; for emulators and tests.
     :raises ConfigurationError: before anything is sent.
     """
@@ -84,6 +86,7 @@ class Gateway:
         refund_cut_off: dt.date | None = REFUND_CUT_OFF,
         customer_charges: bool = False,
         outbox: str = "inline",
+        allow_card_like: Iterable[str] = (),
         mounts: Mapping[str, Any] | None = None,
     ) -> None:
         services = assemble(
@@ -103,6 +106,7 @@ class Gateway:
             customer_charges=customer_charges,
             http=http,
             outbox=outbox,
+            allow_card_like=allow_card_like,
         )
         self._start(services, http or HttpSettings(), mounts)
 

@@ -17,6 +17,7 @@ from ..domain.deleting import Deletion
 from ..domain.forecast import Forecast
 from ..domain.operations import Offer
 from ..money import Money
+from .checking import check_public_methods
 from .cursor import Cursor
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ ADMIN = Actor.admin()
 
 class Namespace:
     """What all namespaces share: the services, and the gateway's way to run a flow."""
+
+    def __init_subclass__(cls) -> None:
+        check_public_methods(cls)
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import attrs
 
 from .. import errors
-from ..errors import OutcomeUnknown, PaygateError, PluginError, ProviderError, WebhookRejected
+from ..errors import OutcomeUnknown, PaygateError, PluginError, PluginFailed, ProviderError, WebhookRejected
 from ..masking import mask_text
 from ..provider import ChargeResult, Checkout, CheckoutResult, Found, ProviderEvent, RefundResult, StartedSubscription
 from ..texts import CUT, is_storable, storable
@@ -196,9 +196,15 @@ class Border:
         clean.__cause__ = clean.__context__ = None
         return clean  # type: ignore[return-value]
 
-    def failed(self, error: BaseException) -> PluginError:
-        """What stands for *error*, which no plugin should raise: names its kind, and says nothing of its text."""
-        return PluginError(f"{self.name}: the plugin failed: {type(error).__name__}; see the log for where")
+    def failed(self, error: BaseException) -> PluginFailed:
+        """What stands for *error*, which no plugin should raise: names its kind; its text is for the log and ``brief``."""
+        kind = type(error).__name__
+        first = self.text(error).partition("\n")[0]
+        return PluginFailed(
+            f"{self.name}: the plugin failed: {kind}; see the log for where",
+            brief=f"{kind}: {first}",
+            details=redacted_traceback(error, self),
+        )
 
     def log(self, logger: logging.Logger, message: str, error: BaseException, **extra: object) -> None:
         """Log *message* at ERROR with where and how the plugin failed, redacted."""

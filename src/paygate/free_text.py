@@ -1,0 +1,88 @@
+"""Text that callers hand in: refused where it holds a card number, or a character that cannot be stored.
+
+Every argument of the gateway's public methods passes :meth:`TextRules.check`, with the texts inside customers, plans,
+consents, actors, lists and mappings. A card number that is typed into a free text would be stored, shown and sent on.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from .errors import CardNumberInText, InvalidValue
+from .masking import card_spans
+from .texts import is_storable
+
+__all__ = ["TextRules"]
+
+#: Fields that hold the provider's reference of a stored card, which has a check of its own.
+_REFERENCES = frozenset({"token", "credential"})
+_DEPTH = 8
+
+
+@attrs.frozen
+class TextRules:
+    """What callers may write where.
+
+    :param allow_card_like: arguments whose numbers may look like a card's, because they are the shop's own: ``"consent"``,
+        ``"customer.id"``, or the last part of a name alone, ``"id"``.
+    """
+
+    allow_card_like: frozenset[str] = frozenset()
+
+    def check(self, name: str, value: object, *, looked_up: bool = False) -> None:
+        """Check every text in *value*, the argument *name*.
+
+        :param looked_up: it names something that exists already or does not; nothing of it is written.
+        :raises InvalidValue: a text cannot be stored: it holds a NUL, a lone surrogate or another control character.
+        :raises CardNumberInText: it holds 13 to 19 digits that pass the Luhn check.
+        """
+        if isinstance(value, str):
+            self._text(name, value, looked_up)
+            return
+        for where, text in _texts(name, value, _DEPTH):
+            self._text(where, text, looked_up)
+
+    def _text(self, name: str, text: str, looked_up: bool) -> None:
+        if not is_storable(text):
+            raise InvalidValue(
+                f"{name} holds a character that cannot be stored (NUL, half of a surrogate pair, or another control "
+                "character); leave it out. Nothing was sent, nothing has changed",
+                rule="R-363",
+            )
+        last = name.rpartition(".")[2]
+        if looked_up or last in _REFERENCES or name in self.allow_card_like or last in self.allow_card_like:
+            return
+        if next(card_spans(text), None) is not None:
+            raise CardNumberInText(
+                f"{name} holds what looks like a card number (13 to 19 digits that pass the Luhn check); paygate never "
+                "stores one. If it is a number of your own that only looks so, put a letter between its digits, or allow "
+                f'it with allow_card_like = ["{name}"]. Nothing was sent, nothing has changed',
+                argument=name,
+            )
+
+
+def _texts(name: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
+    """Every text inside *value*, with the name of its place."""
+    if isinstance(value, str):
+        yield name, value
+    elif depth <= 0 or value is None or isinstance(value, int | float | bytes | enum.Enum | type):
+        return
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(name, key, depth - 1)
+            yield from _texts(f"{name}.{key}" if _is_name(key) else name, item, depth - 1)
+    elif isinstance(value, list | tuple | set | frozenset):
+        items: Iterable[Any] = value
+        for item in items:
+            yield from _texts(name, item, depth - 1)
+    elif attrs.has(type(value)):
+        for field in attrs.fields(type(value)):
+            yield from _texts(f"{name}.{field.name}", getattr(value, field.name), depth - 1)
+
+
+def _is_name(key: object) -> bool:
+    return isinstance(key, str) and key.isidentifier() and key.isascii() and len(key) < 40

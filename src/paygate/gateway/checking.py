@@ -1,0 +1,89 @@
+"""Every text that enters by a public method of the gateway is checked first, and every refusal leaves masked."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import PaygateError
+from ..masking import mask_text
+
+__all__ = ["check_public_methods"]
+
+#: They name what exists or does not; nothing of them is written, and what was stored long ago must be found.
+_LOOKED_UP = frozenset(
+    {
+        "account",
+        "charge_id",
+        "confirm",
+        "contract_id",
+        "customer_id",
+        "entry_id",
+        "mail_id",
+        "name",
+        "refund_id",
+        "target",
+    }
+)
+#: The same names where something new is called so, and others where something is looked up by them.
+_WRITTEN = frozenset({("Contracts.create", "contract_id")})
+_READ = frozenset({("Checkouts.complete", "reference")})
+#: A delivery is authenticated as it came; contracts to import are checked one by one, for each to be refused alone.
+_NOT_HERE = frozenset({"self", "headers", "body", "rows"})
+
+
+def check_public_methods(kind: type) -> None:
+    """Have every public method of *kind* check its arguments; ``_services`` of the instance knows the rules."""
+    for name, method in list(vars(kind).items()):
+        if inspect.isfunction(method) and not name.startswith("_"):
+            setattr(kind, name, _checked(method))
+
+
+def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
+    parameters = tuple(inspect.signature(method).parameters)
+    called = method.__qualname__.removeprefix("Async")
+    kinds = {
+        name: (name in _LOOKED_UP and (called, name) not in _WRITTEN) or (called, name) in _READ
+        for name in parameters
+        if name not in _NOT_HERE
+    }
+
+    def check(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        rules = self._services.texts
+        for name, value in (*zip(parameters[1:], args, strict=False), *kwargs.items()):
+            if value is not None and name in kinds:
+                rules.check(name, value, looked_up=kinds[name])
+
+    if inspect.iscoroutinefunction(method):
+
+        @functools.wraps(method)
+        async def waiting(self: Any, *args: Any, **kwargs: Any) -> Any:
+            check(self, args, kwargs)
+            try:
+                return await method(self, *args, **kwargs)
+            except PaygateError as exc:
+                _mask(exc)
+                raise
+
+        return waiting
+
+    @functools.wraps(method)
+    def plain(self: Any, *args: Any, **kwargs: Any) -> Any:
+        check(self, args, kwargs)
+        try:
+            return method(self, *args, **kwargs)
+        except PaygateError as exc:
+            _mask(exc)
+            raise
+
+    return plain
+
+
+def _mask(error: PaygateError) -> None:
+    """A refusal may quote what the caller wrote, and that goes to logs and screens."""
+    if len(error.args) == 1 and isinstance(error.args[0], str):
+        masked = mask_text(error.args[0])
+        if masked != error.args[0]:
+            error.args = (masked,)

@@ -12,11 +12,13 @@ import sys
 import time
 import urllib.request
 from datetime import date
+from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
 import attrs
 import pytest
+from freezegun import freeze_time
 
 from paygate import JST, UTC, AsyncGateway, Card, Customer, Cycle, Gateway, Money, Plan, secret
 from paygate.clock import SystemClock
@@ -50,6 +52,89 @@ def test_the_kits_front_door_knows_all_its_names_and_no_others() -> None:
 
 
 # --- time ---
+
+
+@freeze_time("2027-03-31 14:59:59")
+@pytest.mark.rule("R-377")
+def test_a_gateway_of_the_fixture_lives_in_the_time_that_a_decorator_froze(gateway: Gateway, manual_clock) -> None:
+    contract = join(gateway)
+
+    assert contract.start_on == dt.date(2027, 3, 31)
+    assert contract.applied_at == SystemClock().now() == gateway.clock.now()
+    manual_clock.advance(seconds=1)
+    assert SystemClock().now() == gateway.clock.now() == dt.datetime(2027, 3, 31, 15, tzinfo=UTC)
+    assert join(gateway).start_on == dt.date(2027, 4, 1)
+
+
+def join(gateway: Gateway) -> Any:
+    plan, card = Plan.recurring("Gold", Money(3000, "JPY"), Cycle.MONTHLY), Card("stripe", token="pm_1")
+    return gateway.contracts.create(Customer("c"), plan, card)
+
+
+@pytest.mark.rule("R-377")
+@pytest.mark.parametrize("tick", [False, True])
+def test_time_that_is_frozen_within_a_test_is_the_gateways_too(gateway: Gateway, manual_clock, tick) -> None:
+    assert join(gateway).start_on == NOON.date()
+    before = manual_clock.monotonic()
+    with freeze_time("2026-12-31 15:00:00", tick=tick) as frozen:
+        assert join(gateway).start_on == dt.date(2027, 1, 1)
+        frozen.move_to("2028-02-29 00:00:00")
+        assert join(gateway).start_on == dt.date(2028, 2, 29)
+        frozen.tick(dt.timedelta(days=1))
+        manual_clock.set(dt.datetime(2028, 3, 5, 12, tzinfo=JST))
+        assert abs(SystemClock().now() - dt.datetime(2028, 3, 5, 3, tzinfo=UTC)) < dt.timedelta(minutes=1)
+        with freeze_time("2030-01-01 03:00:00"):
+            assert join(gateway).start_on == dt.date(2030, 1, 1)
+        assert join(gateway).start_on == dt.date(2028, 3, 5)
+    left = manual_clock.now()
+
+    assert left == manual_clock.now()  # it stands still where it was left
+    assert join(gateway).start_on == dt.date(2028, 3, 5)
+    assert manual_clock.monotonic() > before
+
+
+@pytest.mark.rule("R-377")
+@pytest.mark.paygate_emulator("univapay")
+@freeze_time("2027-03-31 03:00:00", real_asyncio=True)
+def test_a_gateway_over_an_emulator_and_fakes_live_in_frozen_time_too(
+    emulator_gateway: Gateway, emulator, fake_stripe: FakeStripe
+) -> None:
+    assert emulator.clock.now() == fake_stripe.clock.now() == emulator_gateway.clock.now()
+    plan, token = Plan.recurring("Gold", Money(3000, "JPY"), Cycle.MONTHLY), emulator.store_card()
+    contract = emulator_gateway.contracts.create(Customer("c"), plan, Card("univapay", token=token))
+    assert contract.start_on == dt.date(2027, 3, 31)
+    assert emulator.book.captures[0].at <= SystemClock().now()
+
+
+@pytest.mark.rule("R-377")
+def test_two_times_for_one_test_are_told_loudly(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        from freezegun import freeze_time
+
+        @pytest.fixture(autouse=True)
+        def frozen():
+            with freeze_time("2027-03-31 03:00:00"):
+                yield
+
+        @pytest.mark.paygate_instant("2026-01-01T00:00:00+09:00")
+        def test_two_times(gateway):
+            pass
+
+        @pytest.mark.paygate_instant("2027-03-31T12:00:00+09:00")
+        def test_one_time_twice(gateway):
+            pass
+
+        def test_one_time(gateway, manual_clock):
+            assert manual_clock.now().isoformat() == "2027-03-31T03:00:00+00:00"
+        """
+    )
+
+    result = pytester.runpytest_subprocess("-p", "no:xdist", "-p", "no:cacheprovider")
+
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*asks for two times: freezegun holds 2027-03-31*2025-12-31*leave out one*"])
 
 
 def test_the_manual_clock_starts_at_noon_in_tokyo_and_stands_still(manual_clock: ManualClock) -> None:

@@ -7,7 +7,7 @@ import threading
 
 from ..clock import JST, Clock, SystemClock, require_aware
 
-__all__ = ["YEARS", "EmulatorClock", "ManualClock"]
+__all__ = ["YEARS", "EmulatorClock", "FreezableClock", "ManualClock"]
 
 #: The years in which an emulator can live: what it adds to the present has to stay within the calendar.
 YEARS = range(1970, 9000)
@@ -56,6 +56,45 @@ class ManualClock:
         with self._lock:
             self._elapsed += max((now - self._now).total_seconds(), 0.0)
             self._now = now
+
+
+class FreezableClock(ManualClock):
+    """A :class:`ManualClock` that is of one mind with freezegun: while that holds the time, it is this clock's as well.
+
+    Freezing, ``tick`` and ``move_to`` are seen here, and what moves this clock moves the frozen time. When freezegun lets
+    go, the clock stands still where it was left.
+    """
+
+    def now(self) -> dt.datetime:
+        self._follow()
+        return super().now()
+
+    def monotonic(self) -> float:
+        self._follow()
+        return super().monotonic()
+
+    def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> dt.datetime:
+        self._follow()
+        _move_frozen(dt.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds))
+        return super().advance(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+    def set(self, now: dt.datetime) -> None:
+        now = require_aware(now)
+        _move_frozen(now - self.now())
+        super().set(now)
+
+    def _follow(self) -> None:
+        system = SystemClock()
+        if system.frozen and (frozen := system.now()) != super().now():
+            super().set(frozen)
+
+
+def _move_frozen(step: dt.timedelta) -> None:
+    """Move the time that freezegun holds, if it does."""
+    if SystemClock().frozen:
+        from freezegun.api import freeze_factories  # noqa: PLC0415 - it is loaded, since it holds the time
+
+        freeze_factories[-1].tick(step)
 
 
 class EmulatorClock:

@@ -15,9 +15,9 @@
 ``no_network``              connecting to anything but this machine fails the test
 ==========================  ===========================================================================================
 
-Time starts at 2026-01-15 12:00 in Asia/Tokyo; ``@pytest.mark.paygate_instant("2027-02-28T23:59:59+09:00")`` or an
+Time starts at 2026-01-15 12:00 in Asia/Tokyo, or where freezegun holds it; ``@pytest.mark.paygate_instant("2027-02-28T23:59:59+09:00")`` or an
 indirect parameter of ``manual_clock`` or ``frozen_time`` chooses another instant. ``emulator`` takes an indirect parameter
-too.
+too. ``@freeze_time`` on a test and ``freeze_time`` within one hold for ``manual_clock`` and everything on it.
 
 paygate itself reaches no host beyond this machine, and no gateway takes a provider with a live key, in its settings or
 anywhere in the environment: the test fails. ``@pytest.mark.paygate_live`` or ``--paygate-live`` opens the way to a
@@ -152,19 +152,26 @@ _GUARD = pytest.StashKey[_Guard]()
 def _instant(request: pytest.FixtureRequest) -> dt.datetime:
     import datetime as dt  # noqa: PLC0415 - freezegun may have replaced its classes by now
 
-    from paygate.clock import require_aware  # noqa: PLC0415 - the plugin stays cheap
+    from paygate.clock import SystemClock, require_aware  # noqa: PLC0415 - the plugin stays cheap
 
-    marker = request.node.get_closest_marker("paygate_instant")
-    chosen = getattr(request, "param", marker.args[0] if marker else DEFAULT_INSTANT)
-    return require_aware(chosen if isinstance(chosen, dt.datetime) else dt.datetime.fromisoformat(chosen))
+    marker, system = request.node.get_closest_marker("paygate_instant"), SystemClock()
+    frozen = system.now() if system.frozen else None
+    chosen = getattr(request, "param", marker.args[0] if marker else frozen or DEFAULT_INSTANT)
+    instant = require_aware(chosen if isinstance(chosen, dt.datetime) else dt.datetime.fromisoformat(chosen))
+    if frozen is not None and instant != frozen:
+        message = (
+            f"this test asks for two times: freezegun holds {frozen.isoformat()}, and {instant.isoformat()} is marked"
+        )
+        pytest.fail(f"{message}; leave out one of them", pytrace=False)
+    return instant
 
 
 @pytest.fixture
 def manual_clock(request: pytest.FixtureRequest) -> ManualClock:
-    """A clock that stands still until the test moves it."""
-    from .clock import ManualClock  # noqa: PLC0415 - the plugin stays cheap
+    """A clock that stands still until the test moves it; while freezegun holds the time, both are one and the same."""
+    from .clock import FreezableClock  # noqa: PLC0415 - the plugin stays cheap
 
-    return ManualClock(_instant(request))
+    return FreezableClock(_instant(request))
 
 
 @pytest.fixture

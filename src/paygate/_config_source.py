@@ -18,6 +18,10 @@ _OTHER_VARIABLES = {
     "PAYGATE_CHECK_CARD": "the card of `paygate check`",
     "PAYGATE_CONFIG": "the place of the configuration file",
     "PAYGATE_DATABASE": "the database",
+    **{
+        f"PAYGATE_EMULATE_{name}": "a credential of `paygate emulate`"
+        for name in ("API_KEY", "APP_TOKEN", "PUBLISHABLE_KEY", "SECRET", "WEBHOOK_SECRET")
+    },
 }
 
 

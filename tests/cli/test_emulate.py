@@ -21,6 +21,7 @@ from click.testing import CliRunner
 
 from paygate.cli.app import paygate as command
 from paygate.testing.emulators import EMULATORS
+from paygate.testing.emulators.univapay.auth import Credentials
 
 ROOT = Path(__file__).resolve().parents[2]
 PAYGATE = [sys.executable, "-c", "from paygate.cli import main; main()"]
@@ -192,3 +193,74 @@ def test_the_calls_of_curl_on_the_page_about_emulators_do_what_they_say():
             method = options.get("-X", "GET" if body is None else "POST")
             status, answer = ask(words[0], method, body, **headers)
             assert status in {200, 201}, (arguments, answer)
+
+
+STRIPE = {
+    "api_key": "sk_test_of_the_compose_file_1",
+    "publishable_key": "pk_test_of_the_compose_file_1",
+    "webhook_secret": "whsec_of_the_compose_file_1",
+}
+UNIVAPAY = {
+    "app_token": Credentials.for_store(7).app_token,
+    "secret": "secret-of-the-compose-file",
+    "webhook_secret": "word-of-the-compose-file",
+}
+
+
+def told(line: str) -> dict[str, Any]:
+    shown = json.loads(line)
+    return {**shown, **shown["credentials"]}
+
+
+@pytest.mark.rule("R-378")
+@pytest.mark.parametrize("by", ["options", "environment"])
+@pytest.mark.parametrize(("name", "given"), [("stripe", STRIPE), ("univapay", UNIVAPAY)])
+def test_credentials_can_be_fixed_and_are_shown_and_taken(monkeypatch, name, given, by):
+    options = [f"--{option.replace('_', '-')}={value}" for option, value in given.items()]
+    if by == "environment":
+        options = []
+        for option, value in given.items():
+            monkeypatch.setenv(f"PAYGATE_EMULATE_{option.upper()}", value)
+        monkeypatch.setenv("PAYGATE_EMULATE_API_KEY", given.get("api_key", "sk_test_of_the_other_one"))
+
+    with emulated(name, "--json", "--webhook-url", "http://127.0.0.1:9/hooks", *options) as line:
+        shown = told(line)
+        bearer = given.get("api_key") or f"{given['secret']}.{given['app_token']}"
+        path = "/v1/customers" if name == "stripe" else "/stores"
+        status = ask(shown["base_url"] + path, Authorization=f"Bearer {bearer}")[0]
+        again = ask(shown["control_url"] + "reset", "POST")[1]
+        after = ask(shown["base_url"] + path, Authorization=f"Bearer {bearer}")[0]
+
+    assert {option: shown[option] for option in given} == given
+    assert (status, after) == (200, 200)
+    assert again["card"]
+
+
+@pytest.mark.rule("R-378")
+@pytest.mark.parametrize(
+    ("arguments", "says", "secret"),
+    [
+        (["stripe", "--api-key", "sk_" + "live_1234567890abcdef"], "test keys", "1234567890abcdef"),
+        (["stripe", "--api-key", "sk_test_a b"], "test keys", "a b"),
+        (["stripe", "--api-key", "pk_test_1"], "test keys", "pk_test_1"),
+        (["stripe", "--publishable-key", "sk_test_1"], "publishable", "sk_test_1"),
+        (["stripe", "--webhook-secret", "secret\r\nX: 1"], "signing secrets", "X: 1"),
+        (["stripe", "--secret", "12345678"], "--secret is not for stripe; it takes --api-key", "12345678"),
+        (["univapay", "--api-key", "sk_test_1"], "--api-key is not for univapay; it takes --app-token", "sk_test_1"),
+        (["univapay", "--app-token", "no.jwt"], "not a JWT", "no.jwt"),
+        (
+            ["univapay", "--app-token", Credentials.for_store(mode="live").app_token],
+            "test mode only",
+            Credentials.for_store(mode="live").app_token,
+        ),
+        (["univapay", "--app-token", Credentials.for_merchant().app_token], "those of a store", "eyJ"),
+        (["univapay", "--secret", "a.b.c.d.e.f"], "letters, digits", "a.b.c"),
+        (["univapay", "--webhook-secret", "word\nword-word"], "letters, digits", "word-word"),
+    ],
+)
+def test_credentials_that_an_emulator_cannot_take_are_a_usage_error_that_does_not_repeat_them(arguments, says, secret):
+    code, text, error = run(*arguments)
+
+    assert code == 2
+    assert says in error["message"]
+    assert secret not in text + json.dumps(error)

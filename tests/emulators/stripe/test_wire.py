@@ -411,3 +411,25 @@ def test_no_parameter_of_any_route_makes_the_emulator_stumble(emulator: StripeEm
                 assert (response.status == 200) == ("error" not in response.json())
                 statuses.add(response.status)
     assert statuses <= {200, 400, 402, 403, 404}
+
+
+@pytest.mark.rule("R-378")
+def test_a_browsers_key_makes_cards_and_confirms_what_it_has_the_secret_of(
+    client: Client, emulator: StripeEmulator
+) -> None:
+    body = {
+        "amount": 500,
+        "currency": "jpy",
+        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+    }
+    intent = client.post("/payment_intents", body)
+    client.authorization = f"Bearer {emulator.public_credentials()['publishable_key']}"
+    path, secret = f"/payment_intents/{intent['id']}", {"client_secret": intent["client_secret"]}
+    method = client.post("/payment_methods", {"type": "card", "card": {"token": "tok_visa"}})["id"]
+
+    assert client.get(path, **secret)["status"] == "requires_payment_method"
+    for refused in (("GET", path), ("POST", f"{path}/confirm"), ("GET", "/customers"), ("POST", "/refunds")):
+        assert client.send(*refused, {"payment_method": method} if refused[0] == "POST" else None).status == 403
+    wrong = {"payment_method": method, "client_secret": "pi_1_secret_2"}
+    assert client.refused(f"{path}/confirm", wrong)["param"] == "client_secret"
+    assert client.post(f"{path}/confirm", {"payment_method": method, **secret})["status"] == "succeeded"

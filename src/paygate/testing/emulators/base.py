@@ -14,8 +14,8 @@ import functools
 import json
 import threading
 import time
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Self
 from urllib.parse import quote, urlsplit
 
 import attrs
@@ -54,6 +54,9 @@ class Emulator(abc.ABC):
     origin: ClassVar[str]
     #: Fields of bodies and queries that a list of requests may show; the values of all others become placeholders.
     shown_fields: ClassVar[frozenset[str]] = SHOWN_FIELDS
+
+    #: The credentials that :meth:`with_credentials` takes, by the names of the options of ``paygate emulate``.
+    fixed_credentials: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -122,6 +125,21 @@ class Emulator(abc.ABC):
             self.changed.notify_all()
 
     # --- what it may say beyond that ---------------------------------------------------------------------------------
+
+    @classmethod
+    def with_credentials(cls, clock: Clock, given: Mapping[str, str]) -> Self:
+        """One that takes the *given* credentials in place of made-up ones, by names of :attr:`fixed_credentials`.
+
+        :raises ValueError: one of them is none of the test mode's, or not of the form that it has there; the message
+            never quotes it.
+        """
+        if given:
+            raise ValueError(f"the emulated {cls.name} makes up its own credentials")
+        return cls(clock)
+
+    def public_credentials(self) -> dict[str, str]:
+        """What a browser of a shop is told, beside the settings of the plugin; nothing, where there is no such thing."""
+        return {}
 
     def awaiting(self) -> Sequence[str]:
         """The ids that :meth:`approve` takes at present, oldest first; none, where nothing ever waits for a customer."""

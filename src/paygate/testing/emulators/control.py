@@ -98,6 +98,7 @@ class Control:
                 "provider": emulator.name,
                 "base_url": emulator.base_url,
                 "credentials": emulator.credentials_for_plugin(),
+                **emulator.public_credentials(),
                 "webhook_settings": emulator.webhook_settings(),
                 "routes": self._router.patterns(),
             },

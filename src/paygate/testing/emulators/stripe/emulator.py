@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from typing import Self
 from urllib.parse import unquote, urlsplit
 
 import attrs
@@ -62,6 +64,10 @@ EVENTS = (
     "refund.failed", "refund.updated", "setup_intent.setup_failed", "setup_intent.succeeded",
 )  # fmt: skip
 
+_SECRET_KEY = re.compile(r"[sr]k_test_\w+", re.ASCII)
+_PUBLIC_KEY = re.compile(r"pk_test_\w+", re.ASCII)
+_WEBHOOK_SECRET = re.compile(r"whsec_[\w+/=-]+", re.ASCII)
+
 _CARDS = {
     CardKind.GOOD: CARDS["visa"],
     CardKind.DECLINED_SOFT: CARDS["chargeCustomerFail"],
@@ -77,29 +83,47 @@ class StripeEmulator(Emulator):
 
     :param clock: where the emulator gets the time from.
     :param api_key: the secret key that it takes, ``sk_test_…``; made up if left out.
+    :param publishable_key: the key that a browser uses, ``pk_test_…``; made up if left out.
     :param webhook_secret: what signs the deliveries to :meth:`set_webhook_target`, ``whsec_…``; made up if left out.
     :param behaviour: switches; may be changed at any time through :attr:`behaviour`.
-    :raises ValueError: the key is not one of the test mode.
+    :raises ValueError: a key is not one of the test mode.
     """
 
     name = "stripe"
     origin = "https://api.stripe.com"
+    fixed_credentials = ("api_key", "publishable_key", "webhook_secret")
 
     def __init__(
         self,
         clock: Clock,
         *,
         api_key: str | None = None,
+        publishable_key: str | None = None,
         webhook_secret: str | None = None,
         behaviour: Behaviour | None = None,
     ) -> None:
         super().__init__(clock)
-        if api_key is not None and not api_key.startswith(("sk_test_", "rk_test_")):
-            raise ValueError("the emulated Stripe takes test keys only: sk_test_… or rk_test_…")
+        for name, value, form, wanted in (
+            ("api_key", api_key, _SECRET_KEY, "test keys only: sk_test_… or rk_test_…"),
+            ("publishable_key", publishable_key, _PUBLIC_KEY, "publishable test keys only: pk_test_…"),
+            ("webhook_secret", webhook_secret, _WEBHOOK_SECRET, "signing secrets only: whsec_…"),
+        ):
+            if value is not None and not form.fullmatch(value):
+                raise ValueError(f"{name}: the emulated Stripe takes {wanted}, with letters and digits behind")
+        self._publishable_key = publishable_key or f"pk_test_{_made_up('publishable key')}"
         self._api_key = api_key or f"sk_test_{_made_up('key')}"
         self._webhook_secret = webhook_secret or f"whsec_{_made_up('webhook')}"
         self.behaviour = behaviour or Behaviour()
         self._begin()
+
+    @classmethod
+    def with_credentials(cls, clock: Clock, given: Mapping[str, str]) -> Self:
+        return cls(
+            clock,
+            api_key=given.get("api_key"),
+            publishable_key=given.get("publishable_key"),
+            webhook_secret=given.get("webhook_secret"),
+        )
 
     def _begin(self) -> None:
         seed = f"{self.clock.now().timestamp()}"
@@ -150,6 +174,9 @@ class StripeEmulator(Emulator):
 
     def credentials_for_plugin(self) -> dict[str, str]:
         return {"api_key": self._api_key}
+
+    def public_credentials(self) -> dict[str, str]:
+        return {"publishable_key": self._publishable_key}
 
     def webhook_settings(self) -> dict[str, str]:
         return {"webhook_secret": self._webhook_secret}
@@ -309,7 +336,7 @@ class StripeEmulator(Emulator):
                 self._events.taken(delivery.event_id)
 
     def _answer(self, request: Request, call: Call, headers: dict[str, str]) -> Response:
-        authenticate(request, self._api_key)
+        authenticate(request, self._api_key, self._publishable_key)
         path = urlsplit(request.url).path
         found = self._router.find(request.method, path)
         if found is None:

@@ -60,6 +60,7 @@ _CONFIRM: Table = {
     **CHOICE,
     **_CONFIRMATION,
     "capture_method": choice("automatic", "automatic_async", "manual"),
+    "client_secret": text(),
     "receipt_email": text(unset=True),
     "setup_future_usage": choice(*_USAGE, unset=True),
     "shipping": mapping(SHIPPING, unset=True),
@@ -220,6 +221,7 @@ class PaymentIntents(Resource[PaymentIntent]):
     @route("POST", "/payment_intents/{id}/confirm", _CONFIRM)
     def confirm(self, call: Call) -> Object:
         intent, params = self.table.find(call.id), call.params
+        self.check_secret(intent, params)
         self._require(intent, _OPEN, "confirmed")
         method = self._methods.chosen(params, intent.customer) or intent.method
         self._set(intent, params)

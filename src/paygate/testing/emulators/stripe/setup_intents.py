@@ -30,7 +30,7 @@ _CREATE: Table = {
     "usage": choice("off_session", "on_session"),
     "use_stripe_sdk": boolean(),
 }
-_CONFIRM: Table = {**CHOICE, "return_url": text(), "use_stripe_sdk": boolean()}
+_CONFIRM: Table = {**CHOICE, "client_secret": text(), "return_url": text(), "use_stripe_sdk": boolean()}
 _CANCEL: Table = {"cancellation_reason": choice("abandoned", "duplicate", "requested_by_customer")}
 _LIST: Table = {**PAGE, "created": span(), "customer": text(), "payment_method": text()}
 

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -15,13 +16,20 @@ from .forms import Form, read_form
 
 __all__ = ["authenticate", "read_request", "reply"]
 
-_LIVE = ("sk_live_", "rk_live_")
+_LIVE = ("sk_live_", "rk_live_", "pk_live_")
 
 
-def authenticate(request: Request, api_key: str) -> None:
+#: What a browser does with the publishable key: make cards, and look at and confirm what it was given a secret of.
+_IN_BROWSER = re.compile(
+    r"POST /v1/(payment_methods|tokens)|GET /v1/(payment|setup)_intents/[^/]+|POST /v1/(payment|setup)_intents/[^/]+/confirm"
+)
+
+
+def authenticate(request: Request, api_key: str, publishable_key: str) -> None:
     """Check the key, sent as ``Bearer`` or as the user of ``Basic`` (provider fact sheet §14).
 
-    :raises ApiError: 401 without a key, with another one, and with any live key (which is never repeated).
+    :raises ApiError: 401 without a key, with another one, and with any live key (which is never repeated); 403 for what
+        the publishable key may not do.
     """
     given = _key(request.headers.get("authorization", ""))
     if not given:
@@ -30,11 +38,22 @@ def authenticate(request: Request, api_key: str) -> None:
     if given.startswith(_LIVE):
         message = "This is paygate's emulated Stripe and refuses live keys; use the test key that it was given."
         raise ApiError(401, message)
-    if not hmac.compare_digest(given.encode(), api_key.encode()):
+    if hmac.compare_digest(given.encode(), publishable_key.encode()):
+        _check_browser(request)
+    elif not hmac.compare_digest(given.encode(), api_key.encode()):
         raise ApiError(401, f"Invalid API Key provided: {given[:8]}{'*' * 8}{given[-4:] if len(given) > 16 else ''}")
     if request.headers.get("stripe-account"):
         message = "The provided key does not have access to this account: the emulated Stripe has no connected ones."
         raise ApiError(403, message, code="account_invalid")
+
+
+def _check_browser(request: Request) -> None:
+    path = urlsplit(request.url).path
+    named = f"{request.method} {path}"
+    if not _IN_BROWSER.fullmatch(named):
+        raise ApiError(403, "This API call cannot be made with a publishable API key. Please use a secret API key.")
+    if "_intents/" in path and "client_secret" not in read_request(request):
+        raise ApiError(403, "A publishable API key needs the client_secret of what it is used for.")
 
 
 def _key(header: str) -> str:

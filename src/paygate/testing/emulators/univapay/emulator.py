@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import attrs
@@ -39,6 +40,9 @@ EVENTS = (
 #: What deliveries to the address of :meth:`UnivaPayEmulator.set_webhook_target` carry in ``Authorization``.
 _WEBHOOK_WORD = "emulated-webhook-word"
 
+#: A secret that fits into a header beside an app token, whose dots part the two.
+_WORD = re.compile(r"[\w-]{8,}", re.ASCII)
+
 _ISSUER_PAGE = "/three_ds/issuer_token/test/response"
 
 
@@ -47,24 +51,44 @@ class UnivaPayEmulator(Emulator):
 
     :param clock: where the emulator gets the time from.
     :param credentials: the store's app token and secret; made up if left out.
+    :param webhook_auth_token: what deliveries to :meth:`set_webhook_target` carry in ``Authorization``; made up if left
+        out.
     :param behaviour: switches; may be changed at any time through :attr:`behaviour`.
     :raises ValueError: the credentials are not those of a store.
     """
 
     name = "univapay"
     origin = "https://api.univapay.com"
+    fixed_credentials = ("app_token", "secret", "webhook_secret")
 
     def __init__(
-        self, clock: Clock, *, credentials: Credentials | None = None, behaviour: Behaviour | None = None
+        self,
+        clock: Clock,
+        *,
+        credentials: Credentials | None = None,
+        webhook_auth_token: str | None = None,
+        behaviour: Behaviour | None = None,
     ) -> None:
         super().__init__(clock)
         self.credentials = credentials or Credentials.for_store()
         if not self.credentials.store_id:
             raise ValueError("the emulator's own credentials are those of a store")
+        self._webhook_word = webhook_auth_token or _WEBHOOK_WORD
         self.behaviour = behaviour or Behaviour()
         self._behaviour_at_first = attrs.evolve(self.behaviour)
         self._known = {self.credentials.app_token: self.credentials}
         self._begin()
+
+    @classmethod
+    def with_credentials(cls, clock: Clock, given: Mapping[str, str]) -> Self:
+        for name in ("secret", "webhook_secret"):
+            if name in given and not _WORD.fullmatch(given[name]):
+                raise ValueError(f"{name} of the emulated UnivaPay is letters, digits, - and _, 8 at least")
+        made_up = Credentials.for_store()
+        credentials = Credentials(given.get("app_token", made_up.app_token), given.get("secret", made_up.secret))
+        if credentials.mode != "test":
+            raise ValueError("the emulated UnivaPay takes app tokens of the test mode only")
+        return cls(clock, credentials=credentials, webhook_auth_token=given.get("webhook_secret"))
 
     def _begin(self) -> None:
         self._state = State(self.clock, self.book, self.behaviour, self.wishes, self._emit)
@@ -80,7 +104,7 @@ class UnivaPayEmulator(Emulator):
         return {"app_token": self.credentials.app_token, "secret": self.credentials.secret}
 
     def webhook_settings(self) -> dict[str, str]:
-        return {"webhook_auth_token": _WEBHOOK_WORD}
+        return {"webhook_auth_token": self._webhook_word}
 
     def set_webhook_target(self, url: str) -> None:
         with self.changed:

@@ -6,6 +6,7 @@ Everything an integrator needs is here; importing it is cheap, the rest loads on
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -83,6 +84,10 @@ _HOMES = {
     "hookimpl": "_markers",
     "secret": "settings",
 }  # fmt: skip
+
+
+# An application that configures logging hears paygate; one that does not is left in peace.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> object:  # PEP 562

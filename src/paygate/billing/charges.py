@@ -14,14 +14,14 @@ from ..domain.charging import AddonCommand, AddonDecision, ChargeFacts, check_ac
 from ..domain.contract import Actor, ActorKind, Contract, Customer, Status
 from ..domain.discrepancy import NO_REFERENCE, Discrepancy, Source
 from ..domain.operations import Operation
-from ..errors import ChargeInProgress, IdempotencyConflict, InvalidValue, OperationNotAllowed
+from ..errors import ChargeInProgress, IdempotencyConflict, InvalidValue, OperationNotAllowed, Vetoed
 from ..flow import call, sleep
 from ..money import Money
 from ..notices import ChargeProposal, OperationProposal
 from ..plugins.account import Account
 from ..provider import ChargeResult
 from ..store import Session
-from . import permission, reconcile
+from . import logs, permission, reconcile
 from .card_limits import check
 from .claims import take
 from .discrepancies import chosen, close
@@ -286,17 +286,20 @@ def _veto(services: Services, ask: _Ask) -> None:
         if _earlier(services, session, contract, ask) is not None:
             return
         _, decision = _decide(services, session, contract, ask.command)
-    services.plugins.before_charge(
-        ChargeProposal(
-            contract=contract,
-            account=contract.account or "",
-            amount=decision.amount,
-            renew_expiry=decision.renew_expiry,
-            send_step_mail=decision.send_step_mail,
-            expires_on=decision.expires_on,
-            expires_on_after=decision.expires_on_after,
-        )
+    proposal = ChargeProposal(
+        contract=contract,
+        account=contract.account or "",
+        amount=decision.amount,
+        renew_expiry=decision.renew_expiry,
+        send_step_mail=decision.send_step_mail,
+        expires_on=decision.expires_on,
+        expires_on_after=decision.expires_on_after,
     )
+    try:
+        services.plugins.before_charge(proposal)
+    except Vetoed as error:
+        logs.vetoed(error, contract.id, Operation.CHARGE_ADDON.value)
+        raise
 
 
 def _intend(services: Services, ask: _Ask) -> tuple[Charge, Contract | None]:

@@ -133,9 +133,9 @@ def run_finished(what: str, counts: Mapping[str, int], *, attention: bool) -> No
     _log(_BILLING, level, what, f"{what.replace('_', ' ')}: {said}", **{f"n_{name}": it for name, it in counts.items()})
 
 
-def vetoed(error: PaygateError, contract_id: str | None = None) -> None:
+def vetoed(error: PaygateError, contract_id: str | None, operation: str) -> None:
     """An observer refused a charge or an operation."""
-    _log(_BILLING, logging.INFO, "vetoed", str(error), contract_id=contract_id, code=error.rule)
+    _log(_BILLING, logging.INFO, "vetoed", str(error), contract_id=contract_id, operation=operation)
 
 
 def webhook_rejected(account: str, error: PaygateError, status: int | None) -> None:

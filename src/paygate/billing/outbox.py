@@ -118,7 +118,7 @@ def operator(
         "refund_id": refund_id,
         "at": now.isoformat(),
     }
-    logs.operator_told(code, message, contract_id, charge_id, refund_id)
+    session.after_commit.append(partial(logs.operator_told, code, message, contract_id, charge_id, refund_id))
     put(services, session, "on_operator_action_required", payload, contract_id=contract_id, now=now)
 
 

@@ -16,6 +16,7 @@ from ..errors import PaygateError, Vetoed
 from ..flow import call
 from ..notices import OperationProposal
 from ..store import Session
+from . import logs
 from .services import Services
 
 __all__ = ["Find", "ask", "on_contract", "record_refusal"]
@@ -50,6 +51,7 @@ def _ask(services: Services, find: Find) -> None:
     try:
         services.plugins.before_operation(proposal)  # outside the transaction, because observers may be slow
     except Vetoed as error:
+        logs.vetoed(error, proposal.contract.id if proposal.contract is not None else None, proposal.operation)
         if proposal.contract is not None:
             record_refusal(services, proposal.contract.id, proposal.operation, error, proposal.actor)
         raise

@@ -24,7 +24,7 @@ from ..money import Money
 from ..notices import OperationProposal
 from ..provider import Capabilities, Lookup, LookupRequest, Outcome, RefundRequest, RefundResult
 from ..store import Session
-from . import permission
+from . import logs, permission
 from .claims import Claim, take
 from .discrepancies import chosen, close
 from .discrepancies import note as note_discrepancy
@@ -373,6 +373,7 @@ def apply_refund(
             session.refunds.update(refund)
         return refund
     session.refunds.update(settlement.refund)
+    session.after_commit.append(partial(logs.refund_settled, settlement.refund))
     for entry in (settlement.entry, settlement.refund_entry):
         session.ledger.set_state(
             entry.id, entry.state, remarks=entry.remarks, reference=entry.reference, done_on=entry.done_on

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from functools import partial
 
 import attrs
 
@@ -29,6 +30,7 @@ from ..errors import InvalidValue, NotFound, PermissionDenied
 from ..money import Money
 from ..provider import ChargeRequest, ChargeResult, DeclineClass, Outcome, RefundResult
 from ..store import Session
+from . import logs
 from .admission import remember
 from .card_limits import history_of
 from .changes import changed
@@ -339,6 +341,7 @@ def _fail(
         response_code=result.response_code,
         advice_code=result.advice_code,
     )
+    session.after_commit.append(partial(logs.charge_settled, failed))
     session.charges.update(failed)  # its draft stays: should the provider report a success after all, it is needed
     session.audit.insert_many([_audit(services, failed, "charge_failed", actor, now, result.code or result.message)])
     put(services, session, "on_charge_failure", {"charge_id": charge.id}, contract_id=charge.contract_id, now=now)
@@ -373,6 +376,8 @@ def _period_failed(services: Services, session: Session, charge: Charge, actor: 
         retry=plan.next_at is not None,
         decline=charge.failure.decline if charge.failure else None,
     )
+    if plan.on is not None:
+        session.after_commit.append(partial(logs.retry_planned, contract.id, charge.account, plan.on))
     settlement = fail(contract, attempt, now, services.rules, services.new_id, actor=actor, schedule=schedule)
     write_settlement(services, session, contract, settlement)
     no_retry_left(services, session, settlement, charge, str(plan.forbidden_by or ""))
@@ -396,6 +401,7 @@ def _unknown(services: Services, session: Session, charge: Charge, result: Charg
         actor = Actor.scheduler()
         session.audit.insert_many([_audit(services, unknown, "charge_unknown", actor, now, result.message)])
         charge_became_unknown(services, session, unknown, now)
+        session.after_commit.append(partial(logs.charge_settled, unknown))
     return unknown
 
 

@@ -7,6 +7,7 @@ ends; repeated and overtaken reports change nothing.
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 
 import attrs
 
@@ -23,6 +24,7 @@ from ..errors import NotFound
 from ..plugins.account import Account
 from ..provider import ChargeResult, EventKind, Outcome, ProviderEvent
 from ..store import Session
+from . import logs
 from .no_retry import no_retry_left
 from .outbox import operator, put
 from .services import Services, fingerprint, secret_hash
@@ -73,6 +75,7 @@ def apply_renewal(
     charge = _charge(services, contract, account, event, result, now)
     settlement = _settlement(services, session, contract, event, charge, actor, now)
     session.charges.insert(attrs.evolve(charge, expires_on=settlement.contract.expires_on))
+    session.after_commit.append(partial(logs.charge_settled, charge))
     write_settlement(services, session, contract, settlement)
     if charge.state is ChargeState.FAILED and not (event.retries or event.next_on):
         no_retry_left(services, session, settlement, charge, f"{account.capabilities.name} does not try again")

@@ -76,15 +76,24 @@ class _Root(LazyGroup):
 )
 @click.option("--actor", default="admin", envvar="PAYGATE_ACTOR", show_envvar=True, help="Who acts, for the audit.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
+@click.option(
+    "--log",
+    type=click.Choice(["debug", "info", "warning"]),
+    envvar="PAYGATE_LOG",
+    show_envvar=True,
+    help="Log to standard error what happens, from this level on; for services and cron.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
-def paygate(ctx: click.Context, config: Path, actor: str, *, as_json: bool, debug: bool) -> None:
+def paygate(ctx: click.Context, config: Path, actor: str, log: str | None, *, as_json: bool, debug: bool) -> None:
     """Contracts and billing over many payment providers."""
     session: Session = ctx.ensure_object(Session)
     session.config, session.actor_id, session.json, session.debug = config, actor, as_json, debug
-    if not debug:  # what a plugin did is told by the outcome; its traceback is for --debug
-        logging.getLogger("paygate").addHandler(logging.NullHandler())
-    else:
+    if debug or log:  # else what a plugin did is told by the outcome
         from .output import LogLines
 
-        logging.getLogger("paygate").addHandler(LogLines())
+        logger, lines = logging.getLogger("paygate"), LogLines()
+        logger.addHandler(lines)
+        ctx.call_on_close(lambda: logger.removeHandler(lines))
+        if log:
+            logger.setLevel(log.upper())

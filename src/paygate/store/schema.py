@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -43,6 +46,19 @@ def revision(connection: sa.Connection) -> str | None:
     return found
 
 
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep Alembic from reporting each of its steps at INFO: what paygate did is in the result."""
+    logger = logging.getLogger("alembic")
+    before = logger.level
+    logger.setLevel(max(before, logging.WARNING))
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@_quietly()
 def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
     """Run the migrations that are missing, in one transaction that only one process can be in.
 
@@ -65,6 +81,7 @@ def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
     return before, HEAD
 
 
+@_quietly()
 def make_sure(engine: sa.Engine) -> None:
     """Create the tables in an empty database; refuse one of another version.
 

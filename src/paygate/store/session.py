@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from functools import cached_property
 
 from .audit import Audit
@@ -33,6 +34,8 @@ class Session:
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
+        #: what is done once the transaction is committed, and not done if it is rolled back; for logs
+        self.after_commit: list[Callable[[], object]] = []
 
     # Made when first asked for: most transactions need three or four of them.
 

@@ -152,6 +152,7 @@ class Store:
             )
         if self._gate.entered:
             raise RuntimeError("this thread has a transaction open already; end it before the next one")
+        session: Session | None = None
         with lock or contextlib.nullcontext():
             gate = self._gate
             gate.enter()
@@ -161,7 +162,8 @@ class Store:
                 runner = Runner(connection.cursor(), self._engine.dialect, clock=self._clock, writes=writes)
                 gate.hold(runner, connection)
                 try:
-                    yield Session(runner)
+                    session = Session(runner)
+                    yield session
                     committing = writes
                     runner.commit()
                     committing = False
@@ -180,6 +182,8 @@ class Store:
                 raise
             finally:
                 gate.leave()
+        for act in session.after_commit:
+            act()
 
     def _kept(self) -> PoolProxiedConnection | None:
         """The connection of the last writer: on SQLite the writers queue at one lock, so they can hand one on.

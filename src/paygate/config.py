@@ -68,7 +68,7 @@ from .messages import check_text
 from .plugins import discovery
 from .plugins.single_file import has_hooks, providers_in
 from .provider import Mode, Provider
-from .settings import is_secret
+from .settings import is_secret, secret_problem
 from .texts import is_storable
 
 __all__ = ["Config", "load"]
@@ -360,6 +360,12 @@ def _with_settings(
                 f"{where}.{setting}",
                 f"{kind} is missing; set {variable} in the environment, or {setting} = … in the file",
             )
+        if is_secret(field) and values.get(setting) is not None:
+            # here, because only here it is known where the value came from
+            problem = secret_problem(values[setting], spaces=field.metadata.get("paygate_spaces", True))
+            if problem is not None:
+                origin = f"it comes from {variable} in the environment" if variable in environ else f"or set {variable}"
+                raise source.wrong(f"{where}.{setting}", f"the secret {problem} ({origin})")
     if settings_class is None:
         return plugin() if inspect.isclass(plugin) else plugin
     if not callable(plugin):

@@ -1,27 +1,78 @@
-"""How a plugin declares its settings: an attrs class whose secret fields are made with :func:`secret`."""
+"""How a plugin declares its settings: an attrs class whose secret fields are made with :func:`secret`.
+
+A secret ends up in a header, a login or a signature, where one character too many is an error far from its cause: a
+mounted file ends with a line break, a value is pasted with its quotation marks. So all of them are checked when the
+settings are made, and again when an account is opened, and refused with what to do about it. Nothing is stripped: a
+secret that is not what was written down would be debugged at the provider. No message quotes a value or tells its length.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 from .errors import ConfigurationError
 
-__all__ = ["is_secret", "secret"]
+__all__ = ["check_secret", "is_secret", "secret", "secret_problem"]
+
+_QUOTES = "\"'`"
+_BREAK_AT_END = re.compile(r"[\r\n]+\Z")
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
 
 
-def _filled(_instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+def secret_problem(value: object, *, spaces: bool = True) -> str | None:
+    """Why *value* cannot be a secret, with the remedy and without the value; None where it can.
+
+    :param spaces: whether there may be blanks within it, as in a passphrase.
+    """
     if not isinstance(value, str) or not value.strip():
-        # the value itself is not quoted: it may be half a secret
-        msg = f"setting {attribute.name!r} is empty or not a text; give the value that the provider shows"
-        raise ConfigurationError(msg)
+        return "is empty or not a text; give the value that the provider shows"
+    if _BREAK_AT_END.search(value):
+        return (
+            "ends with a line break, which a mounted file or `echo` adds; write the file with `printf %s`, or take the last "
+            "line break off where the value is read"
+        )
+    if value[0] in _INVISIBLE or value[-1] in _INVISIBLE:
+        return "begins or ends with an invisible character (a byte order mark, a zero-width space); type it anew"
+    if value != value.strip():
+        return "begins or ends with a blank; take it off"
+    if re.search(r"[\x00-\x1f\x7f]", value):
+        return "holds a line break or another control character; copy it again, as one line"
+    if not value.isascii():
+        return "holds a character that is not ASCII; all have to be ASCII, for headers and logins carry nothing else"
+    if len(value) > 1 and value[0] == value[-1] and value[0] in _QUOTES:
+        return "stands in quotation marks that belong to the value; leave them out"
+    if not spaces and " " in value:
+        return "holds a blank; copy it again, as one word"
+    return None
 
 
-def secret(*, default: Any = attrs.NOTHING) -> Any:
-    """An attrs field for a secret: a non-empty text that never shows in ``repr``.
+def check_secret(name: str, value: object, *, spaces: bool = True) -> None:
+    """Refuse a *value* that cannot be the secret setting *name*; see :func:`secret_problem`.
+
+    :raises ConfigurationError: naming the setting and the remedy, never the value.
+    """
+    if (problem := secret_problem(value, spaces=spaces)) is not None:
+        raise ConfigurationError(f"setting {name!r} {problem}")
+
+
+def _with_spaces(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    check_secret(attribute.name, value)
+
+
+def _without_spaces(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    check_secret(attribute.name, value, spaces=False)
+
+
+def secret(*, default: Any = attrs.NOTHING, spaces: bool = True) -> Any:
+    r"""An attrs field for a secret: a text that can stand in a header and never shows in ``repr``.
 
     In ``paygate.toml`` it may be left out and come from the environment as ``PAYGATE_<ACCOUNT>_<FIELD>``.
+
+    :param spaces: whether there may be blanks within it, as in a passphrase.
 
     >>> @attrs.frozen
     ... class Settings:
@@ -29,9 +80,15 @@ def secret(*, default: Any = attrs.NOTHING) -> Any:
     ...     api_key: str = secret()
     >>> Settings("s-1", "k-2")
     Settings(shop='s-1')
+    >>> Settings("s-1", "k-2\n")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    paygate.errors.ConfigurationError: setting 'api_key' ends with a line break, ...
     """
-    validator = _filled if default is attrs.NOTHING else attrs.validators.optional(_filled)
-    return attrs.field(default=default, repr=False, validator=validator, metadata={"paygate_secret": True})
+    check = _with_spaces if spaces else _without_spaces
+    validator = check if default is attrs.NOTHING else attrs.validators.optional(check)
+    metadata: Mapping[str, Any] = {"paygate_secret": True, "paygate_spaces": spaces}
+    return attrs.field(default=default, repr=False, validator=validator, metadata=metadata)
 
 
 def is_secret(attribute: attrs.Attribute[Any]) -> bool:

@@ -14,7 +14,7 @@ import attrs
 
 from ..settings import is_secret
 
-__all__ = ["Scrubber", "known_secrets"]
+__all__ = ["Scrubber", "known_secrets", "secret_settings"]
 
 #: How deep in a plugin's attributes its settings are looked for; a client that keeps them is one step down.
 _DEPTH = 4
@@ -28,10 +28,15 @@ _PLACEHOLDER = "<secret>"
 
 def known_secrets(plugin: object) -> frozenset[str]:
     """The values of all settings of *plugin* that were declared with :func:`paygate.secret`, wherever it keeps them."""
-    return frozenset(_found(plugin, _DEPTH, set()))
+    return frozenset(value for _, value in secret_settings(plugin))
 
 
-def _found(thing: object, depth: int, seen: set[int]) -> Iterator[str]:
+def secret_settings(plugin: object) -> Iterator[tuple[attrs.Attribute[Any], str]]:
+    """The settings of *plugin* that were declared as secrets, with their values."""
+    return _found(plugin, _DEPTH, set())
+
+
+def _found(thing: object, depth: int, seen: set[int]) -> Iterator[tuple[attrs.Attribute[Any], str]]:
     if depth < 0 or id(thing) in seen or isinstance(thing, str | bytes | int | float | type | None):
         return
     seen.add(id(thing))
@@ -45,7 +50,7 @@ def _found(thing: object, depth: int, seen: set[int]) -> Iterator[str]:
         for field in fields:
             value = getattr(thing, field.name, None)
             if is_secret(field) and isinstance(value, str):
-                yield value
+                yield field, value
         slots = [getattr(thing, field.name, None) for field in fields]
         children = [*slots, *getattr(thing, "__dict__", {}).values()]
     for child in children:

@@ -18,9 +18,10 @@ from ..errors import ConfigurationError, NotFound, PluginError, Undeliverable, V
 from ..hookspecs import PROVIDER_HOOKS
 from ..notices import ChargeProposal, OperationProposal
 from ..provider import Capabilities, Mode, Provider
+from ..settings import secret_problem
 from .account import Account, check_hooks, overridden
 from .border import Border
-from .known_secrets import known_secrets
+from .known_secrets import known_secrets, secret_settings
 
 __all__ = ["Complaint", "Plugins"]
 
@@ -76,6 +77,13 @@ def _check_async(account: str, plugin: object, hooks: Mapping[str, Callable[...,
             raise PluginError(msg)
 
 
+def _check_secrets(who: str, plugin: object) -> None:
+    """Refuse a secret that no request could carry, however the plugin's settings were made and checked."""
+    for field, value in secret_settings(plugin):
+        if (problem := secret_problem(value, spaces=field.metadata.get("paygate_spaces", True))) is not None:
+            raise ConfigurationError(f"{who}: setting {field.name!r} {problem}")
+
+
 def _mode(account: str, provider: object, declared: Mode | None) -> Mode | None:
     """Whether *account* moves real money: as its provider tells by its credentials, else as the seller declares."""
     told = getattr(provider, "mode", None)
@@ -112,8 +120,10 @@ class Plugins:
         self._manager.add_hookspecs(hookspecs)
         for name, provider in providers.items():
             _door.opening(name, provider)
+            _check_secrets(f"account {name!r}", provider)
             self._register(provider, name)
         for observer in observers:
+            _check_secrets(f"plugin {type(observer).__name__!r}", observer)
             self._register(observer, None)
         try:
             self._manager.check_pending()

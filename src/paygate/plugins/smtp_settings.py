@@ -73,6 +73,11 @@ def _given(_instance: object, attribute: attrs.Attribute[str], value: object) ->
         raise ConfigurationError(f"smtp: {attribute.name} is a text on one line, not empty")
 
 
+def _given_or_nothing(instance: object, attribute: attrs.Attribute[str], value: object) -> None:
+    if value != "":
+        _given(instance, attribute, value)
+
+
 def _within(low: int, high: int) -> Any:
     def check(_instance: object, attribute: attrs.Attribute[int], value: object) -> None:
         if type(value) is not int or not low <= value <= high:
@@ -134,7 +139,7 @@ class SmtpSettings:
     port: int = attrs.field(default=587, converter=_number, validator=_within(1, 65_535))
     security: Security = attrs.field(default=Security.STARTTLS, converter=_security)
     ca_file: Path | None = attrs.field(default=None, converter=_path)
-    username: str = ""
+    username: str = attrs.field(default="", validator=_given_or_nothing)
     password: str | None = secret(default=None)
     sender: str = attrs.field(validator=_sender)
     reply_to: str = attrs.field(default="", validator=_address_or_nothing)

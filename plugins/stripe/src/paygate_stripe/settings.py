@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from paygate.errors import ConfigurationError
+from paygate.settings import check_secret
 
 __all__ = ["StripeSettings"]
 
@@ -20,11 +21,17 @@ _ACCOUNT = re.compile(r"acct_\w{4,}", re.ASCII)
 
 
 def _local(url: str) -> bool:
-    parts = urlsplit(url)
+    parts = urlsplit(_one_line(url))
     return parts.scheme == "http" and parts.hostname in _LOOPBACK
 
 
+def _one_line(value: object) -> str:
+    """An address as it was given, or nothing where it holds a blank or a line break, which parsing would pass over."""
+    return value if isinstance(value, str) and value.isprintable() and " " not in value else ""
+
+
 def _api_key(_instance: object, _attribute: object, value: str) -> None:
+    check_secret("api_key", value, spaces=False)
     if not isinstance(value, str) or not _KEY.fullmatch(value):
         # the value is not quoted: it may be most of a key
         raise ConfigurationError(
@@ -34,6 +41,7 @@ def _api_key(_instance: object, _attribute: object, value: str) -> None:
 
 
 def _webhook_secret(_instance: object, _attribute: object, value: str) -> None:
+    check_secret("webhook_secret", value)
     parts = _split(value) if isinstance(value, str) else ()
     if not 1 <= len(parts) <= 2 or not all(_SIGNING_SECRET.fullmatch(part) for part in parts):
         raise ConfigurationError(
@@ -47,7 +55,7 @@ def _split(value: str) -> tuple[str, ...]:
 
 
 def _api_base(instance: StripeSettings, _attribute: object, value: str) -> None:
-    parts = urlsplit(value)
+    parts = urlsplit(_one_line(value))
     if not (parts.scheme == "https" and parts.hostname) and not _local(value):
         raise ConfigurationError(
             "stripe: api_base has to begin with https:// (http:// only for an emulator on this machine); "
@@ -71,7 +79,7 @@ def _choice(_instance: object, attribute: attrs.Attribute[str], value: str) -> N
 
 
 def _return_url(_instance: object, _attribute: object, value: str | None) -> None:
-    if value is not None and not urlsplit(value).scheme == "https" and not _local(value):
+    if value is not None and not urlsplit(_one_line(value)).scheme == "https" and not _local(value):
         raise ConfigurationError(
             f"stripe: return_url is an address of your site that begins with https://, got {value!r}"
         )

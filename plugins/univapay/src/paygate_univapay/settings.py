@@ -13,6 +13,7 @@ import attrs
 
 import paygate
 from paygate.errors import ConfigurationError
+from paygate.settings import check_secret
 
 __all__ = ["UnivaPaySettings"]
 
@@ -20,11 +21,11 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def _base_url(_instance: object, _attribute: object, value: str) -> None:
-    parts = urlsplit(value)
+    parts = urlsplit(value) if isinstance(value, str) and value.isprintable() and " " not in value else urlsplit("")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise ConfigurationError(
             "univapay: base_url has to begin with https:// (http:// only for an emulator on this machine); "
-            "leave it out for https://api.univapay.com"
+            "leave it out for https://api.univapay.com. No blank and no line break may be in it"
         )
 
 
@@ -44,6 +45,7 @@ def _renewals(_instance: object, _attribute: object, value: str) -> None:
 
 
 def _app_token(_instance: object, _attribute: object, value: str) -> None:
+    check_secret("app_token", value, spaces=False)
     claims = _claims(value)
     if not isinstance(claims.get("store_id"), str) or not claims["store_id"]:
         raise ConfigurationError(
@@ -85,7 +87,7 @@ class UnivaPaySettings:
     """
 
     app_token: str = attrs.field(repr=False, validator=_app_token, metadata={"paygate_secret": True})
-    secret: str = paygate.secret()
+    secret: str = paygate.secret(spaces=False)
     webhook_auth_token: str = paygate.secret()
     base_url: str = attrs.field(default="https://api.univapay.com", validator=_base_url)
     poll_budget: int = attrs.field(default=11, converter=_number, validator=_budget)

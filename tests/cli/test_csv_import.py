@@ -41,6 +41,7 @@ GOOD = {
     "last_paid_amount": "2,500",
     "last_paid_reference": "pi_1",
     "products": "gold:MONTHLY_MAGAZINE|silver:monthly_school",
+    "product_end_month": "2027年3月",
     "content_from": "2026-03-01",
 }
 PLAIN = {
@@ -92,8 +93,8 @@ def test_every_column_reaches_the_contract(read):
     assert (row.plan.initial_fee, row.plan.special_price) == (Money(1000, "JPY"), Money(500, "JPY"))
     assert row.plan.special_periods == 2
     assert row.plan.products == (
-        Product("gold", ProductType.MONTHLY_MAGAZINE),
-        Product("silver", ProductType.MONTHLY_SCHOOL),
+        Product("gold", ProductType.MONTHLY_MAGAZINE, end_month="2027-03"),
+        Product("silver", ProductType.MONTHLY_SCHOOL, end_month="2027-03"),
     )
     assert (row.payment.account, row.payment.token) == ("stripe", "pm_one")
     assert row.content_from == dt.date(2026, 3, 1)
@@ -184,6 +185,8 @@ def test_a_time_without_a_zone_is_japanese_time(read, text, instant):
         ("expires_on", "2026-1/31", "not a date"),
         ("last_paid_at", "2026-10-31", "not a point in time"),
         ("last_paid_at", "2026-10-31 25:00", "no such point in time"),
+        ("product_end_month", "2027-13", "not a month"),
+        ("product_end_month", "2027-03", "a final month is given without products"),
         ("products", "gold", "not a list of products"),
         ("products", "gold:PAPER", "not known"),
         ("products", "a:MONTHLY_UNLOCK|a:MONTHLY_UNLOCK", "a product is named twice"),
@@ -434,7 +437,7 @@ def test_empty_columns_at_the_end_are_no_columns(read):
 
     assert len(read("\r\n".join(line + ",," if line else line for line in lines)).rows) == 2
     told = only(read("\r\n".join([lines[0] + ",", lines[1] + ",lost"])))
-    assert (told.line, told.problem) == (2, "too many fields: 23 instead of 22")
+    assert (told.line, told.problem) == (2, "too many fields: 24 instead of 23")
 
 
 def test_a_column_without_a_name_between_others_is_told(read):

@@ -105,7 +105,8 @@ def test_a_renewal_takes_the_row_of_its_kind(make_contract, rules, at, new_id, m
     done = renew(make_contract(**given), NOVEMBER, at("2024-11-08 07:00:00"), rules, new_id, charge=charge)
 
     assert done.transition == taken
-    assert done.notices == ()
+    told = [notice.kind for notice in done.notices]
+    assert told == ([NoticeKind.CANCELLATION_SCHEDULED] * 2 if taken == "T-46" else [])
 
 
 @pytest.mark.rule("R-029", "R-030")

@@ -35,7 +35,7 @@ def carry_out(services: Services, session: Session, contract: Contract, step: Du
         case StepKind.CANCELLATION:
             settlement = end(contract, step.on, now, rules, new_id)
         case StepKind.PRODUCT_END:
-            settlement = schedule_product_end(contract, now, new_id)
+            settlement = schedule_product_end(contract, now, new_id, zone=rules.zone)
         case StepKind.START:
             settlement = start(contract, now, rules, new_id, entries=session.ledger.for_contract(contract.id))
         case StepKind.UNLOCK:

@@ -39,7 +39,7 @@ from .permission import ask, on_contract
 from .recording import Told, already_told, once_sent
 from .repeats import Asked, attempt_id, find_earlier
 from .services import Services, checked_key, secret_hash
-from .settling import charge_request, record, tell_people
+from .settling import charge_request, tell_people, write_new, write_settlement
 
 __all__ = ["ContractDetails", "access", "confirm_payment", "create", "details", "get", "operations", "set_expiry"]
 
@@ -133,9 +133,7 @@ def _insert(
             settlement = activate(
                 draft, now, services.rules, services.new_id, actor=actor, capabilities=capabilities, action="create"
             )
-            session.contracts.insert(settlement.contract)
-            record(services, session, settlement, now=now)
-            changed(services, session, None, settlement.contract, settlement.audit)
+            write_new(services, session, settlement, now=now)
             return settlement.contract
         session.contracts.insert(draft)
         made = change(None, draft, id=services.new_id(), at=now, actor=actor, action="create")
@@ -365,10 +363,7 @@ async def confirm_payment(
             settlement = decide_confirmation(
                 contract, services.rules, now, services.new_id, actor=actor, received_at=received_at, received=received
             )
-            updated = session.contracts.update(settlement.contract)
-            record(services, session, settlement, now=now)
-            changed(services, session, contract, updated, settlement.audit)
-        return updated
+            return write_settlement(services, session, contract, settlement)
 
     await ask(services, on_contract(Operation.CONFIRM_PAYMENT.value, actor, contract_id))
     contract = await call(work)

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import attrs
 
-from ..domain import cancelling, ending, missing_payments, suspending
+from ..domain import cancelling, ending, missing_payments, product_end, suspending
 from ..domain.charge import Refund, RefundState
 from ..domain.contract import Actor, Contract
 from ..domain.ending import last_day_of_use
@@ -49,6 +49,7 @@ __all__ = [
     "revoke_cancellation",
     "schedule_cancellation",
     "send_dunning_mail",
+    "set_product_end",
     "suspend",
     "terminate",
 ]
@@ -330,6 +331,26 @@ async def mark_unpaid(
         )  # fmt: skip
 
     return await perform(services, contract_id, "mark_unpaid", decide, actor=actor)
+
+
+async def set_product_end(
+    services: Services,
+    contract_id: str,
+    end_month: str | None,
+    *,
+    product: str | None,
+    actor: Actor,
+    reason: str,
+) -> OperationResult:
+    """The final month of the contract's products is set, moved or cleared (R-389)."""
+
+    def decide(case: Case) -> Settlement:
+        return product_end.set_product_end(
+            case.contract, end_month, case.now, services.rules, services.new_id, actor=actor, product=product,
+            capabilities=case.capabilities, reason=reason,
+        )  # fmt: skip
+
+    return await perform(services, contract_id, "set_product_end", decide, actor=actor)
 
 
 async def send_dunning_mail(

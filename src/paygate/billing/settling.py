@@ -52,6 +52,7 @@ __all__ = [
     "record",
     "tell_people",
     "write_by_hand",
+    "write_new",
     "write_settlement",
 ]
 
@@ -197,10 +198,8 @@ def _succeed(
     if draft is not None:
         session.customers.upsert(draft.customer)
         remember(session, before)
-        session.contracts.insert(settlement.contract)
         session.charges.drop_draft(charge.id)
-        record(services, session, settlement, now=now)
-        changed(services, session, None, settlement.contract, settlement.audit)
+        write_new(services, session, settlement, now=now)
     else:
         write_settlement(services, session, before, settlement)
     refresh(session, settled)
@@ -271,6 +270,14 @@ def record(services: Services, session: Session, settlement: Settlement, *, now:
     for mail in settlement.mails:
         if mail.state is StepMailState.SENT:
             announce(services, session, mail, now)
+
+
+def write_new(services: Services, session: Session, settlement: Settlement, *, now: dt.datetime) -> None:
+    """Write a contract that is new, with all that was decided about it, and queue what people are told."""
+    session.contracts.insert(settlement.contract)
+    record(services, session, settlement, now=now)
+    changed(services, session, None, settlement.contract, settlement.audit)
+    tell_people(services, session, settlement.notices)
 
 
 def write_settlement(services: Services, session: Session, before: Contract, settlement: Settlement) -> Contract:

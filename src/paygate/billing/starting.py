@@ -31,7 +31,7 @@ from .outbox import deliver, operator
 from .reasons import reason_of
 from .recording import once_sent, write_down
 from .services import Services
-from .settling import record
+from .settling import write_new
 
 __all__ = ["asked_for", "claim", "make", "make_contract", "overdue", "start", "write_subscription"]
 
@@ -291,8 +291,6 @@ def make_contract(services: Services, session: Session, draft: Draft) -> Contrac
         capabilities=services.plugins.account(contract.account).capabilities,
         action="create",
     )
-    session.contracts.insert(settlement.contract)
-    record(services, session, settlement, now=now)
-    changed(services, session, None, settlement.contract, settlement.audit)
+    write_new(services, session, settlement, now=now)
     session.drafts.drop(contract.id)
     return settlement.contract

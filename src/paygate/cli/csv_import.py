@@ -22,6 +22,7 @@ last_paid_at           optional; ISO 8601 with a zone, or ``2026-01-31 10:00[:00
 last_paid_amount       optional, whole yen; by default the price
 last_paid_reference    optional, the provider's id of that payment
 products               optional, ``code:TYPE|code:TYPE``, for example ``gold:MONTHLY_MAGAZINE|book:BUYOUT``
+product_end_month      optional, ``2026-12``: the month in which the last period of the products begins
 content_from           optional, a day in Japan: periods that began before it open no content
 =====================  =============================================================================================
 
@@ -84,6 +85,7 @@ COLUMNS = (
     "last_paid_amount",
     "last_paid_reference",
     "products",
+    "product_end_month",
     "content_from",
 )
 REQUIRED = ("contract_id", "customer_id", "plan", "kind", "price", "payment", "start_on")
@@ -101,7 +103,7 @@ _COLUMN_OF_RULE = {
     "R-021": "status",
     "R-060": "special_periods",
     "R-064": "special_price",
-    "R-071": "products",
+    "R-071": "product_end_month",
     "R-215": "price",
     "R-220": "account",
 }
@@ -269,7 +271,7 @@ class _Row:
         fee = self._optional("initial_fee", reading.yen)
         special = self._optional("special_price", reading.yen)
         periods = self._optional("special_periods", _periods)
-        products = self._optional("products", _products) or ()
+        products = self._products()
         if (special is None) is not (periods is None):
             missing = "special_price" if special is None else "special_periods"
             if not self._text(missing):
@@ -289,6 +291,13 @@ class _Row:
         except PaygateError as exc:
             self._refused(_COLUMN_OF_RULE.get(exc.rule or "", "plan"), exc)
             return None
+
+    def _products(self) -> tuple[Product, ...]:
+        products = self._optional("products", _products) or ()
+        end_month = self._optional("product_end_month", reading.month)
+        if end_month is not None and not products:
+            self._wrong("product_end_month", "a final month is given without products", "name them, or leave it empty")
+        return tuple(attrs.evolve(product, end_month=end_month) for product in products)
 
     def _payment(self, text: str) -> Payment | None:
         method = _PAYMENTS.get(csv_names.plain(text))

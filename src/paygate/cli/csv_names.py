@@ -71,6 +71,7 @@ COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "last_paid_reference": ("最終決済ID", "最終支払ID", "最終課金ID", "前回決済ID", "直近決済ID", "決済ID", "取引ID"),
     "products": ("商品", "商品コード", "商品一覧", "対象商品"),
+    "product_end_month": ("商品終了月", "商品終了年月", "終了年月", "最終月", "提供終了月", "販売終了月"),
     "content_from": ("コンテンツ公開開始日", "コンテンツ開始日", "公開開始日", "閲覧開始日"),
 }  # fmt: skip
 

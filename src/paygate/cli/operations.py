@@ -18,7 +18,7 @@ from ..errors import OperationNotAllowed
 from ..money import Money
 from .failures import Exit, exit_for
 from .output import facts, note, table
-from .params import DAY, INSTANT
+from .params import DAY, INSTANT, MONTH
 from .refund import explain
 from .session import Session, json_option, yes_option
 
@@ -237,6 +237,26 @@ def mark_unpaid(ctx: click.Context, contract: str, period: dt.date, reason: str)
     _show(ctx, session, result)
 
 
+@click.command("set-product-end")
+@click.argument("contract")
+@click.argument("month", type=MONTH, required=False, metavar="MONTH")
+@click.option("--clear", is_flag=True, help="The product does not end.")
+@click.option("--product", help="The code of one product; by default all of the plan.")
+@_reason
+@json_option
+@click.pass_context
+def set_product_end(
+    ctx: click.Context, contract: str, month: str | None, product: str | None, reason: str, *, clear: bool
+) -> None:
+    """Set the final MONTH (2026-12) of the products of CONTRACT, in which its last period begins; or --clear it."""
+    session = ctx.ensure_object(Session)
+    if clear == (month is not None):
+        raise click.UsageError("give the final MONTH, or --clear")
+    with session.gateway() as gateway:
+        result = gateway.contracts.set_product_end(contract, month, product=product, reason=reason, actor=session.actor)
+    _show(ctx, session, result)
+
+
 @click.command("send-dunning-mail")
 @click.argument("contract")
 @click.option("--due-on", type=DAY, help="By which day (in Japan) the customer is asked to pay.")
@@ -348,5 +368,6 @@ OPERATIONS: tuple[click.Command, ...] = (
     retries_stopped,
     mark_paid,
     mark_unpaid,
+    set_product_end,
     send_dunning_mail,
 )

@@ -14,7 +14,7 @@ from ..errors import PaygateError
 from ..money import Money
 from . import reading
 
-__all__ = ["DAY", "DAY_OR_INSTANT", "INSTANT", "YEN", "AmountCommand"]
+__all__ = ["DAY", "DAY_OR_INSTANT", "INSTANT", "MONTH", "YEN", "AmountCommand"]
 
 T = TypeVar("T")
 
@@ -36,6 +36,8 @@ def _type(name: str, read: Callable[[str], T]) -> Callable[[str], T]:
 YEN: Callable[[str], Money] = _type("yen", reading.yen)
 #: ``2026-01-31``, a day in Japan.
 DAY: Callable[[str], dt.date] = _type("date", reading.day)
+#: ``2026-12``.
+MONTH: Callable[[str], str] = _type("month", reading.month)
 #: ``"2026-01-31 10:00"`` in Japanese time, or ISO 8601 with a zone.
 INSTANT: Callable[[str], dt.datetime] = _type("time", reading.instant)
 #: Either of them: a day as a whole, or an instant.

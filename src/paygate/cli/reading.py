@@ -14,7 +14,7 @@ from ..clock import JST, UTC
 from ..errors import InvalidAmount, InvalidValue
 from ..money import Money
 
-__all__ = ["day", "day_or_instant", "instant", "yen"]
+__all__ = ["day", "day_or_instant", "instant", "month", "yen"]
 
 # --- amounts ---------------------------------------------------------------------------------------------------------
 
@@ -122,6 +122,20 @@ def day(text: str) -> dt.date:
             f"the day and its weekday contradict each other ({read} is {_WEEKDAYS[read.weekday()]}); check which is meant"
         )
     return read
+
+
+_MONTH = re.compile(r"([0-9]{4})(?:[-/.]|\s*年\s*)([0-9]{1,2})(?:\s*月)?")
+
+
+def month(text: str) -> str:
+    """A month as ``YYYY-MM``: written ``2026-12``, ``2026/12`` or ``2026年12月``.
+
+    :raises InvalidValue: another form, or no month of the year.
+    """
+    match = _MONTH.fullmatch(_plain(text))
+    if match is None or not 1 <= int(match[2]) <= 12:
+        raise InvalidValue("not a month; write it as 2026-12")
+    return f"{match[1]}-{int(match[2]):02}"
 
 
 def _without_weekday(text: str) -> tuple[str, str | None]:

@@ -38,7 +38,7 @@ from .contract import (
 from .expiry import first_expiry
 from .followup import Next, Notice, NoticeKind, tell_both
 from .ledger import EntryKind, EntryState, LedgerEntry
-from .lifecycle import step
+from .lifecycle import product_end_notices, step
 from .mails import MailSet, queue
 from .rules import Rules
 from .running import period_price, running
@@ -304,6 +304,7 @@ def activate(
         if sale and (opened or not plan.is_recurring)
         else (),
         (record,),
+        notices=product_end_notices(None, paid, today),
     )
 
 

@@ -22,6 +22,7 @@ from .transitions import TRANSITIONS, Event, Transition, find, row
 __all__ = [
     "operator_notice",
     "paid_row",
+    "product_end_notices",
     "refusal",
     "resumption",
     "resumption_notices",
@@ -127,6 +128,32 @@ def resumption_notices(after: Contract, today: dt.date) -> tuple[Notice, ...]:
         # a date that has gone is no date until which anything may be used
         expires_on=after.expires_on if after.expires_on is not None and after.expires_on >= today else None,
         effective_on=notice.effective_on if notice else None,
+    )
+
+
+def product_end_notices(before: Contract | None, after: Contract, today: dt.date) -> tuple[Notice, ...]:
+    """Both sides learn that the contract ends with its product, once: when that is scheduled (R-067, domain §3.4).
+
+    :param before: as the contract was; None for one that is new.
+    """
+    notice = after.cancellation
+    if (
+        notice is None
+        or notice.origin is not CancellationOrigin.PRODUCT_END
+        or after.status is not Status.CANCEL_SCHEDULED
+    ):
+        return ()
+    if before is not None and before.cancellation == notice:
+        return ()
+    last = notice.effective_on - dt.timedelta(days=1)
+    return tell_both(
+        NoticeKind.CANCELLATION_SCHEDULED,
+        after,
+        Next.ENDS,
+        happened_on=today,
+        effective_on=notice.effective_on,
+        last_day_of_use=last if after.expires_on is None else min(last, after.expires_on),
+        code="product_end",
     )
 
 

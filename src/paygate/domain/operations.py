@@ -52,6 +52,7 @@ class Operation(enum.Enum):
     CHARGE_ADDON = "charge_addon"
     REFUND_ENTRY = "refund_entry"
     SET_EXPIRY = "set_expiry"
+    SET_PRODUCT_END = "set_product_end"
     SEND_DUNNING_MAIL = "send_dunning_mail"
     MARK_RETRIES_STOPPED = "mark_retries_stopped"
     MARK_PAID = "mark_paid"
@@ -152,6 +153,10 @@ def _card(case: _Case) -> Reason | None:
 
 def _not_automatic(case: _Case) -> Reason | None:
     return Reason.CARD_ONLY_AUTOMATIC if case.contract.is_card else None
+
+
+def _recurring(case: _Case) -> Reason | None:
+    return None if case.contract.plan.is_recurring else Reason.RECURRING_ONLY
 
 
 def _recurring_before_start(case: _Case) -> Reason | None:
@@ -256,6 +261,9 @@ TABLE: Mapping[Operation, Mapping[Status, _Guard]] = {
     Operation.CHARGE_ADDON: _in(_chargeable, *_LIVING),
     Operation.REFUND_ENTRY: _in(_refundable, *_PAID),
     Operation.SET_EXPIRY: _in(_always, *_LIVING),
+    Operation.SET_PRODUCT_END: _in(
+        _recurring, Status.PENDING_PAYMENT, Status.NOT_STARTED, *_RUNNING, Status.PAST_DUE, Status.CANCEL_SCHEDULED
+    ),
     Operation.SEND_DUNNING_MAIL: _in(_always, Status.PENDING_PAYMENT, Status.PAST_DUE),
     Operation.MARK_RETRIES_STOPPED: _in(_retrying, Status.PAST_DUE),
     Operation.MARK_PAID: _in(_markable_paid, *_BEGUN),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
-from ..clock import business_date, require_aware
+from ..clock import JST, business_date, require_aware
 from ..errors import OperationNotAllowed
 from . import licences as entitlements
 from .audit import AuditRecord
@@ -22,7 +22,7 @@ from .expiry import paid_until
 from .followup import Next, NoticeKind, tell_both
 from .ledger import EntryKind, EntryState, LedgerEntry
 from .licences import License
-from .lifecycle import operator_notice, resumption, resumption_notices, step, terminated
+from .lifecycle import operator_notice, product_end_notices, resumption, resumption_notices, step, terminated
 from .mails import MailSet, StepMail, queue
 from .rules import Rules
 from .running import in_final_period, next_renewal_on, period_price, product_ends_on, resumed, running
@@ -85,7 +85,8 @@ def start(
     begun = attrs.evolve(begun, expires_on=paid_until(contract, start_on, paid_on, rules.system_max))
     record = _started(contract, begun, now, actor, new_id)
     licences = entitlements.issue(contract, start_on, entry.id, (), new_id)
-    return Settlement(begun, () if paid else (entry,), (), licences, (record,))
+    notices = product_end_notices(contract, begun, business_date(now, rules.zone))
+    return Settlement(begun, () if paid else (entry,), (), licences, (record,), notices=notices)
 
 
 def _started(
@@ -158,7 +159,7 @@ def renew(
         queue(rules.step_mails, MailSet.ON_RENEWAL, contract, now, new_id, charge_id=charge.id if charge else None),
         entitlements.restore(licences) or entitlements.issue(contract, due_on, entry.id, licences, new_id),
         (record,),
-        notices=resumption_notices(after, today) if resumes else (),
+        notices=resumption_notices(after, today) if resumes else product_end_notices(contract, after, today),
     )
 
 
@@ -279,8 +280,12 @@ def end(contract: Contract, on: dt.date, now: dt.datetime, rules: Rules, new_id:
     return Settlement(ended, mails=mails, audit=(record,), notices=notices)
 
 
-def schedule_product_end(contract: Contract, now: dt.datetime, new_id: Callable[[], str]) -> Settlement:
+def schedule_product_end(
+    contract: Contract, now: dt.datetime, new_id: Callable[[], str], *, zone: dt.tzinfo = JST
+) -> Settlement:
     """The product's final period has begun: the contract ends with it and cannot be kept (R-067, R-069, T-46, T-75).
+
+    Both sides are told.
 
     Renewals and starts do this by themselves; this is for a final month that was decided later.
 
@@ -297,7 +302,9 @@ def schedule_product_end(contract: Contract, now: dt.datetime, new_id: Callable[
     scheduled = attrs.evolve(contract, status=Status.CANCEL_SCHEDULED, cancellation=notice)
     taken = find(contract.status, Event.FINAL_PERIOD_BEGINS, scheduled.status)
     record = step(taken, contract, scheduled, at=now, actor=Actor.scheduler(), new_id=new_id, action="product_end")
-    return Settlement(scheduled, audit=(record,))
+    return Settlement(
+        scheduled, audit=(record,), notices=product_end_notices(contract, scheduled, business_date(now, zone))
+    )
 
 
 def _period_state(contract: Contract, period_start: dt.date, charge: Charge | None) -> EntryState:

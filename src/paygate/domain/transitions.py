@@ -49,6 +49,8 @@ class Event(enum.Enum):
     REFUND_ENTRY = "refund_entry"
     MANUAL_REFUND_DONE = "mark_manual_refund_done"
     SET_EXPIRY = "set_expiry"
+    SET_PRODUCT_END = "set_product_end"
+    PRODUCT_END_MOVED = "product_end_moved"
     EXPIRY_PASSED = "expiry date passed"
     REPEATED_EVENT = "repeated or overtaken provider event"
     DELETE = "delete"
@@ -168,6 +170,7 @@ _ROWS = (
     _row("T-74", (_SCHEDULED,), Event.SUBSCRIPTION_ENDED, (_P,), "card", (_TERMINATED,), "152"),
     _row("T-75", (_SCHEDULED,), Event.FINAL_PERIOD_BEGINS, _RESULT, "origin becomes PRODUCT_END", None, "069"),
     _row("T-76", (_SCHEDULED,), Event.CHARGE_FAILED, _RESULT, "card, late notice for the current period", (_PAST_DUE,), "163"),
+    _row("T-77", (_SCHEDULED,), Event.PRODUCT_END_MOVED, (_A,), "PRODUCT_END, and the product's final period is later now, or never", _RUNNING, "389"),
     _row("T-80", (_TERMINATED,), Event.REFUND_ENTRY, (_A,), "", None, "244"),
     _row("T-81", (_TERMINATED,), Event.ADDON_SETTLED, _RESULT, "card", None, "187 179"),
     _row("T-82", (_TERMINATED, _CANCELED), Event.CHARGE_SUCCEEDED, _RESULT, "card, late; alert", None, "144"),
@@ -175,6 +178,7 @@ _ROWS = (
     _row("T-91", _ANY, Event.ADDON_SETTLED, _RESULT, "card, purpose ONE_OFF", None, "179 178"),
     _row("T-92", _ANY, Event.REFUND_ENTRY, (_A,), "", None, "246"),
     _row("T-92", _ANY, Event.SET_EXPIRY, (_A,), "", None, "057"),
+    _row("T-92", _ANY, Event.SET_PRODUCT_END, (_A,), "", None, "389"),
     _row("T-92", _ANY, Event.EXPIRY_PASSED, (_S,), "", None, "059"),
     _row("T-93", _ANY, Event.DELETE, (_A,), "nothing pending, confirmed", (), "252"),
     _row("T-94", _ANY, Event.REPEATED_EVENT, _RESULT, "", None, "269 162 153"),

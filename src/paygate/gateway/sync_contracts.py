@@ -289,6 +289,29 @@ class Contracts(Namespace):
         """有効期限の手動変更: set the expiry date by hand; audited, no mail, no sale (R-056, R-057)."""
         return self._run(contracts.set_expiry(self._services, contract_id, expires_on, reason=reason, actor=actor))
 
+    def set_product_end(
+        self,
+        contract_id: str,
+        end_month: str | None,
+        *,
+        product: str | None = None,
+        reason: str = "",
+        actor: Actor = ADMIN,
+    ) -> OperationResult:
+        """Set the final month of a running contract's products, or clear it (R-067, R-389).
+
+        In the final period the contract is CANCEL_SCHEDULED and both sides are told; cleared or moved again, it runs on.
+
+        :param end_month: ``"YYYY-MM"``, in which the last period begins; None: the product does not end.
+        :param product: the code of one product; by default all of the plan.
+        :raises InvalidValue: not a month, or one before the period that is being served.
+        """
+        return self._run(
+            operations.set_product_end(
+                self._services, contract_id, end_month, product=product, actor=actor, reason=reason
+            )
+        )
+
     def import_many(
         self,
         rows: Sequence[NewContract],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -150,3 +151,54 @@ def test_no_cassette_of_this_repository_holds_a_secret_or_hides_its_origin() -> 
 
     assert ROOT / "plugins" / "univapay" / "tests" / "cassettes" in folders
     assert [str(finding) for folder in folders for finding in scan_cassettes(folder)] == []
+
+
+NAMES = [
+    "cvv",
+    "card[cvc]",
+    "password",
+    "api_key",
+    "pin",
+    "client_secret",
+    "access_token",
+    "signature",
+    "cardNumber",
+    "merchantKey",
+]
+
+
+@pytest.mark.rule("R-364")
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "value", ["987", "1", "12345678901234567890", "hunter2", "１２３", "3f2a9c0b-1d4e-4f5a-8b6c-7d8e9f0a1b2c"]
+)
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain"])
+def test_a_placeholder_is_never_taken_for_a_secret(tmp_path, name, value, content_type) -> None:
+    body = {
+        "application/json": json.dumps({name: value, "nested": {name: [value, 987]}, "id": value}),
+        "application/x-www-form-urlencoded": urlencode({name: value, "amount": "500", "id": value}),
+        "text/plain": f"{name}={value}",
+    }[content_type].encode()
+    path = tmp_path / "charge.yaml"
+
+    with cassette(path, ACME, mode=Mode.ALL, origin=Origin.sample("acme", "reference")) as recording:
+        recording.add(
+            Request(
+                "POST",
+                f"https://api.acme.test/charges/{quote(value)}?{urlencode({name: value})}",
+                {"Content-Type": content_type, "X-Token": value, "X-Pin": value},
+                body,
+            ),
+            Response(200, {"Content-Type": content_type, "Set-Cookie": value}, body),
+        )
+
+    assert scan_cassettes(path, [ACME]) == []
+    assert value == "1" or f"={value}" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("secret", ["cvv=987", "card[cvc]=987", "cvv=1112", "<cvv>987</cvv>", r"{\"cvv\":\"987\"}"])
+def test_what_only_resembles_a_placeholder_is_found(tmp_path, secret) -> None:
+    path = tmp_path / "charge.yaml"
+    write(path, got=json.dumps({"note": secret}))
+
+    assert any("a credential" in finding for finding in found(path))

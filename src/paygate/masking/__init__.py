@@ -16,7 +16,7 @@ from .names import is_sensitive
 from .pairs import is_placeholder, pairs
 from .view import View
 
-__all__ = ["MAX_TEXT", "card_spans", "is_placeholder", "is_sensitive", "mask_text"]
+__all__ = ["MAX_TEXT", "card_spans", "is_placeholder", "is_sensitive", "mask_text", "secret_spans"]
 
 #: Characters that are looked at; what follows is not shown at all.
 MAX_TEXT = 100_000
@@ -36,25 +36,30 @@ def mask_text(text: str) -> str:
     >>> mask_text("card%5Bcvc%5D=987&amount=5000")
     'card%5Bcvc%5D=<secret>&amount=5000'
     """
-    if not _SUSPICIOUS.search(text):
-        return text
     if len(text) > MAX_TEXT:
         text = _shortened(text)
-    view = View.of(text)
-    found = [*pairs(view), *credentials(view), *((*span, "<card>") for span in card_spans(view.text))]
-    if not found:
-        return text
     pieces, end = [], 0
-    # of two that overlap the longer one that begins first covers both
-    for start, stop, instead in sorted((*view.span(start, stop), instead) for start, stop, instead in found):
-        if stop <= end:
-            continue
-        if start < end:  # the two together hide more than either
-            end = stop
-            continue
+    for start, stop, instead in secret_spans(text):
         pieces += [text[end:start], instead]
         end = stop
-    return "".join([*pieces, text[end:]])
+    return "".join([*pieces, text[end:]]) if end else text
+
+
+def secret_spans(text: str) -> list[tuple[int, int, str]]:
+    """Where *text* holds card numbers and credentials, and what is to stand there, in order and without overlaps."""
+    if not _SUSPICIOUS.search(text):
+        return []
+    view = View.of(text)
+    found = [*pairs(view), *credentials(view), *((*span, "<card>") for span in card_spans(view.text))]
+    spans: list[tuple[int, int, str]] = []
+    for start, stop, instead in sorted((*view.span(start, stop), instead) for start, stop, instead in found):
+        if start == stop:
+            continue
+        if spans and start < spans[-1][1]:  # the two together hide more than either
+            spans[-1] = (spans[-1][0], max(stop, spans[-1][1]), spans[-1][2])
+        else:
+            spans.append((start, stop, instead))
+    return spans
 
 
 def _shortened(text: str) -> str:

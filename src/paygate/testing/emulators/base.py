@@ -95,6 +95,10 @@ class Emulator(abc.ABC):
     def webhook_settings(self) -> dict[str, str]:
         """The one further setting that the plugin needs to check webhooks."""
 
+    def ids_in_credentials(self) -> tuple[str, ...]:
+        """Ids that :meth:`credentials_for_plugin` holds, so that a plugin sends them though no answer told them."""
+        return ()
+
     @abc.abstractmethod
     def set_webhook_target(self, url: str) -> None:
         """Deliver the events that paygate acts on to *url*, proved by :attr:`webhook_secret`; replaces the target before."""

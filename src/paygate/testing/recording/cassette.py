@@ -94,8 +94,12 @@ class Recording(_door.Watcher):
             self._names.know(ids)
 
     def record_from(self, emulator: Emulator) -> None:
-        """While recording, let *emulator* answer in the provider's place; in a replay it is not asked."""
+        """While recording, let *emulator* answer in the provider's place; in a replay it is not asked.
+
+        The ids inside its credentials, which a plugin sends though no answer told them, are known from here on.
+        """
         self._emulator = emulator
+        self.knows(*emulator.ids_in_credentials())
         if self.recording:
             self.origin = Origin.emulator(emulator.name, importlib.metadata.version("paygate"))
 

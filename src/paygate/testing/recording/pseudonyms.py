@@ -11,11 +11,14 @@ from collections.abc import Iterable
 
 from ...drivers.redact import mask_text
 
-__all__ = ["Pseudonyms", "is_id"]
+__all__ = ["Pseudonyms", "is_id", "is_made_up"]
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _HEX = re.compile(r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}", re.IGNORECASE)
 _PREFIXED = re.compile(r"((?:[A-Za-z]+_)+)([A-Za-z0-9]+)|([A-Za-z][0-9]{2}-)([A-Za-z0-9-]+)")
+_MADE_UP = re.compile(
+    r"aaaaaaaa-aaaa-4aaa-8aaa-a*\d+|a{16,}\d+|[89]9{5,}\d*|(?:(?:[A-Za-z]+_)+|[A-Za-z][0-9]{2}-)x+\d+|id-x+\d+"
+)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 
 
@@ -30,6 +33,15 @@ def is_id(text: str) -> bool:
     # by accident the digits of a UUID may pass for a card's
     formed = _UUID.fullmatch(text) or _HEX.fullmatch(text)
     return bool(formed or (_ID.fullmatch(text) and mask_text(text) == text))
+
+
+def is_made_up(text: str) -> bool:
+    """Whether *text* has the form of a made-up id.
+
+    >>> is_made_up("ch_xxx1"), is_made_up("ch_3OqX9")
+    (True, False)
+    """
+    return bool(_MADE_UP.fullmatch(text))
 
 
 class Pseudonyms:

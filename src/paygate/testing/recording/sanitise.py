@@ -31,10 +31,11 @@ import attrs
 
 from ...drivers.redact import mask_text, origin
 from ...flow import Request, Response
+from ...masking import is_placeholder
 from .allowlist import AllowList
-from .pseudonyms import is_id
+from .pseudonyms import is_id, is_made_up
 
-__all__ = ["EMAIL", "Ids", "Sanitiser", "same"]
+__all__ = ["EMAIL", "Ids", "Sanitiser", "same", "stands_for_something"]
 
 #: Turns an id into the one that is shown.
 Ids: TypeAlias = Callable[[str], str]
@@ -45,6 +46,11 @@ _PLACEHOLDER = re.compile(r"<text:\d+>")
 _VERSION = re.compile(r"v\d{1,3}")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _AUTHENTICATING = re.compile(r"authorization|cookie|api-?key|signature|token|secret|password")
+
+
+def stands_for_something(text: str) -> bool:
+    """Whether *text* is what this module or :mod:`~paygate.testing.recording.pseudonyms` put in the place of something."""
+    return is_placeholder(text) or not text.strip("1") or is_made_up(text)
 
 
 def same(identifier: str) -> str:

@@ -103,6 +103,9 @@ class UnivaPayEmulator(Emulator):
     def credentials_for_plugin(self) -> dict[str, str]:
         return {"app_token": self.credentials.app_token, "secret": self.credentials.secret}
 
+    def ids_in_credentials(self) -> tuple[str, ...]:
+        return (self.credentials.store_id,) if self.credentials.store_id else ()
+
     def webhook_settings(self) -> dict[str, str]:
         return {"webhook_auth_token": self._webhook_word}
 

@@ -100,7 +100,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def _empty_pg_url(postgresql: Server) -> Iterator[str]:
+def empty_pg_url(postgresql: Server) -> Iterator[str]:
     name = postgresql.create()
     yield postgresql.url(name)
     postgresql.drop(name)
@@ -110,5 +110,5 @@ def _empty_pg_url(postgresql: Server) -> Iterator[str]:
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database without tables, on SQLite and on PostgreSQL."""
     if request.param == "postgresql":
-        return str(request.getfixturevalue("_empty_pg_url"))
+        return str(request.getfixturevalue("empty_pg_url"))
     return f"sqlite:///{tmp_path / 'empty.db'}"

@@ -54,6 +54,17 @@ class Source:
     def wrong(self, where: str, problem: str) -> ConfigurationError:
         return ConfigurationError(f"{self.path}: {where}: {problem}")
 
+    def beside(self, path: str) -> str:
+        """*path*, counted from the folder of the configuration file, wherever the process was started."""
+        return str(self.path.resolve().parent / path)
+
+    def beside_url(self, url: str) -> str:
+        """*url*, with the path of a SQLite file counted likewise."""
+        match = re.fullmatch(r"(sqlite(?:\+\w+)?:///)([^?]+)(\?.*)?", url, re.DOTALL)
+        if match is None or match[2] == ":memory:" or match[2].startswith("file:"):
+            return url
+        return f"{match[1]}{self.beside(match[2])}{match[3] or ''}"
+
     def apart(self, accounts: Iterable[str]) -> None:
         """Refuse accounts whose names are one and the same in the environment, such as ``shop-a`` and ``shop_a``.
 

@@ -2,7 +2,8 @@
 
 .. code-block:: toml
 
-    database = "sqlite:///paygate.db"     # or postgresql://user@host/name; PAYGATE_DATABASE overrides it
+    database = "sqlite:///paygate.db"     # or postgresql://user@host/name; PAYGATE_DATABASE overrides it;
+                                          # relative paths in this file count from the file itself
     timezone = "Asia/Tokyo"               # the business zone (R-001)
     system_max_expiry = 2030-12-31        # R-055
     refund_cut_off = 2018-08-04           # R-257; false for no such day
@@ -68,7 +69,7 @@ from .messages import check_text
 from .plugins import discovery
 from .plugins.single_file import has_hooks, providers_in
 from .provider import Mode, Provider
-from .settings import is_secret, secret_problem
+from .settings import is_path, is_secret, secret_problem
 from .texts import is_storable
 
 __all__ = ["Config", "load"]
@@ -116,7 +117,7 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
     """Read and check the configuration file *path*.
 
     :param environ: the environment; by default the process's own. ``PAYGATE_DATABASE`` overrides the database,
-        ``PAYGATE_<ACCOUNT>_<SETTING>`` any text setting of an account, secrets above all; the same for a plugin by the
+        and counts a relative path from the working directory; ``PAYGATE_<ACCOUNT>_<SETTING>`` any text setting of an account, secrets above all; the same for a plugin by the
         name of its table.
     :raises ConfigurationError: the message names the file, the key and the remedy, and never quotes a secret.
     """
@@ -154,7 +155,8 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
             )
         if kind not in used:
             providers[name] = _with_settings(source, f"accounts.{name}", name, kind, {}, environ)
-    database = environ.get("PAYGATE_DATABASE") or source.text("database", data.get("database", "sqlite:///paygate.db"))
+    in_file = source.beside_url(source.text("database", data.get("database", "sqlite:///paygate.db")))
+    database = environ.get("PAYGATE_DATABASE") or in_file
     return Config(
         database=database,
         zone=_zone(source, data.get("timezone", "Asia/Tokyo")),
@@ -354,6 +356,8 @@ def _with_settings(
             if not is_storable(environ[variable]):
                 raise source.wrong(f"{where}.{setting}", f"{variable} in the environment is not text; set it anew")
             values[setting] = environ[variable]
+        elif is_path(field) and isinstance(values.get(setting), str) and values[setting]:
+            values[setting] = source.beside(values[setting])
         elif setting not in values and field.default is attrs.NOTHING:
             kind = "secret" if is_secret(field) else "setting"
             raise source.wrong(

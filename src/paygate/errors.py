@@ -6,6 +6,7 @@
     ├── ConfigurationError            the set-up is wrong; nothing was sent
     │   ├── PluginError               a plugin is missing, broken or misspelt
     │   │   └── PluginFailed          it raised what no plugin should
+    │   ├── DatabaseMissing           there is no database there, and this call makes none
     │   └── SchemaOutdated            the database needs ``paygate db upgrade``
     ├── StoreError                    the database failed; ``sent`` says whether a provider had been asked
     │   ├── StoreUnavailable          locked, full, read-only or out of reach; nothing was saved
@@ -58,6 +59,7 @@ __all__ = [
     "ChargeWindowExpired",
     "ConfigurationError",
     "ConsentRequired",
+    "DatabaseMissing",
     "DeleteNotConfirmed",
     "DuplicateCharge",
     "EffectiveDayReached",
@@ -175,6 +177,10 @@ class StoreDamaged(StoreError):
 
 class StoreForked(StoreError):
     """It belongs to the process that this one was forked from: it lives in that one's memory, or is in mid-transaction."""
+
+
+class DatabaseMissing(ConfigurationError):
+    """There is no database of paygate at that place; a new, empty one would hide that it is the wrong place."""
 
 
 class Undeliverable(PaygateError):

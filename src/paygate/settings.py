@@ -1,4 +1,4 @@
-"""How a plugin declares its settings: an attrs class whose secret fields are made with :func:`secret`.
+"""How a plugin declares its settings: an attrs class whose secret fields are made with :func:`secret`, and paths with :func:`path`.
 
 A secret ends up in a header, a login or a signature, where one character too many is an error far from its cause: a
 mounted file ends with a line break, a value is pasted with its quotation marks. So all of them are checked when the
@@ -16,7 +16,7 @@ import attrs
 
 from .errors import ConfigurationError
 
-__all__ = ["check_secret", "is_secret", "secret", "secret_problem"]
+__all__ = ["check_secret", "is_path", "is_secret", "path", "secret", "secret_problem"]
 
 _QUOTES = "\"'`"
 _BREAK_AT_END = re.compile(r"[\r\n]+\Z")
@@ -89,6 +89,16 @@ def secret(*, default: Any = attrs.NOTHING, spaces: bool = True) -> Any:
     validator = check if default is attrs.NOTHING else attrs.validators.optional(check)
     metadata: Mapping[str, Any] = {"paygate_secret": True, "paygate_spaces": spaces}
     return attrs.field(default=default, repr=False, validator=validator, metadata=metadata)
+
+
+def path(*, default: Any = attrs.NOTHING, converter: Any = None) -> Any:
+    """An attrs field for the path of a file or folder. A relative one in ``paygate.toml`` counts from that file."""
+    return attrs.field(default=default, converter=converter, metadata={"paygate_path": True})
+
+
+def is_path(attribute: attrs.Attribute[Any]) -> bool:
+    """Whether *attribute* was made with :func:`path`."""
+    return bool(attribute.metadata.get("paygate_path"))
 
 
 def is_secret(attribute: attrs.Attribute[Any]) -> bool:

@@ -60,6 +60,8 @@ async def begin(
         metadata=_checked_metadata(metadata or {}),
     )
     if idempotency_key is not None:
+        if services.store.missing:
+            await call(services.store.create)
         await call(partial(_claim, services, account.name, request))
     return await account.begin_checkout(request)
 

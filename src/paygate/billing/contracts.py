@@ -107,6 +107,8 @@ async def create(
         mode=services.plugins.account(account).mode if account is not None else None,
     )  # fmt: skip
     proposal = OperationProposal("create", actor, creation.contract, creation.due)
+    if services.store.missing:
+        await call(services.store.create)
     await ask(services, lambda _: proposal)
     if creation.charge_now:
         return await _charge_first(services, customer, creation, asked, actor=actor, given=idempotency_key is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from functools import partial
 
 import attrs
 
@@ -35,7 +36,7 @@ from ..flow import call
 from ..money import Money
 from ..notices import OperationProposal
 from ..provider import ExpiryPolicy
-from ..store import Session
+from ..store import Session, Store
 from .admission import admit, remember
 from .changes import changed
 from .outbox import deliver
@@ -86,12 +87,29 @@ class ImportReport:
 async def import_many(
     services: Services, rows: Sequence[NewContract], *, skip_invalid: bool, check_only: bool, actor: Actor
 ) -> ImportReport:
-    """Import *rows* in one transaction; with a wrong one among them nothing, unless *skip_invalid*."""
+    """Import *rows* in one transaction; with a wrong one among them nothing, unless *skip_invalid*.
+
+    A database that does not exist yet is made by the first import that has nothing wrong in it.
+    """
+    if services.store.missing:
+        report = await call(partial(_check_without_database, services, rows, actor))
+        if check_only or (report.refused and not skip_invalid):
+            return report
+        await call(services.store.create)
     if not check_only:
         await ask(services, lambda _: OperationProposal("import", actor))
     report = await call(lambda: _import(services, rows, skip_invalid=skip_invalid, check_only=check_only, actor=actor))
     await deliver(services)
     return report
+
+
+def _check_without_database(services: Services, rows: Sequence[NewContract], actor: Actor) -> ImportReport:
+    """What an import into an empty database would say."""
+    empty = Store.open("sqlite://", clock=services.clock)
+    try:
+        return _import(attrs.evolve(services, store=empty), rows, skip_invalid=True, check_only=True, actor=actor)
+    finally:
+        empty.close()
 
 
 def _import(

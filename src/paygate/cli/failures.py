@@ -24,6 +24,7 @@ from ..errors import (
     ChargeInProgress,
     ConfigurationError,
     ConsentRequired,
+    DatabaseMissing,
     IdempotencyConflict,
     NotFound,
     OptionNotSupported,
@@ -78,6 +79,7 @@ Exit codes:
 #: In the order in which they are tried: the narrower class first.
 _NEXT: tuple[tuple[type[PaygateError], str], ...] = (
     (SchemaOutdated, "run: paygate db upgrade"),
+    (DatabaseMissing, "if the place is right, run: paygate db create"),
     (ConsentRequired, "say how the customer agreed: --consent 'phone, 2026-11-20'"),
     (OptionNotSupported, "leave the option out; 'paygate providers' shows what each account does"),
     (ChargeInProgress, "see 'paygate charges list --contract ID', then 'paygate charges wait CHARGE'"),

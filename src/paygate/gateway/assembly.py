@@ -45,8 +45,9 @@ def assemble(
     http: HttpSettings | None = None,
     outbox: str = INLINE,
     allow_card_like: Iterable[str] = (),
+    create: bool | None = True,
 ) -> Services:
-    """The services of a gateway; the database is opened, and created where it is empty."""
+    """The services of a gateway; *create* as for :meth:`~paygate.store.Store.open`."""
     texts = TextRules(frozenset(allow_card_like))
     texts.check("step_mails", tuple(step_mails))
     accounts = named(providers)
@@ -61,7 +62,7 @@ def assemble(
         zone=zone, system_max=system_max_expiry, step_mails=tuple(step_mails), customer_charges=customer_charges
     )
     courier = Courier(outbox)
-    store = Store.open(database, clock=clock)
+    store = Store.open(database, clock=clock, create=create)
     return Services(
         store,
         ready,
@@ -77,7 +78,9 @@ def assemble(
     )
 
 
-def from_file(path: str | os.PathLike[str], clock: Clock | None) -> tuple[Services, HttpSettings]:
+def from_file(
+    path: str | os.PathLike[str], clock: Clock | None, *, create: bool | None
+) -> tuple[Services, HttpSettings]:
     """The services that *path* describes, with the settings of its HTTP driver."""
     config = load(path)
     services = assemble(
@@ -94,6 +97,7 @@ def from_file(path: str | os.PathLike[str], clock: Clock | None) -> tuple[Servic
         schedules=config.schedules,
         network_rules=config.network_rules,
         refund_cut_off=config.refund_cut_off,
+        create=create,
         customer_charges=config.customer_charges,
         http=config.http,
         outbox=config.outbox,

@@ -42,8 +42,8 @@ T = TypeVar("T")
 class Gateway:
     """One contract and billing API in front of all configured providers.
 
-    :param database: ``sqlite:///file.db``, ``sqlite://`` for one in memory, or ``postgresql://…``. An empty database is
-        set up; an older one is an error that says which command to run.
+    :param database: ``sqlite:///file.db``, ``sqlite://`` for one in memory, or ``postgresql://…``. A database that does not
+        exist is made; an older one is an error that says which command to run.
     :param providers: account name → provider, for example ``{"univapay": UnivaPay(settings)}``; or a list of
         :class:`~paygate.provider.Provider` classes or instances, whose accounts are named like their classes in lower case.
     :param plugins: observers, and wrappers of provider hooks.
@@ -112,13 +112,21 @@ class Gateway:
 
     @classmethod
     def open(
-        cls, path: str | os.PathLike[str], *, clock: Clock | None = None, mounts: Mapping[str, Any] | None = None
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        clock: Clock | None = None,
+        mounts: Mapping[str, Any] | None = None,
+        create: bool | None = None,
     ) -> Self:
         """Open the gateway that a ``paygate.toml`` describes; see :mod:`paygate.config`.
 
+        :param create: what becomes of a database that does not exist. None: the first contract, import or checkout makes
+            it, and any other call raises DatabaseMissing, so that a wrong place is noticed. True: it is made at once.
+            False: opening raises DatabaseMissing.
         :raises ConfigurationError: naming the file, the key and the remedy.
         """
-        services, http = from_file(path, clock)
+        services, http = from_file(path, clock, create=create)
         gateway = cls.__new__(cls)
         gateway._start(services, http, mounts)  # noqa: SLF001 - a second constructor
         return gateway

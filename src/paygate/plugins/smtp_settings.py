@@ -16,7 +16,7 @@ import attrs
 
 from ..errors import ConfigurationError
 from ..messages import Language
-from ..settings import secret
+from ..settings import path, secret
 
 __all__ = ["ADDRESS", "Security", "SmtpSettings"]
 
@@ -138,14 +138,14 @@ class SmtpSettings:
     host: str = attrs.field(validator=_given)
     port: int = attrs.field(default=587, converter=_number, validator=_within(1, 65_535))
     security: Security = attrs.field(default=Security.STARTTLS, converter=_security)
-    ca_file: Path | None = attrs.field(default=None, converter=_path)
+    ca_file: Path | None = path(default=None, converter=_path)  # noqa: RUF009 - an attrs field
     username: str = attrs.field(default="", validator=_given_or_nothing)
     password: str | None = secret(default=None)
     sender: str = attrs.field(validator=_sender)
     reply_to: str = attrs.field(default="", validator=_address_or_nothing)
     admin_to: str = attrs.field(validator=_address)
     language: Language = attrs.field(default=Language.JA, converter=_language)
-    templates: Path | None = attrs.field(default=None, converter=_path)
+    templates: Path | None = path(default=None, converter=_path)  # noqa: RUF009 - an attrs field
     timeout: int = attrs.field(default=10, converter=_number, validator=_within(1, 300))
     receipt_base_url: str = attrs.field(default="", validator=_web_address)
     card_change_url: str = attrs.field(default="", validator=_web_address)

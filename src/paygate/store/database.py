@@ -7,6 +7,7 @@ which lock, and from when on, is then the same in the code as in the database.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -15,7 +16,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from ..errors import ConfigurationError
 
-__all__ = ["Begin", "begin_words", "create_engine", "is_memory", "where"]
+__all__ = ["Begin", "begin_words", "create_engine", "file_of", "is_memory", "where"]
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -46,6 +47,12 @@ def begin_words(engine: sa.Engine) -> Begin:
 def is_memory(url: sa.URL) -> bool:
     """Whether the database lives in this process only."""
     return url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}
+
+
+def file_of(url: sa.URL) -> Path | None:
+    """The file of a SQLite database; None for one in memory, one that is named by a ``file:`` URI, and PostgreSQL."""
+    named = url.get_backend_name() == "sqlite" and not is_memory(url) and not str(url.database).startswith("file:")
+    return Path(str(url.database)) if named else None
 
 
 def where(url: sa.URL) -> str:

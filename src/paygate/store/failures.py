@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
 
 from ..errors import (
     ChangedMeanwhile,
+    ConfigurationError,
     InvalidValue,
     PaygateError,
     SaveUnknown,
@@ -15,9 +18,9 @@ from ..errors import (
     StoreError,
     StoreUnavailable,
 )
-from .database import where
+from .database import file_of, where
 
-__all__ = ["is_driver_error", "translated"]
+__all__ = ["is_driver_error", "reachable", "translated"]
 
 _NOTHING = "nothing of this step was saved"
 
@@ -136,3 +139,23 @@ def _save_unknown(place: str, text: str) -> PaygateError:
     return SaveUnknown(
         f"{place} gave no answer to the last step of saving ({text}): it may have been saved or not. Look before you repeat it"
     )
+
+
+@contextlib.contextmanager
+def reachable(engine: sa.Engine) -> Iterator[None]:
+    """A database that cannot be opened is a matter of the set-up, but for one that is only busy at the moment."""
+    file = file_of(engine.url)
+    if file is not None and not file.parent.is_dir():
+        raise ConfigurationError(
+            f"cannot open the database {file}: the directory {file.parent} does not exist; make it, or correct the place"
+        )
+    try:
+        yield
+    except Exception as exc:
+        if not is_driver_error(exc, engine.dialect):
+            raise
+        error = translated(exc, engine)
+        if isinstance(error, StoreUnavailable) and "locked" in str(error):
+            raise error from exc
+        cause = str(getattr(exc, "orig", None) or exc).strip()
+        raise ConfigurationError(f"cannot open the database {where(engine.url)}: {cause}") from exc

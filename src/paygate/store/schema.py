@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from ..errors import SchemaOutdated
-from .database import begin_words, where
+from ..errors import DatabaseMissing, SchemaOutdated
+from .database import begin_words, file_of, where
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-__all__ = ["HEAD", "VERSION_TABLE", "make_sure", "migrations", "revision", "upgrade"]
+__all__ = ["HEAD", "VERSION_TABLE", "is_missing", "make_sure", "migrations", "must_exist", "revision", "upgrade"]
 
 VERSION_TABLE = "paygate_schema_version"
 
@@ -81,6 +81,28 @@ def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
     return before, HEAD
 
 
+def is_missing(engine: sa.Engine) -> bool:
+    """Whether there is no database of paygate yet: no file, or one without our tables. Nothing is made by asking."""
+    file = file_of(engine.url)
+    if file is not None and not file.exists():
+        return True
+    with engine.connect() as connection:
+        return revision(connection) is None
+
+
+def must_exist(engine: sa.Engine) -> None:
+    """:raises DatabaseMissing: there is no database of paygate."""
+    if not is_missing(engine):
+        return
+    file = file_of(engine.url)
+    no_file = file is not None and not file.exists()
+    what = f"{file}: no such file" if no_file else f"{where(engine.url)}: no tables of paygate there"
+    raise DatabaseMissing(
+        f"there is no database yet ({what}). If the place is wrong, correct it; if it is right, make the database with "
+        "`paygate db create`. The first contract, import or checkout makes it as well"
+    )
+
+
 @_quietly()
 def make_sure(engine: sa.Engine) -> None:
     """Create the tables in an empty database; refuse one of another version.
@@ -96,7 +118,7 @@ def make_sure(engine: sa.Engine) -> None:
     elif current in _known(migrations()):
         raise SchemaOutdated(
             f"the database {where(engine.url)} has schema {current}, this paygate needs {HEAD}: "
-            "make a backup, then run `paygate db upgrade`"
+            "make a backup (`paygate db backup FILE`), then run `paygate db upgrade`"
         )
     else:
         raise _newer(engine, current)

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.pool import PoolProxiedConnection
 
 from ..clock import Clock
-from ..errors import ConfigurationError, StoreForked, StoreUnavailable
+from ..errors import StoreForked
 from . import schema
 from .database import begin_words, create_engine, is_memory, where
-from .failures import is_driver_error, translated
+from .failures import is_driver_error, reachable, translated
 from .forking import Gate, keep_for_ever, watch_forks
 from .session import Session
 from .statements import Runner
@@ -47,6 +47,8 @@ class Store:
         self._begin = begin_words(engine)
         self._memory = is_memory(engine.url)
         self._writer: PoolProxiedConnection | None = None
+        #: whether there is no database yet; see :meth:`open`
+        self.missing = False
         self._parents = False
         self._begin_anew()
         watch_forks(self)
@@ -60,23 +62,39 @@ class Store:
         self._gate = Gate()
 
     @classmethod
-    def open(cls, url: str, *, clock: Clock) -> Store:
-        """Open the database at *url*; an empty one is given its tables.
+    def open(cls, url: str, *, clock: Clock, create: bool | None = True) -> Store:
+        """Open the database at *url*.
 
         :param url: ``sqlite:///paygate.db``, ``sqlite://`` (in memory, gone when closed) or
             ``postgresql://user:password@host/name``.
         :param clock: stamps the rows that record when they were written.
+        :param create: what becomes of a database that does not exist, or has no tables: True makes it at once, False
+            refuses it, None waits for :meth:`create` and refuses all transactions before. One in memory is always made.
         :raises ConfigurationError: the URL is wrong or the database cannot be reached.
+        :raises DatabaseMissing: there is none, and *create* is False.
         :raises SchemaOutdated: it was made by another release; the message says what to do.
         """
         engine = create_engine(url)
         try:
-            with _reachable(engine):
-                schema.make_sure(engine)
+            with reachable(engine):
+                if create is False and not is_memory(engine.url):
+                    schema.must_exist(engine)
+                missing = create is None and not is_memory(engine.url) and schema.is_missing(engine)
+                if not missing:
+                    schema.make_sure(engine)
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine, clock)
+        store = cls(engine, clock)
+        store.missing = missing
+        return store
+
+    def create(self) -> None:
+        """Make the database if it was :attr:`missing` when it was opened; else nothing."""
+        if self.missing:
+            with reachable(self._engine):
+                schema.make_sure(self._engine)
+            self.missing = False
 
     @classmethod
     def upgrade(cls, url: str) -> tuple[str | None, str]:
@@ -88,8 +106,25 @@ class Store:
         """
         engine = create_engine(url)
         try:
-            with _reachable(engine):
+            with reachable(engine):
                 return schema.upgrade(engine)
+        finally:
+            engine.dispose()
+
+    @classmethod
+    def make(cls, url: str) -> tuple[str, bool]:
+        """Make the database at *url*, if there is none.
+
+        :returns: its place, without user and password, and whether it was made now.
+        :raises ConfigurationError: the URL is wrong or the database cannot be reached.
+        :raises SchemaOutdated: there is one of another release.
+        """
+        engine = create_engine(url)
+        try:
+            with reachable(engine):
+                missing = schema.is_missing(engine)
+                schema.make_sure(engine)
+            return where(engine.url), missing
         finally:
             engine.dispose()
 
@@ -150,6 +185,8 @@ class Store:
                 "a database in memory stays in the process that made it, and this one was forked from that; "
                 "use a file (sqlite:///paygate.db) or PostgreSQL, or open a gateway after the fork"
             )
+        if self.missing:
+            self._look_again()
         if self._gate.entered:
             raise RuntimeError("this thread has a transaction open already; end it before the next one")
         session: Session | None = None
@@ -184,6 +221,13 @@ class Store:
                 gate.leave()
         for act in session.after_commit:
             act()
+
+    def _look_again(self) -> None:
+        """Another process may have made the database meanwhile."""
+        with reachable(self._engine):
+            schema.must_exist(self._engine)
+            schema.make_sure(self._engine)
+        self.missing = False
 
     def _kept(self) -> PoolProxiedConnection | None:
         """The connection of the last writer: on SQLite the writers queue at one lock, so they can hand one on.
@@ -223,18 +267,3 @@ class Store:
             connection.rollback()
         except Exception as error:  # noqa: BLE001 - the error that led here is the one to raise
             connection.invalidate(error)
-
-
-@contextlib.contextmanager
-def _reachable(engine: sa.Engine) -> Iterator[None]:
-    """A database that cannot be opened is a matter of the set-up, but for one that is only busy at the moment."""
-    try:
-        yield
-    except Exception as exc:
-        if not is_driver_error(exc, engine.dialect):
-            raise
-        error = translated(exc, engine)
-        if isinstance(error, StoreUnavailable) and "locked" in str(error):
-            raise error from exc
-        cause = str(getattr(exc, "orig", None) or exc).strip()
-        raise ConfigurationError(f"cannot open the database {where(engine.url)}: {cause}") from exc

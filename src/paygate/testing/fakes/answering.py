@@ -38,7 +38,7 @@ from ...provider import (
     SubscriptionStart,
     Webhook,
 )
-from ...settings import secret
+from ...settings import path, secret
 from ..book import MovementKind
 from .course import charge_steps, refund_steps
 from .memory import Memory, Payment, Step, fingerprint
@@ -74,7 +74,7 @@ class FakeSettings:
     :param webhook_secret: what its notifications prove themselves with.
     """
 
-    state_file: str | None = None
+    state_file: str | None = path(default=None)
     webhook_secret: str = secret(default="a-secret-between-fakes")
 
 

@@ -12,13 +12,13 @@ from ..money import Money
 from ..provider import Capabilities, ExpiryPolicy, Lookup, OptionPolicy
 from .charges import print_charge
 from .failures import exit_for
-from .output import facts, note
+from .output import cell, facts, note
 from .params import YEN, AmountCommand
+from .repeats import again_option, key_of
 from .session import Session, json_option, yes_option
 
 if TYPE_CHECKING:
     from ..billing.charges import ChargePreview
-    from ..gateway import Gateway
 
 __all__ = ["charge"]
 
@@ -33,6 +33,7 @@ __all__ = ["charge"]
 @click.option("--one-off", "purpose", flag_value="ONE_OFF", help="A sale beside a period that is unpaid.")
 @click.option("--other-amount", is_flag=True, help="With --arrears: AMOUNT is meant although another is owed.")
 @click.option("--idempotency-key", help="Your own key, for example an order's: it is charged at most once.")
+@again_option
 @click.option("--wait/--no-wait", "wait", default=True, help="Wait for the result; by default yes.")
 @click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
 @yes_option
@@ -50,6 +51,7 @@ def charge(
     renew_expiry: bool | None,
     step_mail: bool | None,
     other_amount: bool,
+    again: bool,
     wait: bool,
     yes: bool,
 ) -> None:
@@ -58,6 +60,9 @@ def charge(
     What the charge will do is shown first, and nothing is sent before you agree. Options that are left out follow what
     the provider always does, or are off. Where a period of the contract is unpaid, say --arrears to collect it or
     --one-off for a sale beside it.
+
+    The same command given again within 20 hours charges nothing more and shows what became of the first one, so that it
+    can be repeated after a crash; --again charges once more.
     """
     session = ctx.ensure_object(Session)
     session.require_yes(yes=yes)
@@ -66,8 +71,11 @@ def charge(
         raise click.MissingParameter(param_hint="'AMOUNT'", param_type="argument", ctx=ctx)
     with session.gateway() as gateway:
         preview = None
-        if _made_before(gateway, contract, idempotency_key):
-            note(f"the key {idempotency_key!r} has been used before: nothing more is charged")
+        typed = (contract, amount, purpose, consent, renew_expiry, step_mail, other_amount)
+        before = gateway.charges.list(contract_id=contract)
+        key, made = key_of("charge", typed, before, gateway.clock.now(), given=idempotency_key, again=again)
+        if made is not None:
+            note(_repeated(made, idempotency_key))
         else:
             preview = gateway.charges.preview(
                 contract,
@@ -91,17 +99,18 @@ def charge(
                     )  # fmt: skip
                     _print_preview(preview, gateway.providers.get(preview.account).capabilities)
             session.confirm(f"Charge {preview.amount} to {_person(preview)} through {preview.provider}?", yes=yes)
-        made = gateway.charges.create(
-            contract,
-            amount,
-            idempotency_key=idempotency_key,
-            renew_expiry=renew_expiry,
-            send_step_mail=step_mail,
-            consent=consent,
-            purpose=meant,
-            other_amount=other_amount,
-            actor=session.actor,
-        )
+        if made is None or idempotency_key is not None:  # a key of the caller's own may come with other contents
+            made = gateway.charges.create(
+                contract,
+                amount,
+                idempotency_key=key,
+                renew_expiry=renew_expiry,
+                send_step_mail=step_mail,
+                consent=consent,
+                purpose=meant,
+                other_amount=other_amount,
+                actor=session.actor,
+            )
         if wait and made.open:
             with session.waiting(f"waiting for the result of charge {made.id}"):
                 made = gateway.charges.wait(made.id, timeout=timeout)
@@ -111,13 +120,13 @@ def charge(
     ctx.exit(exit_for(made))
 
 
-def _made_before(gateway: Gateway, contract: str, key: str | None) -> bool:
-    """Whether *key* already made a charge on the contract: a repeat must not be refused for what the first one did.
-
-    ``create`` then charges nothing: it answers the first attempt, or refuses other contents (R-190).
-    """
-    return key is not None and any(
-        earlier.idempotency_key == key for earlier in gateway.charges.list(contract_id=contract)
+def _repeated(made: Charge, key: str | None) -> str:
+    """Why nothing more is charged: a repeat must not be refused for what the first one did."""
+    if key is not None:
+        return f"the key {key!r} has been used before: nothing more is charged"
+    return (
+        f"the same command made charge {made.id} at {cell(made.created_at)}: nothing more is charged; "
+        "add --again to charge once more"
     )
 
 
@@ -158,8 +167,6 @@ def _expiry(preview: ChargePreview) -> str:
 
 
 def _mails(preview: ChargePreview) -> str:
-    from .output import cell
-
     if not preview.send_step_mail:
         return "none"
     return "; ".join(f"{name} at {cell(due)}" for name, due in preview.mails) or "none is prepared"

@@ -84,7 +84,7 @@ _NEXT: tuple[tuple[type[PaygateError], str], ...] = (
     (OptionNotSupported, "leave the option out; 'paygate providers' shows what each account does"),
     (ChargeInProgress, "see 'paygate charges list --contract ID', then 'paygate charges wait CHARGE'"),
     (PendingMoney, "run: paygate reconcile"),
-    (IdempotencyConflict, "use another --idempotency-key for another charge"),
+    (IdempotencyConflict, "use another --idempotency-key for another charge, or repeat the command as it was"),
     (NotFound, "'paygate contracts list', 'paygate charges list' and 'paygate providers' show what there is"),
     (OutcomeUnknown, "run: paygate reconcile; do not repeat it"),
     (StoreUnavailable, "once the database can be used again, run it again: nothing of this step was saved or sent"),

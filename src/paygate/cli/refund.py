@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -11,9 +12,10 @@ from ..domain.charge import Refund, RefundState
 from ..errors import NotFound
 from ..money import Money
 from .failures import exit_for
-from .output import facts, note
+from .output import cell, facts, note
 from .params import YEN, AmountCommand
 from .refunds import print_refund
+from .repeats import again_option, key_of
 from .session import Session, json_option, yes_option
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ __all__ = ["explain", "refund"]
 @click.option("--remove-license", is_flag=True, help="Remove the licence of that row too; afterwards it is too late.")
 @click.option("--reason", default="", help="Why, for the records.")
 @click.option("--idempotency-key", help="Your own key: it is refunded at most once.")
+@again_option
 @click.option("--wait/--no-wait", "wait", default=True, help="Wait for the result; by default yes.")
 @click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
 @yes_option
@@ -43,30 +46,39 @@ def refund(
     timeout: float,
     *,
     remove_license: bool,
+    again: bool,
     wait: bool,
     yes: bool,
 ) -> None:
-    """Return AMOUNT yen, by default all that is left, of TARGET: a charge or a ledger row."""
+    """Return AMOUNT yen, by default all that is left, of TARGET: a charge or a ledger row.
+
+    The same command given again within 20 hours returns nothing more and shows what became of the first one, so that it
+    can be repeated after a crash; --again returns the same once more.
+    """
     session = ctx.ensure_object(Session)
     session.require_yes(yes=yes)
     with session.gateway() as gateway:
         preview = None
-        if _made_before(gateway, target, idempotency_key):
-            note(f"the key {idempotency_key!r} has been used before: nothing more is refunded")
+        before = _of_contract(gateway, target)
+        typed = (target, amount, remove_license)
+        key, made = key_of("refund", typed, before, gateway.clock.now(), given=idempotency_key, again=again)
+        if made is not None:
+            note(_repeated(made, idempotency_key))
         else:
             preview = gateway.refunds.preview(target, amount, remove_license=remove_license)
             if not session.json:
                 _print_preview(preview)
             how = "by hand" if preview.by_hand else f"through {preview.entry.account}"
             session.confirm(f"Refund {preview.amount} to customer {preview.entry.customer_id} {how}?", yes=yes)
-        made = gateway.refunds.create(
-            target,
-            amount,
-            idempotency_key=idempotency_key,
-            remove_license=remove_license,
-            reason=reason,
-            actor=session.actor,
-        )
+        if made is None or idempotency_key is not None:  # a key of the caller's own may come with other contents
+            made = gateway.refunds.create(
+                target,
+                amount,
+                idempotency_key=key,
+                remove_license=remove_license,
+                reason=reason,
+                actor=session.actor,
+            )
         if wait and made.state.open and not made.by_hand:
             with session.waiting(f"waiting for the result of refund {made.id}"):
                 made = gateway.refunds.wait(made.id, timeout=timeout)
@@ -75,15 +87,23 @@ def refund(
     ctx.exit(exit_for(made))
 
 
-def _made_before(gateway: Gateway, target: str, key: str | None) -> bool:
-    """Whether *key* already made a refund on the contract; ``create`` then answers it or refuses other contents."""
-    if key is None:
-        return False
+def _of_contract(gateway: Gateway, target: str) -> Iterable[Refund]:
+    """The refunds of the contract that *target* belongs to."""
     try:
         contract_id = gateway.charges.get(target).contract_id
     except NotFound:
         contract_id = gateway.ledger.get(target).contract_id
-    return any(earlier.idempotency_key == key for earlier in gateway.refunds.list(contract_id=contract_id))
+    return gateway.refunds.list(contract_id=contract_id)
+
+
+def _repeated(made: Refund, key: str | None) -> str:
+    """Why nothing more is returned: a repeat must not be refused for what the first one did."""
+    if key is not None:
+        return f"the key {key!r} has been used before: nothing more is refunded"
+    return (
+        f"the same command made refund {made.id} at {cell(made.created_at)}: nothing more is refunded; "
+        "add --again to refund the same once more"
+    )
 
 
 def _print_preview(preview: RefundPreview) -> None:

@@ -8,10 +8,20 @@ import attrs
 import pytest
 
 import paygate
-from paygate.errors import OutcomeUnknown, ProviderUnavailable, WebhookRejected
+from paygate.errors import OutcomeUnknown, PluginError, ProviderUnavailable, WebhookRejected
 from paygate.plugins.border import CODE_LIMIT, REFERENCE_LIMIT, TEXT_LIMIT, Border, redacted_traceback
 from paygate.plugins.known_secrets import known_secrets
-from paygate.provider import ChargeResult, EventKind, Outcome, ProviderEvent, RefundResult
+from paygate.provider import (
+    ChargeResult,
+    Checkout,
+    CheckoutResult,
+    CheckoutState,
+    EventKind,
+    Outcome,
+    ProviderEvent,
+    RefundResult,
+    StartedSubscription,
+)
 from paygate.texts import CUT
 
 pytestmark = pytest.mark.rule("R-360")
@@ -157,3 +167,40 @@ def test_a_traceback_shows_neither_source_lines_nor_variables() -> None:
 
     assert "5555" not in shown
     assert "int(BAD)" not in shown
+
+
+PLUGIN_VALUES = (ChargeResult, RefundResult, ProviderEvent, Checkout, CheckoutResult, StartedSubscription)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        (kind, field.name)
+        for kind in PLUGIN_VALUES
+        for field in attrs.fields(kind)
+        if "str" in str(field.type) and field.name != "raw"
+    ],
+)
+def test_no_text_field_of_any_value_crosses_as_it_is(border, kind, field) -> None:
+    given = {
+        ChargeResult: ChargeResult.succeeded("ch_1"),
+        RefundResult: RefundResult.succeeded("re_1"),
+        ProviderEvent: ProviderEvent("evt_1", EventKind.OTHER),
+        Checkout: Checkout("cs_1", url="https://acme.test/"),
+        CheckoutResult: CheckoutResult(CheckoutState.COMPLETED, credential="pm_1"),
+        StartedSubscription: StartedSubscription("sub_1"),
+    }[kind]
+    crossing = {
+        ChargeResult: border.result,
+        RefundResult: border.result,
+        ProviderEvent: border.event,
+        Checkout: border.checkout,
+        CheckoutResult: border.checkout_result,
+        StartedSubscription: border.started,
+    }[kind]
+    try:
+        crossed = repr(attrs.asdict(crossing(attrs.evolve(given, **{field: BAD}))))
+    except (WebhookRejected, PluginError, OutcomeUnknown) as exc:
+        crossed = str(exc)
+
+    assert harmless(crossed)

@@ -15,6 +15,7 @@ from ..flow import call
 from ..plugins.account import Account
 from ..provider import EventKind, ProviderEvent, Webhook
 from ..store import Session
+from ..texts import is_storable
 from . import logs
 from .duplicates import follow_up_reported
 from .outbox import deliver, operator
@@ -99,6 +100,8 @@ async def _events(account: Account, headers: Mapping[str, str], body: bytes) -> 
             f"{account.name}: a delivery of {len(body):,} bytes is larger than {MAX_BODY:,}", status=413
         )
     names = {str(name).lower(): str(value) for name, value in headers.items()}
+    if not all(is_storable(text) for pair in names.items() for text in pair):
+        raise WebhookRejected(f"{account.name}: a header of the delivery holds a control character or is not text")
     return await account.parse_webhook(Webhook(names, bytes(body)))
 
 

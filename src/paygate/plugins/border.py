@@ -21,7 +21,7 @@ import attrs
 
 from .. import errors
 from ..errors import OutcomeUnknown, PaygateError, PluginError, PluginFailed, ProviderError, WebhookRejected
-from ..masking import mask_text
+from ..masking import is_sensitive, mask_text
 from ..provider import ChargeResult, Checkout, CheckoutResult, Found, ProviderEvent, RefundResult, StartedSubscription
 from ..texts import CUT, is_storable, storable
 from .known_secrets import Scrubber
@@ -41,6 +41,16 @@ RAW_VALUES, RAW_DEPTH = 2_000, 20
 
 R = TypeVar("R", ChargeResult, RefundResult)
 E = TypeVar("E", bound=BaseException)
+V = TypeVar("V", ChargeResult, RefundResult, ProviderEvent, Checkout, CheckoutResult, StartedSubscription)
+
+
+#: Fields that are looked up by, or opened by somebody's browser, later.
+_IDS = frozenset({"reference", "event_id", "attempt_id", "contract_id", "credential"})
+_LINKS = frozenset({"action_url", "url", "client_token"})
+
+
+class _NotKept(Exception):
+    """Names a field whose value cannot be kept as it is."""
 
 
 class Border:
@@ -89,25 +99,14 @@ class Border:
     # --- what plugins return -----------------------------------------------------------------------------------------
 
     def result(self, result: R) -> R:
-        """The outcome of a charge or refund; one whose reference or link cannot be kept as it is, is unknown."""
-        if not self.keeps(result.reference):
+        """The outcome of a charge or refund; one whose reference cannot be kept as it is, is unknown."""
+        try:
+            return self._kept(result)
+        except _NotKept as exc:
             return type(result).unknown(
-                f"{self.name} answered {result.outcome.value} with a reference that cannot be kept",
-                raw=self._safe_raw(result),
+                f"{self.name} answered {result.outcome.value} with a {exc} that cannot be kept",
+                raw=self._raw_of(result),
             )
-        clean: dict[str, Any] = {
-            "code": self.code(result.code),
-            "message": self.text(result.message),
-            "raw": self._safe_raw(result),
-        }
-        if isinstance(result, ChargeResult):
-            clean |= {
-                "network": self.code(result.network),
-                "advice_code": self.code(result.advice_code),
-                "action_url": result.action_url if _is_link(result.action_url) else None,
-                "others": tuple(self.result(other) for other in result.others),
-            }
-        return attrs.evolve(result, **clean)
 
     def found(self, found: Found) -> Found:
         """The answer to a look-up."""
@@ -115,26 +114,22 @@ class Border:
             case None:
                 return found
             case ChargeResult() as charge:
-                return Found(self.result(charge))
+                return attrs.evolve(found, result=self.result(charge))
             case refund:
-                return Found(self.result(refund))
+                return attrs.evolve(found, result=self.result(refund))
 
     def event(self, event: ProviderEvent) -> ProviderEvent:
         """One event of a delivery.
 
         :raises WebhookRejected: one of its ids cannot be kept as it is.
         """
-        ids = (event.event_id, event.reference, event.attempt_id, event.contract_id)
-        if not isinstance(event.event_id, str) or not all(self.keeps(one) for one in ids):
-            raise WebhookRejected(
-                f"{self.name}: the delivery names an id that cannot be kept (empty, too long, or with control characters)"
-            )
-        return attrs.evolve(
-            event,
-            type=self.code(event.type) or "",
-            charge=self.result(event.charge) if event.charge is not None else None,
-            refund=self.result(event.refund) if event.refund is not None else None,
-            raw=self._safe_raw(event),
+        try:
+            if isinstance(event.event_id, str):
+                return self._kept(event)
+        except _NotKept:
+            pass
+        raise WebhookRejected(
+            f"{self.name}: the delivery names an id that cannot be kept (empty, too long, or with control characters)"
         )
 
     def checkout(self, checkout: Checkout) -> Checkout:
@@ -142,41 +137,55 @@ class Border:
 
         :raises PluginError: its reference, link or token cannot be kept as it is.
         """
-        if not self.keeps(checkout.reference) or not _is_link(checkout.url) or not _is_link(checkout.client_token):
-            raise PluginError(
-                f"{self.name}: begin_checkout answered a reference, url or client_token that cannot be kept"
-            )
-        return attrs.evolve(checkout, raw=self._safe_raw(checkout))
+        return self._kept_or(PluginError, "begin_checkout", checkout)
 
     def checkout_result(self, result: CheckoutResult) -> CheckoutResult:
         """What became of a checkout.
 
         :raises PluginError: its credential cannot be kept as it is.
         """
-        if not self.keeps(result.credential):
-            raise PluginError(f"{self.name}: complete_checkout answered a credential that cannot be kept")
-        return attrs.evolve(
-            result,
-            network=self.code(result.network),
-            last4=self.code(result.last4),
-            expires=self.code(result.expires),
-            code=self.code(result.code),
-            message=self.text(result.message),
-            raw=self._safe_raw(result),
-        )
+        return self._kept_or(PluginError, "complete_checkout", result)
 
     def started(self, started: StartedSubscription) -> StartedSubscription:
         """A subscription that stands.
 
         :raises OutcomeUnknown: its reference cannot be kept as it is.
         """
-        if not self.keeps(started.reference):
-            raise OutcomeUnknown(f"{self.name}: the subscription's reference cannot be kept", provider=self.name)
-        return attrs.evolve(started, raw=self._safe_raw(started))
+        return self._kept_or(OutcomeUnknown, "start_recurring", started)
 
-    def _safe_raw(self, value: Any) -> dict[str, Any] | None:
-        raw = value.raw
-        return self.raw(raw) if isinstance(raw, Mapping) else None
+    def _kept_or(self, error: type[PaygateError], hook: str, value: V) -> V:
+        try:
+            return self._kept(value)
+        except _NotKept as exc:
+            problem = f"{self.name}: {hook} answered a {exc} that cannot be kept"
+        raise error(problem)
+
+    def _kept(self, value: V) -> V:
+        """*value* with every text of it made harmless; ids and links stay what they are.
+
+        :raises _NotKept: one of those cannot.
+        """
+        clean: dict[str, Any] = {}
+        for field in attrs.fields(type(value)):
+            name, given = field.name, getattr(value, field.name)
+            if name in _IDS:
+                if not self.keeps(given):
+                    raise _NotKept(name)
+            elif name in _LINKS:
+                if not _is_link(given):
+                    raise _NotKept(name)
+            elif name == "raw":
+                clean[name] = self._raw_of(value)
+            elif isinstance(given, ChargeResult) or (name == "refund" and given is not None):
+                clean[name] = self.result(given)
+            elif name == "others":
+                clean[name] = tuple(self.result(other) for other in given)
+            elif given is not None and "str" in str(field.type):  # whatever a plugin put there instead, too
+                clean[name] = self.text(given) if name == "message" else self.code(given)
+        return attrs.evolve(value, **clean) if clean else value
+
+    def _raw_of(self, value: Any) -> dict[str, Any] | None:
+        return self.raw(value.raw) if isinstance(value.raw, Mapping) else None
 
     # --- what plugins raise ------------------------------------------------------------------------------------------
 
@@ -267,7 +276,8 @@ class _Raw:
             if self._left <= 0:
                 kept[CUT] = None
                 break
-            kept[self._border.text(key, CODE_LIMIT)] = self._value(item, depth - 1)
+            hidden = isinstance(key, str) and is_sensitive(key) and item is not None and not isinstance(item, bool)
+            kept[self._border.text(key, CODE_LIMIT)] = "<secret>" if hidden else self._value(item, depth - 1)
         return kept
 
     def _value(self, value: Any, depth: int) -> Any:

@@ -17,6 +17,9 @@
     [waiting]                             # seconds, see paygate.billing.services.Waiting
     unknown_after = 900
 
+    [database_pool]                       # connections, see paygate.store.PoolSettings
+    size = 10
+
     [http]                                # see paygate.drivers.settings.HttpSettings
     read_timeout = 30
 
@@ -70,6 +73,7 @@ from .plugins import discovery
 from .plugins.single_file import has_hooks, providers_in
 from .provider import Mode, Provider
 from .settings import is_path, is_secret, secret_problem
+from .store import PoolSettings
 from .texts import is_storable
 
 __all__ = ["Config", "load"]
@@ -78,6 +82,7 @@ _TOP = {
     "accounts",
     "allow_card_like",
     "database",
+    "database_pool",
     "http",
     "network_rules",
     "outbox",
@@ -109,6 +114,7 @@ class Config:
     refund_cut_off: dt.date | None
     customer_charges: bool
     outbox: str
+    database_pool: PoolSettings
     allow_card_like: frozenset[str]
     plugins: tuple[object, ...]
 
@@ -172,6 +178,7 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
         allow_card_like=_names(source, "allow_card_like", data.get("allow_card_like", [])),
         customer_charges=_flag(source, "customer_charges", data.get("customer_charges", False)),
         refund_cut_off=_cut_off(source, data.get("refund_cut_off", REFUND_CUT_OFF)),
+        database_pool=_values(source, "database_pool", data.get("database_pool", {}), PoolSettings),
         outbox=_outbox(source, data.get("outbox", INLINE)),
         plugins=observers,
     )

@@ -15,6 +15,7 @@ from ..provider import ChargeResult, Found, Lookup, LookupRequest, Outcome
 from . import aligning, logs
 from . import refunds as refund_cases
 from .duplicates import follow_up
+from .health import finished
 from .outbox import deliver, deliver_backlog
 from .problems import Problem, Troubles, Unreadable, readable
 from .services import Services
@@ -130,7 +131,7 @@ def _overdue(services: Services, charge: Charge) -> Charge:
 
 async def run(services: Services) -> Reconciliation:
     """Look at every open charge and refund, oldest first, in pages; each one's trouble is its own."""
-    outcome = _Outcome()
+    outcome, started = _Outcome(), services.now()
     after: str | None = None
     while charges := await call(partial(_open_charges, services, after)):
         for charge in charges:
@@ -151,6 +152,7 @@ async def run(services: Services) -> Reconciliation:
                 await _look_at_refund(services, refund, outcome)
     aligned, waiting = await aligning.run(services, outcome.troubles)
     await deliver_backlog(services)
+    await finished(services, "reconciliation", started, outcome.troubles.count)
     report = Reconciliation(
         tuple(outcome.settled),
         tuple(outcome.still_open),

@@ -33,6 +33,7 @@ from .card_limits import HeldBack, allowed_at, lock_card, waits, why_held
 from .catching_up import carry_out, needs_charge
 from .charges import settle
 from .claims import Claim, take
+from .health import finished
 from .horizon import passed
 from .outbox import deliver_backlog
 from .planning import Planned, Work, collectable, plan
@@ -134,6 +135,7 @@ async def _run(running: _Run, progress: Callable[[BillingReport], None] | None) 
     mails = await release(running.services, by=running.horizon, troubles=running.troubles)
     running.count(mails=len(mails.released))
     await deliver_backlog(running.services)
+    await finished(running.services, "billing_run", running.started, running.troubles.count)
 
 
 class _Run:
@@ -142,6 +144,7 @@ class _Run:
     def __init__(self, services: Services, horizon: dt.datetime) -> None:
         self.services = services
         self.horizon = horizon
+        self.started = services.now()
         self.troubles = Troubles()
         self.told = Told()
         self._report = BillingReport()

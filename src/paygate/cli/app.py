@@ -32,6 +32,7 @@ COMMANDS = {
     "reports": Lazy(f"{_HERE}.reports:reports", "List contracts and money by date."),
     "step-mails": Lazy(f"{_HERE}.step_mails:step_mails", "List, hold back and release step mails."),
     "reconcile": Lazy(f"{_HERE}.reconcile:reconcile", "Settle charges and refunds that are still open."),
+    "health": Lazy(f"{_HERE}.health:health", "Check that everything is in order, for a monitor."),
     "outbox": Lazy(f"{_HERE}.outbox:outbox", "Deliver what observers have not been told; list and retry."),
     "providers": Lazy(f"{_HERE}.providers:providers", "Show what each account can do, and ping one."),
     "plugins": Lazy(f"{_HERE}.providers:plugins", "Show the installed plugins."),

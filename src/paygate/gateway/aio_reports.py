@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from ..billing import reports
+from ..billing import health, reports
+from ..billing.health import Health
 from ..billing.reports import ClosingWindow, ContractOn, ContractReport
 from ..domain.charge import Charge, Refund
 from ..domain.ledger import LedgerEntry
@@ -145,6 +146,14 @@ class AsyncReports(AsyncNamespace):
             )
 
         return AsyncCursor(fetch)
+
+    async def health(self, *, ping: bool = True) -> Health:
+        """Whether all is in order: accounts, open attempts, the outbox, the runs; for a monitor.
+
+        :param ping: whether to ask each account, which takes a request to each provider.
+        :raises StoreError: the database cannot be used.
+        """
+        return await self._run(health.check(self._services, ping=ping))
 
     def _contracts(
         self,

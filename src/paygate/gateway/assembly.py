@@ -21,7 +21,7 @@ from ..free_text import TextRules
 from ..plugins.manager import Plugins
 from ..plugins.single_file import named
 from ..provider import Mode
-from ..store import Store
+from ..store import PoolSettings, Store
 
 __all__ = ["assemble", "from_file"]
 
@@ -44,6 +44,7 @@ def assemble(
     customer_charges: bool = False,
     http: HttpSettings | None = None,
     outbox: str = INLINE,
+    database_pool: PoolSettings | None = None,
     allow_card_like: Iterable[str] = (),
     create: bool | None = True,
 ) -> Services:
@@ -62,7 +63,7 @@ def assemble(
         zone=zone, system_max=system_max_expiry, step_mails=tuple(step_mails), customer_charges=customer_charges
     )
     courier = Courier(outbox)
-    store = Store.open(database, clock=clock, create=create)
+    store = Store.open(database, clock=clock, pool=database_pool, create=create)
     return Services(
         store,
         ready,
@@ -101,6 +102,7 @@ def from_file(
         customer_charges=config.customer_charges,
         http=config.http,
         outbox=config.outbox,
+        database_pool=config.database_pool,
         allow_card_like=config.allow_card_like,
     )
     return services, config.http

@@ -19,6 +19,7 @@ from ..drivers.settings import HttpSettings
 from ..drivers.sync import SyncDriver
 from ..flow import Flow
 from ..provider import Mode
+from ..store import PoolSettings
 from .assembly import assemble, from_file
 from .sync_checkouts import Checkouts
 from .sync_contracts import Contracts
@@ -63,6 +64,8 @@ class Gateway:
         ``"worker"``, a thread that starts with the first notice. See :doc:`/howto/operate`.
     :param allow_card_like: arguments whose numbers may look like a card's although they are none, for example
         ``["idempotency_key", "customer.id"]``; everywhere else such a number is refused (R-362).
+    :param database_pool: how many connections to the database this process holds; by default 10, and up to 20 more while
+        all are in use.
     :param mounts: URL prefix → in-process handler, used instead of the network; for emulators and tests.
     :raises ConfigurationError: before anything is sent.
     """
@@ -86,6 +89,7 @@ class Gateway:
         refund_cut_off: dt.date | None = REFUND_CUT_OFF,
         customer_charges: bool = False,
         outbox: str = "inline",
+        database_pool: PoolSettings | None = None,
         allow_card_like: Iterable[str] = (),
         mounts: Mapping[str, Any] | None = None,
     ) -> None:
@@ -106,6 +110,7 @@ class Gateway:
             customer_charges=customer_charges,
             http=http,
             outbox=outbox,
+            database_pool=database_pool,
             allow_card_like=allow_card_like,
         )
         self._start(services, http or HttpSettings(), mounts)

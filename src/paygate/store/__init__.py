@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from .database import PoolSettings
 from .drafts import Draft
 from .events import StoredEvent
 from .outbox import OutboxRow
 from .session import Session
 from .store import Store
 
-__all__ = ["Draft", "OutboxRow", "Session", "Store", "StoredEvent"]
+__all__ = ["Draft", "OutboxRow", "PoolSettings", "Session", "Store", "StoredEvent"]

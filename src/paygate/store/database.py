@@ -16,7 +16,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from ..errors import ConfigurationError
 
-__all__ = ["Begin", "begin_words", "create_engine", "file_of", "is_memory", "where"]
+__all__ = ["Begin", "PoolSettings", "begin_words", "create_engine", "file_of", "is_memory", "where"]
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -60,9 +60,33 @@ def where(url: sa.URL) -> str:
     return f"{url.get_backend_name()}://{url.host or ''}/{url.database or ''}"
 
 
-def create_engine(url: str) -> sa.Engine:
+@attrs.frozen
+class PoolSettings:
+    """How many connections a process holds to its database.
+
+    :param size: connections that are kept; as many as threads that usually work at once.
+    :param overflow: further ones that are opened when all are in use, and closed after it.
+    :param timeout: seconds for which a transaction waits for a connection; then it fails and nothing is sent.
+    :raises ConfigurationError: a number is out of range.
+    """
+
+    size: int = attrs.field(default=10)
+    overflow: int = attrs.field(default=20)
+    timeout: float = attrs.field(default=30.0)
+
+    def __attrs_post_init__(self) -> None:
+        if type(self.size) is not int or self.size < 1:
+            raise ConfigurationError(f"database_pool: size is a whole number of 1 or more, not {self.size!r}")
+        if type(self.overflow) is not int or self.overflow < 0:
+            raise ConfigurationError(f"database_pool: overflow is a whole number of 0 or more, not {self.overflow!r}")
+        if type(self.timeout) not in {int, float} or not self.timeout > 0:
+            raise ConfigurationError(f"database_pool: timeout is a number of seconds above 0, not {self.timeout!r}")
+
+
+def create_engine(url: str, pool: PoolSettings | None = None) -> sa.Engine:
     """An engine for *url*; nothing is connected yet.
 
+    :param pool: of its connections; a database in memory has one connection whatever it says.
     :raises ConfigurationError: the URL cannot be read, names another kind of database, or its driver is missing.
     """
     try:
@@ -73,17 +97,21 @@ def create_engine(url: str) -> sa.Engine:
         ) from None  # the original error may quote the URL, password and all
     match parsed.get_backend_name():
         case "sqlite":
-            return _sqlite(parsed.set(drivername="sqlite+pysqlite"))
+            return _sqlite(parsed.set(drivername="sqlite+pysqlite"), pool or PoolSettings())
         case "postgresql" | "postgres":
-            return _postgresql(parsed.set(drivername="postgresql+psycopg"))
+            return _postgresql(parsed.set(drivername="postgresql+psycopg"), pool or PoolSettings())
         case other:
             raise ConfigurationError(f"paygate keeps its data in SQLite or PostgreSQL, not in {other!r}")
 
 
-def _sqlite(url: sa.URL) -> sa.Engine:
+def _pool(settings: PoolSettings) -> dict[str, Any]:
+    return {"pool_size": settings.size, "max_overflow": settings.overflow, "pool_timeout": settings.timeout}
+
+
+def _sqlite(url: sa.URL, settings: PoolSettings) -> sa.Engine:
     memory = is_memory(url)
     # one connection for all threads keeps an in-memory database alive; the store lets only one of them in at a time
-    pool: dict[str, Any] = {"poolclass": sa.StaticPool} if memory else {"pool_size": 10, "max_overflow": 20}
+    pool: dict[str, Any] = {"poolclass": sa.StaticPool} if memory else _pool(settings)
     engine = sa.create_engine(
         url,
         json_serializer=_JSON.encode,
@@ -106,9 +134,9 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     return engine
 
 
-def _postgresql(url: sa.URL) -> sa.Engine:
+def _postgresql(url: sa.URL, settings: PoolSettings) -> sa.Engine:
     try:
-        engine = sa.create_engine(url, json_serializer=_JSON.encode, pool_size=10, max_overflow=20)
+        engine = sa.create_engine(url, json_serializer=_JSON.encode, **_pool(settings))
     except ModuleNotFoundError as exc:
         raise ConfigurationError("PostgreSQL needs its driver: pip install 'paygate[postgresql]'") from exc
 

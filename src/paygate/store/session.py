@@ -23,6 +23,7 @@ from .products import Products
 from .refunds import Refunds
 from .removal import remove_contract
 from .reports import Reports
+from .runs import Runs
 from .statements import Runner
 from .step_mails import StepMails
 
@@ -86,6 +87,10 @@ class Session:
     @cached_property
     def products(self) -> Products:
         return Products(self._runner)
+
+    @cached_property
+    def runs(self) -> Runs:
+        return Runs(self._runner)
 
     @cached_property
     def modes(self) -> Modes:

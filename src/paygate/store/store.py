@@ -13,7 +13,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from ..clock import Clock
 from ..errors import StoreForked
 from . import schema
-from .database import begin_words, create_engine, is_memory, where
+from .database import PoolSettings, begin_words, create_engine, is_memory, where
 from .failures import is_driver_error, reachable, translated
 from .forking import Gate, keep_for_ever, watch_forks
 from .session import Session
@@ -62,19 +62,20 @@ class Store:
         self._gate = Gate()
 
     @classmethod
-    def open(cls, url: str, *, clock: Clock, create: bool | None = True) -> Store:
+    def open(cls, url: str, *, clock: Clock, pool: PoolSettings | None = None, create: bool | None = True) -> Store:
         """Open the database at *url*.
 
         :param url: ``sqlite:///paygate.db``, ``sqlite://`` (in memory, gone when closed) or
             ``postgresql://user:password@host/name``.
         :param clock: stamps the rows that record when they were written.
+        :param pool: how many connections it holds.
         :param create: what becomes of a database that does not exist, or has no tables: True makes it at once, False
             refuses it, None waits for :meth:`create` and refuses all transactions before. One in memory is always made.
         :raises ConfigurationError: the URL is wrong or the database cannot be reached.
         :raises DatabaseMissing: there is none, and *create* is False.
         :raises SchemaOutdated: it was made by another release; the message says what to do.
         """
-        engine = create_engine(url)
+        engine = create_engine(url, pool)
         try:
             with reachable(engine):
                 if create is False and not is_memory(engine.url):

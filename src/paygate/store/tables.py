@@ -164,6 +164,16 @@ checkouts = sa.Table(
     sa.Column("at", Instant, nullable=False),
 )
 
+#: When each kind of run came to its end for the last time, for whoever watches that they do.
+runs = sa.Table(
+    "paygate_runs",
+    metadata,
+    sa.Column("kind", Id, primary_key=True),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("finished_at", Instant, nullable=False),
+    sa.Column("blocked", sa.BigInteger, nullable=False),
+)
+
 _DUE = contracts.c.due_on.is_not(None)
 sa.Index("paygate_contracts_due", contracts.c.due_on, contracts.c.id, sqlite_where=_DUE, postgresql_where=_DUE)
 

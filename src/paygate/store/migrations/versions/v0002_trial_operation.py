@@ -23,6 +23,7 @@ UNRESOLVED = sa.text("resolved_at IS NULL")
 
 def upgrade() -> None:
     """Add columns, tables and indexes; every new column has a default or may be NULL, so that old rows stay valid."""
+    _runs()
     _discrepancies()
     _claims()
     _charges_of_cards()
@@ -32,6 +33,17 @@ def upgrade() -> None:
         sa.Column("account", ID, nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("at", INSTANT, nullable=False),
+    )
+
+
+def _runs() -> None:
+    """When the runs came to their end for the last time."""
+    op.create_table(
+        "paygate_runs",
+        sa.Column("kind", ID, primary_key=True),
+        sa.Column("started_at", INSTANT, nullable=False),
+        sa.Column("finished_at", INSTANT, nullable=False),
+        sa.Column("blocked", sa.BigInteger(), nullable=False),
     )
 
 

@@ -48,6 +48,7 @@ __all__ = [
     "before_charge",
     "before_operation",
     "begin_checkout",
+    "cancel_charge",
     "capabilities",
     "charge",
     "complete_checkout",
@@ -73,6 +74,7 @@ __all__ = [
 PROVIDER_HOOKS = frozenset(
     {
         "begin_checkout",
+        "cancel_charge",
         "capabilities",
         "charge",
         "complete_checkout",
@@ -148,6 +150,23 @@ async def find_charge(request: LookupRequest) -> Found:
     :returns: ``Found(result)``, or ``Found(None)`` where nothing was found; what that proves is declared.
 
     .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+async def cancel_charge(request: LookupRequest) -> Found:
+    """Withdraw a charge that waits for the customer, so that it takes no money any more.
+
+    Called by reconciliation when the time in which the customer may act is over, after a look-up that found it still
+    PENDING, only where ``capabilities().cancels_charges``. May be called again. A flow.
+
+    Must not return money, and not raise where the charge has ended meanwhile: it answers what the charge is now.
+
+    :param request: the attempt as it was sent, and the provider's reference.
+    :returns: ``Found(result)`` with the charge as it is now: declined where it was withdrawn, succeeded where the customer
+        was faster, pending where the provider still thinks about it. ``Found(None)`` where there is no such charge.
+
+    .. versionadded:: 0.2
     """
 
 

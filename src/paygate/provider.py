@@ -354,6 +354,7 @@ class ProviderEvent:
     :param attempt: of a RENEWAL: which attempt of the period it was, the first is 1; None if the provider does not say.
     :param retries: of a failed RENEWAL: whether the provider tries again by itself (R-161).
     :param next_on: of a failed RENEWAL: the JST date of the next attempt, if it is known.
+    :param action_url: of a failed RENEWAL: where the customer can confirm the payment, or pay it with another card.
     """
 
     event_id: str
@@ -368,6 +369,7 @@ class ProviderEvent:
     attempt: int | None = None
     retries: bool = False
     next_on: dt.date | None = None
+    action_url: str | None = attrs.field(default=None, kw_only=True)
     raw: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
 
 
@@ -416,6 +418,10 @@ class Provider:
     async def find_charge(self, request: LookupRequest) -> Found:
         """Look a charge up; see :func:`paygate.hookspecs.find_charge`."""
         raise _undeclared(self, "find_charge")
+
+    async def cancel_charge(self, request: LookupRequest) -> Found:
+        """Withdraw a charge that waits for the customer; see :func:`paygate.hookspecs.cancel_charge`."""
+        raise _undeclared(self, "cancel_charge")
 
     async def find_refund(self, request: LookupRequest) -> Found:
         """Look a refund up; see :func:`paygate.hookspecs.find_refund`."""

@@ -93,3 +93,25 @@ def test_customers_whose_window_closes_soon_are_listed_with_the_instant(shop):
 def test_days_that_are_none_are_refused_and_a_wrong_day_is_an_error_of_usage(shop):
     assert shop("reports", "due", "--since", "2026-12-02", "--until", "2026-12-01").exit_code == 4
     assert shop("reports", "due", "--since", "tomorrow").exit_code == 2
+
+
+@pytest.mark.rule("R-335")
+def test_charges_that_wait_for_their_customer_are_listed_with_link_and_deadline(shop):
+    with Gateway.open(shop.folder / "paygate.toml") as gateway:
+        row = NewContract(
+            "ST-3",
+            Customer("cus-6"),
+            GOLD,
+            Card("stripe", "tok_action"),
+            dt.date(2026, 11, 1),
+            last_paid_at=dt.datetime(2026, 11, 1, 1, tzinfo=dt.UTC),
+        )
+        assert gateway.contracts.import_many([row]).refused == ()
+        waiting = gateway.charges.create("ST-3", Money(700, "JPY"), consent="phone")
+
+    (listed,) = shop.json("reports", "requires-action")
+
+    assert (listed["id"], listed["action_url"]) == (waiting.id, waiting.action_url)
+    assert listed["action_until"]
+    assert waiting.action_url in said(shop("reports", "requires-action").stdout).replace("\n", "")
+    assert shop.json("reports", "requires-action", "--account", "univapay") == []

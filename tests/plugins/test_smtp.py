@@ -714,3 +714,33 @@ def test_wrong_settings_are_named_without_showing_a_secret(changes, says):
 
 def test_the_password_shows_nowhere():
     assert "canary" not in repr(settings(587, security="tls", username="billing", password="canary"))
+
+
+@pytest.mark.rule("R-335")
+@pytest.mark.parametrize("audience", Audience)
+def test_the_link_at_which_the_customer_confirms_a_payment_is_mailed_whole(start, audience):
+    box, port = start()
+    link = "https://hooks.stripe.com/redirect/authenticate/src_1?client_secret=src_client_secret_4242424242424242"
+    facts = {"amount": Money(3000, "JPY"), "due_on": dt.date(2026, 2, 18), "action_url": link, "charge_id": "ch1"}
+    told = Notice(NoticeKind.ACTION_REQUIRED, audience, "con_1", Next.ACT, facts)
+
+    plugin(port).on_contract_notice(ContractNotice("n1", told, contract(), HANAKO))
+
+    (mail,) = box.mails
+    body = mail.get_content()
+    assert link in body
+    assert "3,000円" in body
+    assert "2026年2月18日" in body
+
+
+@pytest.mark.rule("R-333")
+def test_a_failure_mail_without_a_retry_says_that_another_card_is_needed(start):
+    box, port = start()
+    facts = {"amount": Money(3000, "JPY"), "attempt": 1, "happened_on": dt.date(2026, 2, 15), "code": "stolen_card"}
+    told = Notice(NoticeKind.RENEWAL_FAILED, Audience.CUSTOMER, "con_1", Next.NEW_CARD, facts)
+
+    plugin(port).on_contract_notice(ContractNotice("n1", told, contract(), HANAKO))
+
+    body = box.mails[0].get_content()
+    assert "カードの再登録が必要です" in body
+    assert "次回の決済予定日" not in body

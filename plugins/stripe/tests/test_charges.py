@@ -12,7 +12,7 @@ from paygate import Money
 from paygate.drivers import Lost, NotSent
 from paygate.errors import InvalidValue, OutcomeUnknown, ProviderUnavailable
 from paygate.flow import Replay, Response
-from paygate.provider import DeclineClass, Outcome
+from paygate.provider import DeclineClass, LookupRequest, Outcome
 
 RETURN_URL = "https://shop.example/paid"
 
@@ -417,3 +417,24 @@ def test_a_stored_decline_without_an_intent_stands(shop):
 )
 def test_a_stored_answer_counts_where_the_payment_cannot_be_read(shop, second):
     assert shop.answers(replayed(shop.intent("processing")), second).charge().outcome is Outcome.PENDING
+
+
+@pytest.mark.rule("R-336")
+def test_a_charge_that_waits_for_the_customer_is_canceled_and_read_again(shop):
+    attempt = shop.attempt()
+    canceled = shop.intent("canceled", cancellation_reason="abandoned")
+
+    found = shop.answers(canceled, canceled).run(shop.provider.cancel_charge(LookupRequest(attempt, "pi_1"))).result
+
+    assert (found.outcome, found.code) == (Outcome.DECLINED, "abandoned")
+    assert shop.sent() == ["POST /v1/payment_intents/pi_1/cancel", "GET /v1/payment_intents/pi_1"]
+
+
+@pytest.mark.rule("R-336")
+def test_a_customer_who_was_faster_than_the_cancellation_has_paid(shop):
+    attempt = shop.attempt()
+    refused = Response(400, {}, json.dumps(shop.error("payment_intent_unexpected_state")).encode())
+
+    found = shop.answers(refused, shop.intent()).run(shop.provider.cancel_charge(LookupRequest(attempt, "pi_1"))).result
+
+    assert found.outcome is Outcome.SUCCEEDED

@@ -134,6 +134,7 @@ def test_a_payment_that_the_bank_wants_confirmed_is_the_same_failed_attempt_and_
     assert failure.event_id == action.event_id == "in_1/failed/1"
     assert action.charge.decline is DeclineClass.ACTION
     assert action.charge.raw["hosted_invoice_url"] == "https://invoice.stripe.com/i/1"
+    assert action.action_url == "https://invoice.stripe.com/i/1"
 
 
 @pytest.mark.parametrize("attempt", [1, 2])

@@ -10,7 +10,7 @@ import pytest
 from paygate import Money
 from paygate.errors import OutcomeUnknown, ProviderUnavailable
 from paygate.flow import Request
-from paygate.provider import DeclineClass, Outcome
+from paygate.provider import DeclineClass, LookupRequest, Outcome
 from paygate.testing.emulators import Fault, FaultKind, When
 from paygate.testing.emulators.univapay import ChargePlan, Credentials
 from paygate_univapay import UnivaPay, UnivaPaySettings
@@ -534,3 +534,30 @@ def test_a_look_up_reads_the_charge_and_not_the_amount_that_was_asked_for(shop):
     shop.charge(attempt)
 
     assert shop.find_charge(attempt).result.code == "amount_mismatch"
+
+
+@pytest.mark.rule("R-336")
+def test_a_charge_that_waits_for_the_customer_is_withdrawn_and_takes_nothing(shop):
+    shop.emulator.behaviour.three_ds_required = True
+    attempt = shop.attempt()
+    waiting = shop.charge(attempt)
+
+    withdrawn = shop.driver.run(shop.provider.cancel_charge(LookupRequest(attempt, waiting.reference))).result
+    shop.clock.advance(minutes=1)
+    after = shop.find_charge(attempt, waiting.reference).result
+
+    assert withdrawn.outcome in {Outcome.DECLINED, Outcome.PENDING}
+    assert (after.outcome, after.code) == (Outcome.DECLINED, "canceled")
+    assert not shop.book.captures
+
+
+@pytest.mark.rule("R-336")
+def test_a_customer_who_was_faster_than_the_withdrawal_has_paid(shop):
+    shop.emulator.behaviour.three_ds_required = True
+    attempt = shop.attempt()
+    waiting = shop.charge(attempt)
+    shop.emulator.customer_returns(waiting.reference, passed=True)
+
+    found = shop.driver.run(shop.provider.cancel_charge(LookupRequest(attempt, waiting.reference))).result
+
+    assert found.outcome is Outcome.SUCCEEDED

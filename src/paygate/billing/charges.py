@@ -260,7 +260,7 @@ async def settle(
     with once_sent(f"charge {charge.id} of {charge.amount}", account=charge.account, charge_id=charge.id, strict=True):
         settled = await write_down(write)
     await follow_up(services, settled)
-    if not settled.open or settled.state is ChargeState.UNKNOWN:
+    if settled.state is not ChargeState.PENDING or settled.action_url is not None:
         await deliver(services)
     return settled
 

@@ -27,6 +27,7 @@ __all__ = [
     "charge_settled",
     "contract_not_made",
     "not_recorded",
+    "not_withdrawn",
     "notice_failed",
     "operator_told",
     "outbox_failed",
@@ -165,6 +166,13 @@ def not_recorded(charge: Charge, error: PaygateError) -> None:
     """A charge whose outcome could not be written down in a billing run."""
     ids = {"contract_id": charge.contract_id, "charge_id": charge.id, "account": charge.account}
     _log(_BILLING, logging.ERROR, "outcome_not_recorded", str(error), **ids)
+
+
+def not_withdrawn(charge: Charge, error: PaygateError) -> None:
+    """A charge that the customer has not confirmed in time, and that its provider could not be told to drop."""
+    ids = {"contract_id": charge.contract_id, "charge_id": charge.id, "account": charge.account}
+    text = f"charge {charge.id} waits for its customer too long and is not withdrawn yet: {error}"
+    _log(_BILLING, logging.WARNING, "charge_not_withdrawn", text, **ids)
 
 
 def outbox_failed(reason: str) -> None:

@@ -12,7 +12,7 @@ from ..domain.contract import Actor, Contract
 from ..domain.discrepancy import Source
 from ..flow import call
 from ..provider import ChargeResult, Found, Lookup, LookupRequest, Outcome
-from . import aligning, logs
+from . import aligning, customer_action, logs
 from . import refunds as refund_cases
 from .duplicates import follow_up
 from .health import finished
@@ -21,6 +21,7 @@ from .problems import Problem, Troubles, Unreadable, readable
 from .services import Services
 from .settling import apply_charge, charge_request, contract_behind
 from .unknowns import charge_still_unknown
+from .withdrawing import look_again, withdraw
 
 __all__ = ["Reconciliation", "look", "run"]
 
@@ -33,6 +34,7 @@ class Reconciliation:
     :param subscriptions_open: ids of contracts, or of those yet to be made, whose provider gave no answer about it.
     :param blocked: how many of them could not be looked at, for a trouble of their own or of their account.
     :param problems: the first of these, each with its reason.
+    :param requires_action: ids of charges that wait for their customer, whose time is not over (R-335).
     :param discrepancies: ids of charges and refunds of which a provider reports something against the record. No pass
         settles that (R-311); ``charges.discrepancies`` says what it is.
     """
@@ -45,6 +47,7 @@ class Reconciliation:
     blocked: int = 0
     problems: tuple[Problem, ...] = ()
     discrepancies: tuple[str, ...] = ()
+    requires_action: tuple[str, ...] = ()
 
 
 async def look(services: Services, charge_id: str, troubles: Troubles | None = None) -> Charge:
@@ -61,7 +64,9 @@ async def look(services: Services, charge_id: str, troubles: Troubles | None = N
         )
     capabilities = services.plugins.account(charge.account).capabilities
     if capabilities.lookup is Lookup.NONE:
-        return await call(partial(_overdue, services, charge))
+        if customer_action.is_over(services, charge):
+            charge = await withdraw(services, charge, contract)
+        return await call(partial(_overdue, services, charge)) if charge.open else charge
     found = await _ask(services, charge, contract.credential or "", troubles or Troubles())
     if found is None:
         return await call(partial(_overdue, services, charge))
@@ -71,6 +76,8 @@ async def look(services: Services, charge_id: str, troubles: Troubles | None = N
     if not isinstance(result, ChargeResult) or not _tells(result):
         return await call(partial(_overdue, services, charge))
     settled = await call(partial(_apply, services, charge, result))
+    if settled.open and customer_action.is_over(services, settled):
+        settled = await withdraw(services, settled, contract)
     if settled.open:
         return await call(partial(_overdue, services, settled))
     await follow_up(services, settled)
@@ -114,6 +121,8 @@ def _overdue(services: Services, charge: Charge) -> Charge:
     """Nothing new was learnt: after the waiting time PENDING becomes UNKNOWN (R-193); later an operator is told, once more."""
     with services.store.read() as session:
         age = session.instant() - charge.created_at
+    if customer_action.is_awaited(services, charge):
+        return charge
     if charge.state is ChargeState.PENDING and age >= dt.timedelta(seconds=services.waiting.unknown_after):
         waited = f"no result after {services.waiting.unknown_after} seconds"
         charge = _apply(services, charge, ChargeResult.unknown(waited, reference=charge.reference))
@@ -141,6 +150,7 @@ async def run(services: Services) -> Reconciliation:
                 outcome.troubles.failed(charge.error, charge_id=after)
             else:
                 await _look_at(services, charge, outcome)
+    await look_again(services, outcome.troubles)
     after = None
     while refunds := await call(partial(_open_refunds, services, after)):
         for refund in refunds:
@@ -162,6 +172,7 @@ async def run(services: Services) -> Reconciliation:
         outcome.troubles.count,
         outcome.troubles.problems,
         await call(partial(_contradicted, services)),
+        tuple(outcome.awaited),
     )
     counts = {
         name: value if isinstance(value, int) else len(value)
@@ -184,6 +195,7 @@ class _Outcome:
     settled: list[str] = attrs.field(factory=list)
     still_open: list[str] = attrs.field(factory=list)
     people: list[str] = attrs.field(factory=list)
+    awaited: list[str] = attrs.field(factory=list)
     troubles: Troubles = attrs.field(factory=Troubles)
 
 
@@ -201,6 +213,8 @@ async def _look_at(services: Services, charge: Charge, outcome: _Outcome) -> Non
     if not known.open:
         outcome.settled.append(charge.id)
         logs.reconciled(known)
+    elif customer_action.is_awaited(services, known):
+        outcome.awaited.append(charge.id)
     elif known.state is ChargeState.UNKNOWN and _lookup(services, charge.account) is Lookup.NONE:
         outcome.people.append(charge.id)
     else:

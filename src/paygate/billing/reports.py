@@ -34,6 +34,7 @@ __all__ = [
     "contracts",
     "failed",
     "refunded",
+    "requires_action",
 ]
 
 T = TypeVar("T")
@@ -141,6 +142,19 @@ async def failed(
     """A page of charges that failed, by the day on which that became known."""
     span = _span(services, since, until, account, instants=True)
     return await _read(services, size, lambda session: session.reports.failed(span, after, size))
+
+
+async def requires_action(
+    services: Services, after: str | None, size: int, *, account: str | None
+) -> tuple[list[Charge], str | None]:
+    """A page of charges that wait for their customer, oldest first (R-335)."""
+
+    def look() -> list[Charge]:
+        with services.store.read() as session:
+            return session.charges.awaited(account, after, size)
+
+    page = await call(look)
+    return page, page[-1].id if len(page) == size else None
 
 
 async def refunded(

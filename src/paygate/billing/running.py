@@ -56,6 +56,7 @@ class BillingReport:
 
     ``failed`` counts declined charges, first attempts and retries alike; ``suspended`` those of them that made a contract
     past due, ``terminated`` those that ended one; ``unlocked`` days on which further contents opened (R-082);
+    ``requires_action`` charges that wait for the customer, who has been mailed the link (R-335);
     ``unsent`` charges that certainly never reached the provider; ``unknown`` charges without a result yet; ``blocked``
     contracts and mails that were left undone for a trouble of their own or of their account; the first of them are in
     ``problems``, each with its reason. ``held_back`` counts charges that were due and not made, because a network's limit,
@@ -72,6 +73,7 @@ class BillingReport:
     unlocked: int = 0
     unsent: int = 0
     unknown: int = 0
+    requires_action: int = 0
     blocked: int = 0
     held_back: int = 0
     mails: int = 0
@@ -324,6 +326,8 @@ async def _count(running: _Run, charge: Charge, before: Status, *, retry: bool) 
     if charge.state is ChargeState.SUCCEEDED:
         running.charged(charge.amount)
         running.count(**{"retried" if retry else "started" if before is Status.NOT_STARTED else "renewed": 1})
+    elif charge.open and charge.action_url is not None:
+        running.count(requires_action=1)
     elif charge.open:
         running.count(unknown=1)
     elif charge.failure is not None and not charge.failure.sent:

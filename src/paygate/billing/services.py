@@ -38,6 +38,7 @@ class Waiting:
         until then nobody else concludes anything from not finding it. It stops sending earlier, by the time that one
         transmission may take (``connect_timeout`` and ``read_timeout``), or by half (R-280).
     :param operator_after: a subscription that has been asked for in vain so long is reported to the operator.
+    :param action: how long a customer may take to confirm a payment, where the provider sets no time of its own.
     :param first_payment: how long creating a contract waits for its first payment.
     """
 
@@ -45,6 +46,7 @@ class Waiting:
     in_flight: int = 120
     operator_after: int = 86_400
     first_payment: int = 60
+    action: int = 259_200
 
 
 @attrs.frozen(slots=False)  # a cached property needs a place

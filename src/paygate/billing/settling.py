@@ -30,7 +30,7 @@ from ..errors import InvalidValue, NotFound, PermissionDenied
 from ..money import Money
 from ..provider import ChargeRequest, ChargeResult, DeclineClass, Outcome, RefundResult
 from ..store import Session
-from . import logs
+from . import customer_action, logs
 from .admission import remember
 from .card_limits import history_of
 from .changes import changed
@@ -139,15 +139,14 @@ def _apply(
         case Outcome.SUCCEEDED:
             return _succeed(services, session, charge, contract, result, now=now)
         case Outcome.PENDING:
-            pending = attrs.evolve(
-                charge,
-                reference=result.reference or charge.reference,
-                action_url=result.action_url or charge.action_url,
-            )
+            pending = attrs.evolve(charge, reference=result.reference or charge.reference)
+            if result.action_url or charge.action_url:
+                pending = customer_action.asked(services, session, pending, contract, result, now)
             if pending != charge:
                 session.charges.update(pending)
             return pending
         case Outcome.DECLINED | Outcome.NOT_SENT:
+            result = customer_action.expired_by(charge, result, now)
             return _fail(services, session, charge, result, actor=actor, now=now)
         case _:
             return _unknown(services, session, charge, result, now)
@@ -186,6 +185,7 @@ def _succeed(
         state=ChargeState.SUCCEEDED,
         reference=result.reference or charge.reference,
         action_url=None,
+        action_until=None,
         settled_at=now,
         charged_at=result.charged_at or now,
         failure=None,
@@ -340,6 +340,7 @@ def _fail(
         state=ChargeState.FAILED,
         reference=result.reference or charge.reference,
         action_url=None,
+        action_until=None,
         settled_at=now,
         failure=failure(result),
         # of a doubt that a double raises the operator has not heard yet

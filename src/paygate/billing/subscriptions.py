@@ -209,6 +209,7 @@ def _settlement(
         reason=charge.failure.message if charge.failure else "",
         retry=event.retries or event.next_on is not None,
         decline=charge.failure.decline if charge.failure else None,
+        action_url=event.action_url,
     )
     cycle = contract.plan.cycle
     if cycle is None:

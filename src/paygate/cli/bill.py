@@ -245,6 +245,7 @@ def _print_report(report: BillingReport) -> None:
             ("Contents opened", report.unlocked),
             ("Not sent", report.unsent),
             ("Without a result yet", report.unknown),
+            ("Waiting for the customer", report.requires_action),
             ("Blocked", report.blocked),
             ("Held back because of the card", report.held_back),
             ("Step mails released", report.mails),

@@ -28,6 +28,7 @@ def reconcile(ctx: click.Context) -> None:
     pairs = [
         ("Settled", ", ".join(report.settled)),
         ("Still open", ", ".join(report.still_open)),
+        ("Waiting for the customer", ", ".join(report.requires_action)),
         ("Need an operator", ", ".join(report.needs_operator)),
         ("Reported otherwise", ", ".join(report.discrepancies)),
         ("Subscriptions settled", ", ".join(report.subscriptions)),

@@ -25,6 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _CONTRACT_COLUMNS = ("Day", "Contract", "Customer", "Plan", ">Price", "Paid by", "Status")
 _CHARGED_COLUMNS = ("Charged", "Contract", "Customer", "Account", "Kind", ">Amount", "State", "Provider's id", "Row")
 _FAILED_COLUMNS = ("Failed", "Contract", "Customer", "Account", "Kind", ">Amount", "Why", "Charge")
+_AWAITED_COLUMNS = ("Until", "Contract", "Customer", "Account", "Kind", ">Amount", "Link", "Charge")
 _REFUNDED_COLUMNS = ("Refunded", "Contract", "Account", ">Amount", "By hand", "Refunded row", "Refund")
 
 
@@ -148,6 +149,22 @@ def failed(
     with session.gateway() as gateway:
         found = gateway.reports.failed(since=since, until=until, account=account)
         session.show_rows(session.page(found, limit), "Failed charges", _FAILED_COLUMNS, row)
+
+
+@reports.command(name="requires-action")
+@click.option("--account", help="Only through this account.")
+@limit_option
+@json_option
+@pass_session
+def requires_action(session: Session, account: str | None, limit: int | None) -> None:
+    """Charges that wait for their customer, with the link and the time until which it can be used."""
+
+    def row(it: Charge) -> tuple[object, ...]:
+        return it.action_until, it.contract_id, it.customer_id, it.account, it.kind, it.amount, it.action_url, it.id
+
+    with session.gateway() as gateway:
+        found = gateway.reports.requires_action(account=account)
+        session.show_rows(session.page(found, limit), "Waiting for the customer", _AWAITED_COLUMNS, row)
 
 
 @reports.command()

@@ -12,7 +12,21 @@ from ..money import Money
 from ..provider import DeclineClass
 from .contract import Actor
 
-__all__ = ["Charge", "ChargeKind", "ChargeState", "Consent", "Failure", "Purpose", "Refund", "RefundState"]
+__all__ = [
+    "ACTION_EXPIRED",
+    "Charge",
+    "ChargeKind",
+    "ChargeState",
+    "Consent",
+    "Failure",
+    "Purpose",
+    "Refund",
+    "RefundState",
+]
+
+
+#: The code of a charge that the customer has not confirmed in time (R-336).
+ACTION_EXPIRED = "action_expired"
 
 
 class ChargeState(enum.Enum):

@@ -17,6 +17,7 @@ from ..clock import business_date, require_aware
 from ..errors import InvalidValue, OperationNotAllowed
 from ..money import Money
 from ..provider import DeclineClass
+from .charge import ACTION_EXPIRED
 from .contract import Actor, Contract, PastDue, Status
 from .dunning import USUAL_RETRIES, RetryPlan, RetrySchedule
 from .followup import Audience, Next, Notice, NoticeKind, tell_both
@@ -49,6 +50,7 @@ class FailedAttempt:
     :param retry_pending: whether the *provider* tries again by itself, so that collecting the period otherwise could
         charge twice (R-161).
     :param retry: whether anybody tries again by themselves; None: not known, so that the schedule is believed.
+    :param action_url: where the customer can confirm the payment or pay it otherwise, if the provider has such a page.
     :param code: the provider's own code; :param reason: its words, for people; :param decline: what the code means.
     """
 
@@ -61,6 +63,7 @@ class FailedAttempt:
     reason: str = ""
     retry: bool | None = None
     decline: DeclineClass | None = None
+    action_url: str | None = None
 
 
 #: What has to happen where a decline of that class is not retried; a new card where nothing else is said.
@@ -257,7 +260,9 @@ def _failure_notices(
 ) -> tuple[Notice, ...]:
     then = Next.ENDED if after.status in _ENDED else Next.NEW_CARD if last else Next.RETRY
     if attempt.retry is False and then is not Next.ENDED:  # a retry that never comes is not promised (R-333)
-        then = _WITHOUT_RETRY.get(attempt.decline or DeclineClass.UNKNOWN, Next.NEW_CARD)
+        expired = attempt.code == ACTION_EXPIRED  # there is nothing left to confirm
+        decline = DeclineClass.UNKNOWN if expired or attempt.decline is None else attempt.decline
+        then = _WITHOUT_RETRY.get(decline, Next.NEW_CARD)
     return tell_both(
         NoticeKind.RENEWAL_FAILED,
         after,
@@ -268,6 +273,7 @@ def _failure_notices(
         next_attempt_on=attempt.next_on if then is Next.RETRY else None,
         code=attempt.code,
         reason=attempt.reason or None,
+        action_url=attempt.action_url,
     )
 
 

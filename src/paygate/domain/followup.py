@@ -45,6 +45,7 @@ class NoticeKind(enum.Enum):
     APPLICATION_RECEIVED = "application_received"  #: its bank transfer is awaited
     CANCELED = "canceled"  #: キャンセル: the contract is undone
     RENEWAL_FAILED = "renewal_failed"  #: one failed attempt (R-151)
+    ACTION_REQUIRED = "action_required"  #: the customer has to confirm a payment at a link (R-335)
     RENEWAL_HELD_BACK = "renewal_held_back"  #: the card may not be tried, or not yet (R-331)
     RESUMED = "resumed"
     TERMINATED = "terminated"  #: 解約, after retries, by an administrator or by the provider
@@ -71,6 +72,7 @@ class Next(enum.StrEnum):
     REFUND_BY_HAND = "the seller returns the money by hand"
     RETRY = "the payment is tried again"
     NEW_CARD = "nothing is tried any more; the customer has to register a card anew"
+    ACT = "the customer confirms the payment at the link, by the day given"
     CONFIRM = "nothing is tried any more; the customer has to confirm the payment, or correct the card's data"
     CHECK = "nothing is tried before the seller has seen whether an earlier payment went through"
     CORRECT = "nothing is tried before the seller has corrected something"
@@ -91,7 +93,7 @@ class Notice:
 
     :param facts: what the text may show, by name: ``amount`` (Money), ``attempt`` (from 1), ``happened_on``,
         ``next_attempt_on``, ``effective_on``, ``last_day_of_use``, ``due_on`` (business dates), ``code``, ``reason``,
-        ``message``. Contract, plan and customer are read from their own records.
+        ``message``, ``action_url``, ``charge_id``. Contract, plan and customer are read from their own records.
     """
 
     kind: NoticeKind

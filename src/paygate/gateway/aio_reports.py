@@ -101,6 +101,14 @@ class AsyncReports(AsyncNamespace):
 
         return AsyncCursor(fetch)
 
+    def requires_action(self, *, account: str | None = None, page_size: int = 100) -> AsyncCursor[Charge]:
+        """Charges that wait for their customer, with link and deadline (``action_url``, ``action_until``), oldest first."""
+
+        async def fetch(after: Any) -> tuple[list[Charge], Any]:
+            return await self._run(reports.requires_action(self._services, after, page_size, account=account))
+
+        return AsyncCursor(fetch)
+
     def refunded(
         self,
         *,

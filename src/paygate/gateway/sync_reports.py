@@ -101,6 +101,14 @@ class Reports(Namespace):
 
         return Cursor(fetch)
 
+    def requires_action(self, *, account: str | None = None, page_size: int = 100) -> Cursor[Charge]:
+        """Charges that wait for their customer, with link and deadline (``action_url``, ``action_until``), oldest first."""
+
+        def fetch(after: Any) -> tuple[list[Charge], Any]:
+            return self._run(reports.requires_action(self._services, after, page_size, account=account))
+
+        return Cursor(fetch)
+
     def refunded(
         self,
         *,

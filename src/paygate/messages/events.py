@@ -32,6 +32,7 @@ class Event(enum.Enum):
     PAYMENT_CONFIRMED = "payment_confirmed"
     RENEWAL_SUCCEEDED = "renewal_succeeded"  #: and additional charges, which share the mail set (R-224)
     RENEWAL_FAILED = "renewal_failed"  #: each failed attempt (R-151)
+    ACTION_REQUIRED = "action_required"  #: the customer has to confirm a payment at a link (R-335)
     RENEWAL_HELD_BACK = "renewal_held_back"  #: the card may not be tried, or not yet (R-331)
     CHARGE_SUCCEEDED = "charge_succeeded"  #: an additional charge (R-176)
     CHARGE_FAILED = "charge_failed"
@@ -58,6 +59,7 @@ class Facts:
     :param charged_on: when the money was received; ``happened_on``: when anything else happened.
     :param receipt_url: only where a receipt is allowed (R-234).
     :param attempt: number of the failed attempt, from 1; ``next_attempt_on``: when it is tried again.
+    :param action_url: the provider's page on which the customer confirms a payment.
     :param effective_on: the first day without the contract; ``last_day_of_use``: the day before it (X-08).
     :param due_on: until when something has to be paid or returned.
     :param reason: the provider's or the administrator's; ``message``: what a person has to do.
@@ -75,6 +77,7 @@ class Facts:
     receipt_url: str = attrs.field(default="", converter=one_line)
     attempt: int | None = None
     next_attempt_on: dt.date | None = None
+    action_url: str = attrs.field(default="", converter=one_line)
     card_change_url: str = attrs.field(default="", converter=one_line)
     contract_url: str = attrs.field(default="", converter=one_line)
     effective_on: dt.date | None = None
@@ -106,8 +109,10 @@ MAILS: Mapping[tuple[Event, Audience], tuple[str, ...]] = {
     (Event.RENEWAL_SUCCEEDED, Audience.CUSTOMER): (*_MONEY, "charged_on"),
     (Event.RENEWAL_FAILED, Audience.CUSTOMER): _FAILURE,
     (Event.RENEWAL_FAILED, Audience.ADMIN): _FAILURE,
+    (Event.ACTION_REQUIRED, Audience.CUSTOMER): (*_MONEY, "due_on"),
+    (Event.ACTION_REQUIRED, Audience.ADMIN): (*_MONEY, "due_on"),
     (Event.RENEWAL_HELD_BACK, Audience.CUSTOMER): (*_MONEY, "happened_on"),
-    (Event.RENEWAL_HELD_BACK, Audience.ADMIN): (*_MONEY, "happened_on", "reason"),
+    (Event.RENEWAL_HELD_BACK, Audience.ADMIN): (*_MONEY, "happened_on"),
     (Event.CHARGE_SUCCEEDED, Audience.ADMIN): (*_MONEY, "charged_on", "charge_id"),
     (Event.CHARGE_FAILED, Audience.ADMIN): (*_MONEY, "happened_on", "charge_id"),
     (Event.CANCELED, Audience.CUSTOMER): (*_CONTRACT, "happened_on"),

@@ -28,6 +28,7 @@ __all__ = ["Message", "Templates", "check_text", "render_text"]
 #: Facts that come from the seller's own settings, and whose long digits are no card numbers.
 _SETTINGS = frozenset({"receipt_url", "card_change_url", "contract_url", "transfer_details"})
 _HEAD = "Subject:"
+_LINK = re.compile(r"https?://[!-~]+")
 
 
 @attrs.frozen
@@ -156,7 +157,9 @@ def _shown(name: str, value: str | int | Money | dt.date | Next | None, *, japan
         case dt.date():
             return date_text(value, japanese=japanese)
         case _:
-            return str(value) if name in _SETTINGS else guarded(str(value))
+            if name in _SETTINGS or (name == "action_url" and _LINK.fullmatch(str(value))):
+                return str(value)  # a provider's link leads nowhere with a part of it masked
+            return guarded(str(value))
 
 
 def _nothing_known(line: str, values: Mapping[str, str]) -> bool:

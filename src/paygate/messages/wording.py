@@ -26,6 +26,10 @@ _NEXT = {
         "自動での決済は終了しました。ご利用を続けるには、カードの再登録が必要です。",
         "The payment is not tried again. To go on, the card has to be registered anew.",
     ),
+    Next.ACT: (
+        "期限までに、上記のページでお支払いの確認をお願いいたします。",
+        "Please confirm the payment on that page by the date given.",
+    ),
     Next.CONFIRM: (
         "自動での決済は終了しました。お支払いには、ご本人による確認またはカード情報の訂正が必要です。",
         "The payment is not tried again by itself: please confirm it, or correct the data of your card.",

@@ -112,6 +112,15 @@ class Account:
         """Look a refund up; see :meth:`find_charge`."""
         return await self._find("find_refund", self.capabilities.refund_lookup, request, RefundResult)
 
+    async def cancel_charge(self, request: LookupRequest) -> Found:
+        """Withdraw a charge that waits for the customer; the answer is what it is now.
+
+        :raises CapabilityNotSupported: the provider has no way to.
+        """
+        if not self.capabilities.cancels_charges:
+            raise CapabilityNotSupported(f"{self.name}: a charge cannot be withdrawn here; nothing was sent")
+        return await self._found("cancel_charge", request, ChargeResult)
+
     async def parse_webhook(self, webhook: Webhook) -> list[ProviderEvent]:
         """Authenticate and read a delivery.
 
@@ -232,6 +241,9 @@ class Account:
             raise CapabilityNotSupported(
                 f"{self.name}: nothing can be looked up; see the provider's own console and use charges.resolve"
             )
+        return await self._found(hook, request, kind)
+
+    async def _found(self, hook: str, request: LookupRequest, kind: type) -> Found:
         found = await self._asked(hook, request=request)
         if not isinstance(found, Found):
             raise PluginError(f"{self.name}: {hook} answered {type(found).__name__}, not Found")
@@ -341,6 +353,8 @@ def required_hooks(capabilities: Capabilities) -> tuple[str, ...]:
         hooks.append("find_charge")
     if capabilities.refund_lookup is not Lookup.NONE:
         hooks.append("find_refund")
+    if capabilities.cancels_charges:
+        hooks.append("cancel_charge")
     if capabilities.webhooks:
         hooks.append("parse_webhook")
     if capabilities.renewals is Renewals.PROVIDER:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..domain.charge import Charge, ChargeKind, ChargeState, Consent, Purpose
+from ..domain.charge import ACTION_EXPIRED, Charge, ChargeKind, ChargeState, Consent, Purpose
 from ..domain.contract import Contract
 from ..errors import ChargeInProgress, IdempotencyConflict, InvalidValue
 from ..ids import derived_id
@@ -16,7 +16,7 @@ from .claims import Claims, claiming_insert, given, settled_columns
 from .drafts import DRAFT_COLUMNS, Draft, draft_columns, draft_of
 from .mapping import actor, failure, failure_columns, found
 from .statements import Pages, Row, Runner, Statement, insert_all, value, values
-from .tables import OPEN_CHARGE, PAID, charges, drafts, ledger, one_of
+from .tables import FAILED, OPEN_CHARGE, PAID, charges, drafts, ledger, one_of
 
 __all__ = ["Charges", "Draft", "charge_of"]
 
@@ -79,7 +79,18 @@ _OPEN_FOR = Statement(
         charges.c.contract_id == value(charges.c.contract_id), charges.c.kind == value(charges.c.kind), OPEN_CHARGE
     )
 )
+_UNCONFIRMED = Statement(
+    sa.select(*_SELECTED)
+    .where(
+        FAILED,
+        charges.c.settled_at >= value(charges.c.settled_at),
+        charges.c.failure_code == sa.literal_column(f"'{ACTION_EXPIRED}'"),
+    )
+    .order_by(charges.c.settled_at.desc())
+    .limit(sa.literal_column("1000"))
+)
 _PAGES = Pages(_SELECTED, charges.c.seq, charges.c.id)
+_AWAITED = Pages(_SELECTED, charges.c.seq, charges.c.id, OPEN_CHARGE, charges.c.action_url.is_not(None))
 _UNSETTLED = Pages(_SELECTED, charges.c.seq, charges.c.id, OPEN_CHARGE)
 
 _DRAFT_INSERT = Statement(insert_all(drafts))
@@ -319,6 +330,14 @@ class Charges:
     def unsettled(self, after: str | None, limit: int) -> list[Charge]:
         """PENDING and UNKNOWN attempts, oldest first, from the first one after the id *after* on."""
         return [charge_of(row) for row in _UNSETTLED.rows(self._runner, {}, after, limit)]
+
+    def awaited(self, account: str | None, after: str | None, limit: int) -> list[Charge]:
+        """Open attempts that wait for the customer, oldest first, from the first one after the id *after* on."""
+        return [charge_of(row) for row in _AWAITED.rows(self._runner, {"account": account}, after, limit)]
+
+    def unconfirmed(self, since: dt.datetime) -> list[Charge]:
+        """The latest attempts that failed since then because the customer did not confirm them in time, newest first."""
+        return [charge_of(row) for row in self._runner.all(_UNCONFIRMED, {"settled_at": since})]
 
     def unsettled_ids(self, after: str | None, limit: int) -> list[str]:
         """The ids of what :meth:`unsettled` gives, without reading the attempts."""

@@ -38,6 +38,7 @@ CAPABILITIES = Capabilities(
     refunds=RefundPolicy.PARTIAL,  # §5
     refunds_asynchronous=False,  # §5: a card refund normally succeeds at once; what comes later is notified
     refund_lookup=Lookup.AUTHORITATIVE,  # §5, §8: listed under the payment
+    cancels_charges=True,  # §4: an intent that waits for the customer can be canceled
     webhooks=True,  # §9
     renewals=Renewals.MERCHANT,  # §10 (b): off-session charges of a stored card; (a) is a setting
     ends_after_retries=True,  # R-150, in the usual configuration

@@ -15,9 +15,9 @@ from .intents import charge_refusal, intent_result
 from .resources import CHARGE_REF, Credential, metadata_in, object_in, others, text_in
 
 if TYPE_CHECKING:
-    from stripe.params import PaymentIntentCreateParams, PaymentIntentListParams
+    from stripe.params import PaymentIntentCancelParams, PaymentIntentCreateParams, PaymentIntentListParams
 
-__all__ = ["charge", "find_charge", "read_intent"]
+__all__ = ["cancel_charge", "charge", "find_charge", "read_intent"]
 
 #: Our clock and Stripe's may differ. Not finding a charge proves that there is none, so lists begin long before it.
 _SKEW = dt.timedelta(days=1)
@@ -82,6 +82,21 @@ async def find_charge(client: Client, attempt: ChargeRequest, reference: str | N
         return Found(_two(alive, attempt))
     best = (alive or own)[:1]
     return Found(intent_result(best[0], attempt.amount)) if best else Found()
+
+
+async def cancel_charge(client: Client, attempt: ChargeRequest, reference: str | None) -> Found:
+    """Cancel the PaymentIntent, so that it cannot be confirmed any more; see :func:`paygate.hookspecs.cancel_charge`.
+
+    Stripe refuses to cancel what has ended or is being processed (§4): what counts is what the payment is afterwards.
+
+    :raises ProviderUnavailable: Stripe could not be asked.
+    :raises OutcomeUnknown: the answer was lost; asking again does no harm.
+    """
+    if reference is None:
+        return await find_charge(client, attempt, None)
+    params: PaymentIntentCancelParams = {"cancellation_reason": "abandoned"}
+    await client.ask(client.stripe.v1.payment_intents.cancel_async(reference, params))
+    return await find_charge(client, attempt, reference)
 
 
 async def read_intent(client: Client, reference: str) -> Mapping[str, Any] | None:

@@ -90,7 +90,8 @@ async def _failed(
     error = object_in(intent, "last_payment_error") or {}
     decline = Decline.of(error, object_in(intent, "latest_charge"), otherwise="payment_failed")
     raw = dict(shown(invoice, error))
-    if link := text_in(invoice, "hosted_invoice_url"):
+    link = text_in(invoice, "hosted_invoice_url")
+    if link is not None:
         raw["hosted_invoice_url"] = link  # where the customer confirms the payment, or pays with another card
     result = ChargeResult.declined(
         decline.code,
@@ -111,6 +112,7 @@ async def _failed(
         result,
         attempt=attempt,
         next_on=business_date(next_at) if next_at is not None else None,
+        action_url=link,
     )
 
 
@@ -123,6 +125,7 @@ def _event(
     *,
     attempt: int | None = None,
     next_on: dt.date | None = None,
+    action_url: str | None = None,
 ) -> ProviderEvent:
     return ProviderEvent(
         event_id=event_id,
@@ -135,6 +138,7 @@ def _event(
         attempt=attempt,
         retries=next_on is not None,
         next_on=next_on,
+        action_url=action_url,
         raw=result.raw,
     )
 

@@ -42,6 +42,7 @@ CAPABILITIES = Capabilities(
     # §20.4 calls a charge's list of refunds short and complete, but §4 counts it among those behind the search index
     # (it has total_hits). Taking a late index for a proof would return money twice, so absence proves nothing here.
     refund_lookup=Lookup.EVENTUAL,
+    cancels_charges=True,  # §10: while it is awaiting
     webhooks=True,  # §12
     renewals=Renewals.MERCHANT,  # recurring tokens are charged by paygate; subscriptions (§11) are a setting
 )

@@ -15,7 +15,7 @@ from .client import Client
 from .mapping import charge_refusal, charge_result, status_of
 from .resources import CHARGE_REF, Unreliable, listed, network_of, others, since, token_id, wait_for_result
 
-__all__ = ["charge", "find_charge", "read_charge", "shown"]
+__all__ = ["cancel_charge", "charge", "find_charge", "read_charge", "shown"]
 
 #: Statuses of a charge that has certainly taken nothing.
 _NOTHING_TAKEN = frozenset({"failed", "canceled"})
@@ -71,6 +71,24 @@ async def find_charge(client: Client, attempt: ChargeRequest, reference: str | N
     if not own and reference is not None:
         return Found(ChargeResult.unknown(f"charge {reference} is another's ({why}): a person has to look"))
     return Found(await _judged(client, attempt, own)) if own else Found()
+
+
+async def cancel_charge(client: Client, attempt: ChargeRequest, reference: str | None) -> Found:
+    """Cancel a charge that waits for the customer; see :func:`paygate.hookspecs.cancel_charge`.
+
+    A cancel may be refused (§10: the charge has ended meanwhile) or take its time: what counts is what the charge is.
+
+    :raises ProviderUnavailable: UnivaPay could not be asked.
+    :raises OutcomeUnknown: the answer was lost; asking again does no harm.
+    """
+    if reference is None:
+        return await find_charge(client, attempt, None)
+    await client.create(
+        client.charge_path(reference, "cancels"),
+        {"metadata": {CHARGE_REF: attempt.charge_id}},
+        f"{attempt.key}-cancel",
+    )
+    return await find_charge(client, attempt, reference)
 
 
 async def read_charge(client: Client, reference: str) -> Mapping[str, Any] | None:

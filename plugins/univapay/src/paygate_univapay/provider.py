@@ -74,6 +74,15 @@ class UnivaPay(Provider):
             raise InvalidValue("find_charge looks for a charge; use find_refund for a refund")
         return await charges.find_charge(self._client, request.attempt, request.reference)
 
+    async def cancel_charge(self, request: LookupRequest) -> Found:
+        """Withdraw a charge that waits for the customer.
+
+        :raises InvalidValue: the attempt is a refund.
+        """
+        if not isinstance(request.attempt, ChargeRequest):
+            raise InvalidValue("cancel_charge withdraws a charge, not a refund")
+        return await charges.cancel_charge(self._client, request.attempt, request.reference)
+
     async def find_refund(self, request: LookupRequest) -> Found:
         """Find a refund by UnivaPay's id, or by paygate's in its metadata.
 

@@ -168,6 +168,19 @@ class AnsweringProvider(Provider):
             result = self._charge_result(payment, payment.at(now))
             return Found(attrs.evolve(result, others=tuple(self._charge_result(one, one.at(now)) for one in alive)))
 
+    async def cancel_charge(self, request: LookupRequest) -> Found:
+        if not self._capabilities.cancels_charges:
+            raise self._not_capable("withdraw a charge")
+        self._reach(HookCall("cancel_charge", request))
+        with self._at_work() as (memory, now):
+            payment = memory.payments.get(request.reference or "")
+            if payment is None or payment.kind is not MovementKind.CAPTURE:
+                return Found(None)
+            if payment.at(now).state is Outcome.PENDING and payment.at(now).action_url is not None:
+                memory.extend(payment, Step(now, Outcome.DECLINED, "canceled", decline=DeclineClass.UNKNOWN))
+                payment = memory.payments[payment.reference]
+            return Found(self._charge_result(payment, payment.at(now)))
+
     async def find_refund(self, request: LookupRequest) -> Found:
         declared = self._capabilities.refund_lookup
         if declared is Lookup.NONE:

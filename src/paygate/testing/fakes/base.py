@@ -215,11 +215,13 @@ class FakeProvider(RecurringProvider):
         period_on: dt.date | None = None,
         attempt: int | None = None,
         retries: bool = True,
+        action_url: str | None = None,
     ) -> Webhook:
         """The provider's own subscription charges a period by itself, where it owns the renewals.
 
         :param attempt: which attempt of the period it is; None: this provider does not say.
         :param retries: whether it would try again after a failure.
+        :param action_url: where the customer can confirm the payment, if it is told.
         :returns: the delivery that tells of it, for ``gateway.webhooks.receive``.
         """
         reference = self.charge_unasked(credential, amount, outcome)
@@ -232,6 +234,7 @@ class FakeProvider(RecurringProvider):
                 period_on=period_on,
                 attempt=attempt,
                 retries=retries,
+                action_url=action_url,
             )
 
     def end_subscription(self, contract_id: str) -> Webhook:

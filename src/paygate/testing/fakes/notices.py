@@ -88,6 +88,7 @@ def subscription_notice(
     period_on: dt.date | None = None,
     attempt: int | None = None,
     retries: bool = False,
+    action_url: str | None = None,
 ) -> Webhook:
     """A delivery about the provider's own subscription: one attempt at a renewal, or without *payment* its end."""
     step = payment.steps[-1] if payment else None
@@ -98,6 +99,7 @@ def subscription_notice(
         "period": period_on.isoformat() if period_on else None,
         "number": attempt,
         "retries": retries,
+        "action_url": action_url,
     }
     if payment is not None and step is not None:
         body |= {
@@ -206,5 +208,6 @@ def _renewal(event_id: str, name: str, state: Outcome, body: dict[str, Any]) -> 
         period_on=dt.date.fromisoformat(body["period"]) if body["period"] else None,
         attempt=body["number"],
         retries=bool(body["retries"]),
+        action_url=body.get("action_url"),
         raw=body,
     )

@@ -44,6 +44,7 @@ STRIPE_CAPABILITIES = Capabilities(
     refunds=RefundPolicy.PARTIAL,  # §5
     refunds_asynchronous=False,  # §5: succeeded at once; a later failure is notified
     refund_lookup=Lookup.AUTHORITATIVE,  # §5, §8: listed under the payment
+    cancels_charges=True,  # §4 and §10: while it waits for the customer
     webhooks=True,  # §9
     renewals=Renewals.MERCHANT,  # §4: off-session charges of a saved card
     checkout=True,  # §4: Checkout, or a SetupIntent

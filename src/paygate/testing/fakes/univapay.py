@@ -44,6 +44,7 @@ UNIVAPAY_CAPABILITIES = Capabilities(
     refunds=RefundPolicy.PARTIAL,  # §9
     refunds_asynchronous=True,  # §9
     refund_lookup=Lookup.EVENTUAL,  # §4 counts the list of refunds among those behind the search index
+    cancels_charges=True,  # §4 and §10: while it waits for the customer
     webhooks=True,  # §12
     renewals=Renewals.MERCHANT,  # recurring tokens, charged by paygate
 )

@@ -20,6 +20,7 @@ ROOMS: dict[str, set[str]] = {
         "_markers",
         "capabilities",
         "checkout",
+        "dispute",
         "clock",
         "errors",
         "flow",

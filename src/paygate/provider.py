@@ -27,6 +27,7 @@ from .capabilities import (
     Results,
 )
 from .checkout import Checkout, CheckoutRequest, CheckoutResult, CheckoutState
+from .dispute import Dispute, DisputeState
 from .errors import CapabilityNotSupported
 from .money import Money
 from .subscription import StartedSubscription, SubscriptionRequest, SubscriptionStart
@@ -41,6 +42,8 @@ __all__ = [
     "CheckoutResult",
     "CheckoutState",
     "DeclineClass",
+    "Dispute",
+    "DisputeState",
     "EventKind",
     "ExpiryPolicy",
     "Found",
@@ -126,6 +129,8 @@ class ChargeResult:
     :param raw: the provider's answer, redacted; kept beside, never instead of, the mapped one.
     :param others: further payments that carry the same attempt, each with its own reference, amount and outcome. None of
         them is lost: the first success counts, and every other is a discrepancy (R-310).
+    :param refunded: how much of it has gone back in all, whoever asked for that, where the provider says so (R-314).
+    :param disputes: what banks have said against it (R-316).
     """
 
     outcome: Outcome
@@ -142,6 +147,8 @@ class ChargeResult:
     others: tuple[ChargeResult, ...] = ()
     response_code: str | None = attrs.field(default=None, kw_only=True)
     action_until: dt.datetime | None = attrs.field(default=None, kw_only=True)
+    refunded: Money | None = attrs.field(default=None, kw_only=True)
+    disputes: tuple[Dispute, ...] = attrs.field(default=(), kw_only=True)
 
     @classmethod
     def succeeded(
@@ -334,7 +341,8 @@ class EventKind(enum.Enum):
     """What a webhook delivery is about."""
 
     CHARGE = "charge"
-    REFUND = "refund"
+    REFUND = "refund"  #: of paygate's, or made in the provider's console (R-314)
+    DISPUTE = "dispute"  #: a customer's bank takes a charge back, or asks about it (R-316)
     RENEWAL = "renewal"  #: one attempt of the provider's own subscription to charge a period (R-145, R-146)
     SUBSCRIPTION_ENDED = "subscription ended"  #: the provider ended its own subscription (R-152)
     CHECKOUT = "checkout"  #: a checkout was completed, expired or failed; ask ``complete_checkout``
@@ -346,10 +354,13 @@ class ProviderEvent:
     """One authentic event, already checked against the provider where its authenticity is weak.
 
     :param event_id: unique per provider account; a second delivery of the same id is ignored (R-269).
-    :param reference: the provider's id of the charge, refund or checkout.
-    :param attempt_id: paygate's own id if the event carries it in its metadata.
-    :param contract_id: of a RENEWAL or SUBSCRIPTION_ENDED: the contract that the subscription belongs to, as it was given
-        to the provider.
+    :param reference: the provider's id of the charge, refund, dispute or checkout.
+    :param attempt_id: paygate's own id of the charge or refund, if the event carries it in its metadata.
+    :param charge_reference: of a REFUND or DISPUTE: the provider's id of the charge that it takes back, in the form in which
+        the result of that charge named it.
+    :param charge_id: of a REFUND or DISPUTE: paygate's own id of that charge, where its metadata carry it.
+    :param contract_id: the contract that the subscription of a RENEWAL or SUBSCRIPTION_ENDED belongs to, or that a refund
+        names in its metadata, as it was given to the provider.
     :param period_on: of a RENEWAL: the JST date on which the charged period begins; None leaves it to the contract.
     :param attempt: of a RENEWAL: which attempt of the period it was, the first is 1; None if the provider does not say.
     :param retries: of a failed RENEWAL: whether the provider tries again by itself (R-161).
@@ -364,6 +375,9 @@ class ProviderEvent:
     attempt_id: str | None = None
     charge: ChargeResult | None = None
     refund: RefundResult | None = None
+    dispute: Dispute | None = None
+    charge_reference: str | None = None
+    charge_id: str | None = None
     contract_id: str | None = None
     period_on: dt.date | None = None
     attempt: int | None = None

@@ -238,8 +238,8 @@ def test_remarks_are_added_to_what_was_there(decide, settle, make_entry):
 
 
 @pytest.mark.rule("R-247")
-def test_a_part_that_is_back_leaves_the_rest_of_the_sale(decide, settle):
-    assert settle(decide(yen(1000))).entry.state is EntryState.SUCCEEDED
+def test_a_part_that_is_back_leaves_the_rest_of_the_sale_and_says_so(decide, settle):
+    assert settle(decide(yen(1000))).entry.state is EntryState.PARTLY_REFUNDED
 
 
 @pytest.mark.rule("R-247", "R-248")
@@ -355,7 +355,8 @@ def test_a_manual_refund_is_done_by_an_administrator_up_to_today(decide, new_id,
 @pytest.mark.parametrize(
     ("kind", "state", "counts"),
     [
-        *[(EntryKind.PERIOD, state, 3000 if state in {EntryState.SUCCEEDED, EntryState.REFUND_PENDING, EntryState.REFUNDED} else 0) for state in EntryState],
+        *[(EntryKind.PERIOD, state, 3000 if state in {EntryState.SUCCEEDED, EntryState.REFUND_PENDING, EntryState.PARTLY_REFUNDED, EntryState.REFUNDED} else 0) for state in EntryState],
+        *[(EntryKind.DISPUTE, state, -3000 if state is EntryState.LOST else 0) for state in EntryState],
         *[(EntryKind.REFUND, state, -3000 if state is EntryState.DONE else 0) for state in EntryState],
         *[(EntryKind.MANUAL_REFUND_DUE, state, -3000 if state is EntryState.DONE else 0) for state in EntryState],
     ],

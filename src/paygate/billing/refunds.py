@@ -8,7 +8,7 @@ from functools import partial
 import attrs
 
 from ..domain.charge import Refund, RefundState
-from ..domain.contract import Actor
+from ..domain.contract import Actor, ActorKind
 from ..domain.discrepancy import NO_REFERENCE, Discrepancy, DiscrepancyKind, Source, refund_contradiction
 from ..domain.ledger import LedgerEntry, refundable
 from ..domain.operations import Operation
@@ -22,9 +22,18 @@ from ..errors import (
 from ..flow import call, sleep
 from ..money import Money
 from ..notices import OperationProposal
-from ..provider import Capabilities, Lookup, LookupRequest, Outcome, RefundRequest, RefundResult
+from ..provider import (
+    Capabilities,
+    EventKind,
+    Lookup,
+    LookupRequest,
+    Outcome,
+    ProviderEvent,
+    RefundRequest,
+    RefundResult,
+)
 from ..store import Session
-from . import logs, permission
+from . import logs, permission, returns
 from .claims import Claim, take
 from .discrepancies import chosen, close
 from .discrepancies import note as note_discrepancy
@@ -371,6 +380,7 @@ def apply_refund(
         if result.reference and refund.reference is None:
             refund = attrs.evolve(refund, reference=result.reference)
             session.refunds.update(refund)
+            _follow(services, session, row, refund, now)
         return refund
     session.refunds.update(settlement.refund)
     session.after_commit.append(partial(logs.refund_settled, settlement.refund))
@@ -381,6 +391,7 @@ def apply_refund(
     for licence in settlement.licences:
         session.licences.set_state(licence.id, licence.state)
     session.audit.insert_many([settlement.audit])
+    _follow(services, session, row, settlement.refund, now)
     if not settlement.refund.state.open:
         put(services, session, "on_refund", {"refund_id": refund.id}, contract_id=refund.contract_id, now=now)
     if settlement.refund.state is RefundState.UNKNOWN:
@@ -391,6 +402,16 @@ def apply_refund(
         ids = {"contract_id": refund.contract_id, "refund_id": refund.id}
         operator(services, session, "refund_failed", message, now=now, **ids)
     return settlement.refund
+
+
+def _follow(services: Services, session: Session, row: LedgerEntry, refund: Refund, now: dt.datetime) -> None:
+    """What the provider has counted of the charge may have been this refund, or may not have been."""
+    charge = session.charges.get(row.charge_id) if row.charge_id else None
+    if charge is None or not session.returns.of_charge(charge.id):
+        return
+    if refund.state is RefundState.FAILED:
+        returns.lower_total(session, charge, refund.amount)
+    returns.book(services, session, charge, now)
 
 
 async def look(services: Services, refund: Refund, troubles: Troubles | None = None) -> Refund:
@@ -409,6 +430,9 @@ async def look(services: Services, refund: Refund, troubles: Troubles | None = N
     lookup = account.capabilities.refund_lookup
     if lookup is Lookup.NONE:
         return refund
+    made_there = refund.actor.kind is ActorKind.PROVIDER
+    if made_there and (refund.reference is None or "#" in refund.reference):
+        return refund  # the provider has not named it, and nothing can be asked about it
     request = await call(partial(refund_request, services, refund))
     found = None
     with (troubles or Troubles()).asking(account.name):
@@ -416,11 +440,27 @@ async def look(services: Services, refund: Refund, troubles: Troubles | None = N
     if found is None:
         return refund
     result = found.result
+    if made_there:
+        return await call(partial(_heard, services, refund, result))
     if result is None and lookup is Lookup.AUTHORITATIVE:
         result = RefundResult.not_sent("the provider knows nothing of it")
     if not isinstance(result, RefundResult) or result.outcome is Outcome.UNKNOWN:
         return await _overdue(services, refund)
     return await settle(services, refund, result, Actor.provider(account.name))
+
+
+def _heard(services: Services, refund: Refund, result: object) -> Refund:
+    """Record what was found of a refund that was made at the provider."""
+    if isinstance(result, RefundResult) and result.reference == refund.reference:
+        with services.store.write() as session:
+            row = session.ledger.get(refund.entry_id)
+            session.contracts.lock(refund.contract_id)
+            charge = session.charges.get(row.charge_id or "")
+            event = ProviderEvent("", EventKind.REFUND, refund=result, charge_reference=charge.reference)
+            returns.named_by_event(services, session, charge, event, services.now())
+            returns.book(services, session, charge, services.now())
+            return session.refunds.get(refund.id)
+    return refund
 
 
 def _stand(services: Services, refund: Refund) -> tuple[bool, bool]:

@@ -24,13 +24,13 @@ from ..domain.followup import Notice
 from ..domain.mails import StepMail, StepMailState
 from ..domain.refunding import RefundDecision
 from ..domain.renewal import renew, start
-from ..domain.settlement import Settlement
+from ..domain.settlement import RETURNED, Settlement, money_only, without_effects
 from ..drivers.redact import mask_text
 from ..errors import InvalidValue, NotFound, PermissionDenied
 from ..money import Money
 from ..provider import ChargeRequest, ChargeResult, DeclineClass, Outcome, RefundResult
 from ..store import Session
-from . import customer_action, logs
+from . import customer_action, logs, returns
 from .admission import remember
 from .card_limits import history_of
 from .changes import changed
@@ -104,7 +104,10 @@ def apply_charge(
         contract = None
     charge = session.charges.get_again(charge)
     for each in (result, *result.others):
+        went_back = returns.named_by_result(services, session, charge, each, now)
         charge = _apply(services, session, charge, contract, each, actor=actor, now=now, source=source, noted=noted)
+        if went_back:
+            returns.told(services, session, charge, each.reference, now)
     return charge
 
 
@@ -128,12 +131,15 @@ def _apply(
             unknown = ChargeResult.unknown(message, reference=result.reference, code=result.code)
             charge = _unknown(services, session, charge, unknown, now)
         found = note(services, session, charge, contradicts, result, source, now=now)
+        if contradicts is DiscrepancyKind.SECOND_REFERENCE:
+            returns.told(services, session, charge, result.reference, now)  # it may have been returned already
         if noted is not None:
             noted.append(found)
         return charge
     if charge.state is ChargeState.SUCCEEDED and result.outcome is Outcome.SUCCEEDED and result.reference:
         return _named(session, charge, result.reference)
-    if not charge.open and not (charge.state is ChargeState.FAILED and result.outcome is Outcome.SUCCEEDED):
+    late = charge.state is ChargeState.FAILED and result.outcome is Outcome.SUCCEEDED
+    if not charge.open and (not late or (charge.failure is not None and charge.failure.code == RETURNED)):
         return charge
     match result.outcome:
         case Outcome.SUCCEEDED:
@@ -192,7 +198,12 @@ def _succeed(
     )
     draft = session.charges.draft(charge.id) if charge.kind is ChargeKind.INITIAL else None
     before = draft.contract if draft else contract or session.contracts.get(charge.contract_id)
-    settlement = _settlement(services, session, before, settled, now)
+    undone = returns.gone_back(session, charge, settled.reference)
+    if undone and draft is not None:
+        return _undone(services, session, settled, now=now)
+    settlement = _settlement(services, session, before, without_effects(settled) if undone else settled, now)
+    if undone:
+        settlement = money_only(settlement, before)
     settled = attrs.evolve(settled, previous_expires_on=before.expires_on, expires_on=settlement.contract.expires_on)
     session.charges.update(settled)
     if draft is not None:
@@ -203,13 +214,27 @@ def _succeed(
     else:
         write_settlement(services, session, before, settlement)
     refresh(session, settled)
-    put(services, session, "on_charge_success", {"charge_id": charge.id}, contract_id=charge.contract_id, now=now)
+    returns.book(services, session, settled, now)
+    if not undone:
+        put(services, session, "on_charge_success", {"charge_id": charge.id}, contract_id=charge.contract_id, now=now)
     if late:
         message = f"charge {charge.id} was recorded as failed, but the provider took the money after all; it is now in the ledger"
         operator(
             services, session, "late_success", message, now=now, contract_id=charge.contract_id, charge_id=charge.id
         )
     return settled
+
+
+def _undone(services: Services, session: Session, charge: Charge, *, now: dt.datetime) -> Charge:
+    """A first payment that had gone back before anybody learnt of it makes no contract (R-315)."""
+    failed = attrs.evolve(
+        charge, state=ChargeState.FAILED, failure=Failure(RETURNED, "the payment went back at the provider")
+    )
+    session.charges.update(failed)
+    actor = Actor.provider(charge.account)
+    session.audit.insert_many([_audit(services, failed, "charge_failed", actor, now, RETURNED)])
+    put(services, session, "on_charge_failure", {"charge_id": charge.id}, contract_id=charge.contract_id, now=now)
+    return failed
 
 
 def _named(session: Session, charge: Charge, reference: str) -> Charge:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from functools import partial
 
 import attrs
 
 from ..domain.charge import Charge, Refund
-from ..domain.contract import Actor
+from ..domain.contract import Actor, ActorKind
 from ..domain.discrepancy import Discrepancy, Source
 from ..errors import InvalidValue, NotFound, WebhookIncomplete, WebhookRejected
 from ..flow import call
 from ..plugins.account import Account
-from ..provider import EventKind, ProviderEvent, Webhook
+from ..provider import EventKind, Outcome, ProviderEvent, Webhook
 from ..store import Session
 from ..texts import is_storable
-from . import logs
+from . import logs, returns
 from .duplicates import follow_up_reported
 from .outbox import deliver, operator
 from .reasons import ends_everything, reason_of
@@ -130,10 +131,18 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
             return EventOutcome(event.event_id, _applied(noted), charge_id=charge.id)
     elif event.kind is EventKind.REFUND and event.refund is not None:
         refund = _refund(session, account.name, event)
-        if refund is not None and services.in_mode(session.contracts.get(refund.contract_id)):
+        if refund is None:
+            outcome = _taken_back(services, session, account, event)
+            if outcome is not None:
+                return outcome
+        elif services.in_mode(session.contracts.get(refund.contract_id)):
             source = Source.WEBHOOK
             apply_refund(services, session, refund.id, event.refund, actor=actor, now=now, source=source, noted=noted)
             return EventOutcome(event.event_id, _applied(noted), refund_id=refund.id)
+    elif event.kind is EventKind.DISPUTE and event.dispute is not None:
+        outcome = _taken_back(services, session, account, event)
+        if outcome is not None:
+            return outcome
     elif event.kind in {EventKind.RENEWAL, EventKind.SUBSCRIPTION_ENDED}:
         contract = contract_of(services, session, account, event)
         if contract is not None and event.kind is EventKind.RENEWAL:
@@ -152,6 +161,36 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
     return EventOutcome(event.event_id, "unmatched")
 
 
+def _taken_back(services: Services, session: Session, account: Account, event: ProviderEvent) -> EventOutcome | None:
+    """Record a refund or dispute that paygate did not ask for (R-314, R-316); None where it matches nothing."""
+    reference = event.charge_reference
+    charge = _by_id(session, account.name, event.charge_id)
+    if charge is None and reference is not None:
+        charge = session.charges.by_reference(account.name, reference)
+        second = session.discrepancies.by_reference(account.name, reference) if charge is None else []
+        charge = _by_id(session, account.name, second[0].charge_id) if second else charge
+    if charge is not None and services.in_mode(contract_behind(session, charge)):
+        with contextlib.suppress(NotFound):  # a first payment makes its contract only when it succeeds (R-013)
+            session.contracts.lock(charge.contract_id)
+        charge, now = session.charges.get(charge.id), services.now()
+        returns.named_by_event(services, session, charge, event, now)
+        returns.told(services, session, charge, reference, now)
+        return EventOutcome(event.event_id, "applied", charge_id=charge.id)
+    if charge is None and _of_a_deleted_contract(session, event):
+        return EventOutcome(event.event_id, "ignored")
+    return None
+
+
+def _of_a_deleted_contract(session: Session, event: ProviderEvent) -> bool:
+    """Whether paygate itself made the refund when it deleted the contract, whose tombstone reports it (R-263)."""
+    if event.contract_id is None or not event.attempt_id or event.refund is None:
+        return False
+    if event.refund.outcome not in {Outcome.SUCCEEDED, Outcome.PENDING}:
+        return False  # the tombstone says that the money went back: that it did not is news
+    records = session.audit.page(contract_id=event.contract_id, limit=100)
+    return any(record.action == "delete" and record.after.get("refunds") for record in records)
+
+
 def _applied(noted: list[Discrepancy]) -> str:
     return "discrepancy" if noted else "applied"
 
@@ -162,17 +201,22 @@ def _checkout(event: ProviderEvent) -> str | None:
 
 def _charge(session: Session, account: str, event: ProviderEvent) -> Charge | None:
     """By our own id first: the event may come before the answer that would have told the provider's id."""
-    if event.attempt_id:
-        try:
-            charge = session.charges.get(event.attempt_id)
-        except NotFound:
-            charge = None
-        if charge is not None and charge.account == account:
-            return charge
+    charge = _by_id(session, account, event.attempt_id)
+    if charge is not None:
+        return charge
     return session.charges.by_reference(account, event.reference) if event.reference else None
 
 
+def _by_id(session: Session, account: str, charge_id: str | None) -> Charge | None:
+    try:
+        charge = session.charges.get(charge_id) if charge_id else None
+    except NotFound:
+        return None
+    return charge if charge is not None and charge.account == account else None
+
+
 def _refund(session: Session, account: str, event: ProviderEvent) -> Refund | None:
+    """The refund of paygate's own that *event* is about."""
     if event.attempt_id:
         try:
             refund = session.refunds.get(event.attempt_id)
@@ -180,4 +224,5 @@ def _refund(session: Session, account: str, event: ProviderEvent) -> Refund | No
             refund = None
         if refund is not None and refund.account == account:
             return refund
-    return session.refunds.by_reference(account, event.reference) if event.reference else None
+    refund = session.refunds.by_reference(account, event.reference) if event.reference else None
+    return refund if refund is not None and refund.actor.kind is not ActorKind.PROVIDER else None

@@ -16,8 +16,6 @@ from .demo_world import BEGINS, Refusal, World
 
 __all__ = ["Balance", "balances", "final_tables", "summary"]
 
-_CAPTURED = {EntryState.SUCCEEDED, EntryState.REFUND_PENDING, EntryState.REFUNDED}
-
 
 @attrs.frozen
 class Balance:
@@ -42,7 +40,7 @@ def balances(world: World) -> list[Balance]:
         Balance(
             account,
             book.captured(),
-            _sum(row for row in rows if row.account == account and row.kind.sale and row.state in _CAPTURED),
+            _sum(row for row in rows if row.account == account and row.kind.sale and row.state.received),
             book.refunded(),
             _sum(
                 row for row in rows

@@ -17,7 +17,7 @@ from ..money import Money
 from ..provider import Capabilities
 from .contract import Actor, Contract, Status
 from .followup import Audience, Next, Notice, NoticeKind, ProviderAction, tell, tell_both, want
-from .ledger import EntryKind, EntryState, LedgerEntry, refundable
+from .ledger import EntryKind, LedgerEntry, refundable
 from .licences import License, remove
 from .lifecycle import step
 from .operations import Operation, permit
@@ -220,7 +220,7 @@ def _undo(
 
 def _returned(contract: Contract, refunds: Iterable[RefundDecision], entries: Iterable[LedgerEntry]) -> Money:
     """What goes back in all: the same whether the refunds are still decisions or already rows of the ledger."""
-    rows = [entry for entry in entries if not entry.kind.sale and entry.state is not EntryState.FAILED]
+    rows = [entry for entry in entries if not entry.kind.sale and not entry.state.without_effect]
     known = sum(row.amount.minor for row in rows)
     new = sum(decision.refund.amount.minor for decision in refunds)
     return Money(known + new, contract.plan.price.currency)

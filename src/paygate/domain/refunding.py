@@ -222,16 +222,19 @@ def _refundable_amount(
 
 
 def state_after(entry: LedgerEntry, refunds: Iterable[LedgerEntry]) -> EntryState:
-    """The state of the sale *entry* when *refunds* are all the refund rows that point to it (R-247).
+    """The state of the sale *entry* when *refunds* are all the rows that point to it (R-247, R-320).
 
-    REFUND_PENDING while one is under way, REFUNDED once everything is back, otherwise SUCCEEDED: money that is returned
-    was received, so an ASSUMED sale does not become assumed again.
+    REFUND_PENDING while a refund is under way, REFUNDED once everything is back, PARTLY_REFUNDED once a part of it is;
+    otherwise SUCCEEDED: money that is returned was received, so an ASSUMED sale does not become assumed again. A lost
+    dispute has given the money back like a refund.
     """
     rows = [row for row in refunds if row.refunds == entry.id]
     if any(row.state is EntryState.PENDING for row in rows):
         return EntryState.REFUND_PENDING
-    returned = sum(row.amount.minor for row in rows if row.state is EntryState.DONE)
-    return EntryState.REFUNDED if returned >= entry.amount.minor else EntryState.SUCCEEDED
+    returned = sum(row.amount.minor for row in rows if row.state in {EntryState.DONE, EntryState.LOST})
+    if returned >= entry.amount.minor:
+        return EntryState.REFUNDED
+    return EntryState.PARTLY_REFUNDED if returned else EntryState.SUCCEEDED
 
 
 def settle_refund(

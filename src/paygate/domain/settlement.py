@@ -7,6 +7,7 @@ import datetime as dt
 import attrs
 
 from .audit import AuditRecord
+from .charge import Charge, Purpose
 from .contract import Contract
 from .followup import Notice, Wanted
 from .ledger import LedgerEntry
@@ -14,7 +15,10 @@ from .licences import License
 from .mails import StepMail
 from .refunding import RefundDecision
 
-__all__ = ["Settlement"]
+__all__ = ["RETURNED", "Settlement", "money_only", "without_effects"]
+
+#: Code of a first payment that had gone back at the provider before anybody learnt that it was taken.
+RETURNED = "returned_at_provider"
 
 
 @attrs.frozen
@@ -55,3 +59,17 @@ class Settlement:
         """The row of the table of transitions that was taken, for example ``"T-44"``; None for what is not in it."""
         taken = (record.after.get("transition") for record in reversed(self.audit))
         return next((row for row in taken if isinstance(row, str)), None)
+
+
+def without_effects(charge: Charge) -> Charge:
+    """*charge* as it counts where its money had gone back before its success was known: a payment, and nothing else (R-315)."""
+    return attrs.evolve(charge, renew_expiry=False, send_step_mail=False, purpose=Purpose.ONE_OFF)
+
+
+def money_only(settlement: Settlement, before: Contract) -> Settlement:
+    """*settlement* without what the customer would be given for the money: expiry, licences, mails and notices (R-315).
+
+    A period that was billed stays billed, so that no run charges it again.
+    """
+    contract = attrs.evolve(settlement.contract, expires_on=before.expires_on)
+    return attrs.evolve(settlement, contract=contract, mails=(), licences=(), notices=())

@@ -22,7 +22,16 @@ import attrs
 from .. import errors
 from ..errors import OutcomeUnknown, PaygateError, PluginError, PluginFailed, ProviderError, WebhookRejected
 from ..masking import is_sensitive, mask_text
-from ..provider import ChargeResult, Checkout, CheckoutResult, Found, ProviderEvent, RefundResult, StartedSubscription
+from ..provider import (
+    ChargeResult,
+    Checkout,
+    CheckoutResult,
+    Dispute,
+    Found,
+    ProviderEvent,
+    RefundResult,
+    StartedSubscription,
+)
 from ..texts import CUT, is_storable, storable
 from .known_secrets import Scrubber
 
@@ -41,11 +50,11 @@ RAW_VALUES, RAW_DEPTH = 2_000, 20
 
 R = TypeVar("R", ChargeResult, RefundResult)
 E = TypeVar("E", bound=BaseException)
-V = TypeVar("V", ChargeResult, RefundResult, ProviderEvent, Checkout, CheckoutResult, StartedSubscription)
+V = TypeVar("V", ChargeResult, RefundResult, Dispute, ProviderEvent, Checkout, CheckoutResult, StartedSubscription)
 
 
 #: Fields that are looked up by, or opened by somebody's browser, later.
-_IDS = frozenset({"reference", "event_id", "attempt_id", "contract_id", "credential"})
+_IDS = frozenset({"reference", "event_id", "attempt_id", "contract_id", "credential", "charge_reference", "charge_id"})
 _LINKS = frozenset({"action_url", "url", "client_token"})
 
 
@@ -178,6 +187,10 @@ class Border:
                 clean[name] = self._raw_of(value)
             elif isinstance(given, ChargeResult) or (name == "refund" and given is not None):
                 clean[name] = self.result(given)
+            elif isinstance(given, Dispute):
+                clean[name] = self._kept(given)
+            elif name == "disputes":
+                clean[name] = tuple(self._kept(dispute) for dispute in given)
             elif name == "others":
                 clean[name] = tuple(self.result(other) for other in given)
             elif given is not None and "str" in str(field.type):  # whatever a plugin put there instead, too

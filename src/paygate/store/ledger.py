@@ -31,7 +31,13 @@ _SET_STATE = Statement(
             ledger.c.state: value(ledger.c.state),
             **{
                 column: sa.func.coalesce(value(column), column)
-                for column in (ledger.c.remarks, ledger.c.reference, ledger.c.done_on, ledger.c.received_at)
+                for column in (
+                    ledger.c.remarks,
+                    ledger.c.reference,
+                    ledger.c.done_on,
+                    ledger.c.received_at,
+                    ledger.c.due_by,
+                )
             },
         }
     )
@@ -87,6 +93,7 @@ def _columns_of(entry: LedgerEntry) -> dict[str, Any]:
         "consent": entry.consent,
         "remarks": entry.remarks,
         "done_on": entry.done_on,
+        "due_by": entry.due_by,
     }
 
 
@@ -94,7 +101,7 @@ def entry_of(row: Row) -> LedgerEntry:
     """The ledger row whose columns, all but the counter, are *row*."""
     (
         id_, contract_id, customer_id, kind, amount, currency, state, purchased_on, target_on, received_at, by, account,
-        reference, charge_id, refunds, consent, remarks, done_on,
+        reference, charge_id, refunds, consent, remarks, done_on, due_by,
     ) = row  # fmt: skip
     return LedgerEntry(
         id=id_,
@@ -114,6 +121,7 @@ def entry_of(row: Row) -> LedgerEntry:
         consent=consent,
         remarks=remarks,
         done_on=done_on,
+        due_by=due_by,
     )
 
 
@@ -162,8 +170,9 @@ class Ledger:
         reference: str | None = None,
         done_on: dt.date | None = None,
         received_at: dt.datetime | None = None,
+        due_by: dt.datetime | None = None,
     ) -> None:
-        """Move a row to *state*. Remarks, reference, day done and receipt (R-122) are kept where none is given.
+        """Move a row to *state*. Remarks, reference, day done, receipt (R-122) and deadline are kept where none is given.
 
         :raises NotFound: there is no such row.
         :raises ChangedMeanwhile: the row would count again beside another PERIOD row of the same period.
@@ -175,6 +184,7 @@ class Ledger:
             "reference": reference,
             "done_on": done_on,
             "received_at": received_at,
+            "due_by": due_by,
         }
         try:
             changed = self._runner.change(_SET_STATE, given)

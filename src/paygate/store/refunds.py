@@ -44,6 +44,11 @@ _BY_REFERENCE = Statement(
     .order_by(refunds.c.seq)
     .limit(1)
 )
+_ALL_BY_REFERENCE = Statement(
+    sa.select(*_SELECTED)
+    .where(refunds.c.account == value(refunds.c.account), refunds.c.reference == value(refunds.c.reference))
+    .order_by(refunds.c.seq)
+)
 _FOR_ENTRY = Statement(
     sa.select(*_SELECTED).where(refunds.c.entry_id == value(refunds.c.entry_id)).order_by(refunds.c.seq)
 )
@@ -152,6 +157,11 @@ class Refunds:
     def release(self, id: str) -> None:  # noqa: A002
         """Give the claim on a refund back: the process that sent it has reported."""
         _CLAIMS.release(self._runner, id)
+
+    def all_by_reference(self, account: str, reference: str) -> list[Refund]:
+        """All refunds under the provider's *reference*: one that was made in its console may concern several rows."""
+        given = {"account": account, "reference": reference}
+        return [refund_of(row) for row in self._runner.all(_ALL_BY_REFERENCE, given)]
 
     def update(self, refund: Refund) -> None:
         """Store the outcome of an attempt; whatever was asked for never changes.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from .statements import Runner, Statement, value
-from .tables import audit, charges, contracts, customers, drafts, ledger, licences, outbox, refunds, step_mails
+from .tables import audit, charges, contracts, customers, drafts, ledger, licences, outbox, refunds, returns, step_mails
 
 __all__ = ["remove_contract"]
 
 _OF_CONTRACT = [
     Statement(table.delete().where(table.c.contract_id == value(table.c.contract_id)))
-    for table in (outbox, step_mails, licences, refunds, ledger, audit)
+    for table in (outbox, step_mails, licences, refunds, returns, ledger, audit)
 ]
 _DRAFTS = Statement(
     drafts.delete().where(

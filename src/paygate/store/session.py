@@ -23,6 +23,7 @@ from .products import Products
 from .refunds import Refunds
 from .removal import remove_contract
 from .reports import Reports
+from .returns import Returns
 from .runs import Runs
 from .statements import Runner
 from .step_mails import StepMails
@@ -99,6 +100,10 @@ class Session:
     @cached_property
     def checkouts(self) -> Checkouts:
         return Checkouts(self._runner)
+
+    @cached_property
+    def returns(self) -> Returns:
+        return Returns(self._runner)
 
     @cached_property
     def reports(self) -> Reports:

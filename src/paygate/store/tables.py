@@ -48,6 +48,7 @@ __all__ = [
     "paid",
     "products",
     "refunds",
+    "returns",
     "step_mails",
 ]
 
@@ -335,6 +336,7 @@ ledger = sa.Table(
     sa.Column("consent", sa.Text, nullable=False),
     sa.Column("remarks", sa.Text, nullable=False),
     sa.Column("done_on", sa.Date),
+    sa.Column("due_by", Instant),
     sa.Index("paygate_ledger_by_contract", "contract_id", "seq"),
     sa.Index("paygate_ledger_by_payment", "customer_id", "account", "received_at"),
 )
@@ -344,7 +346,7 @@ def paid(rows: sa.FromClause) -> sa.ColumnElement[bool]:
     """Payments that were really made, in the ledger or an alias of it: a refunded one still counts, zero yen does not (R-201)."""
     return sa.and_(
         one_of(rows.c.kind, EntryKind.INITIAL_FEE, EntryKind.PERIOD, EntryKind.ADDON),
-        one_of(rows.c.state, EntryState.SUCCEEDED, EntryState.REFUND_PENDING, EntryState.REFUNDED),
+        one_of(rows.c.state, *(state for state in EntryState if state.received)),
         rows.c.amount > sa.literal_column("0"),
     )
 
@@ -547,4 +549,26 @@ sa.Index(
     discrepancies.c.seq,
     sqlite_where=OPEN_DISCREPANCY,
     postgresql_where=OPEN_DISCREPANCY,
+)
+
+#: What providers report to have gone back of charges, or to be disputed, without paygate's asking (R-314).
+returns = sa.Table(
+    "paygate_returns",
+    metadata,
+    _seq(),
+    sa.Column("id", Id, nullable=False, unique=True),
+    sa.Column("account", Id, nullable=False),
+    sa.Column("charge_id", Id, nullable=False),
+    sa.Column("contract_id", Id, nullable=False),  # no foreign key: it may come before the contract's first payment
+    sa.Column("charge_reference", Id),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("reference", Id, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("due_by", Instant),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.UniqueConstraint("account", "kind", "reference", name="paygate_returns_once"),
+    sa.Index("paygate_returns_by_charge", "charge_id", "seq"),
 )

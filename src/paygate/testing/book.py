@@ -18,6 +18,7 @@ class MovementKind(enum.Enum):
 
     CAPTURE = "capture"
     REFUND = "refund"
+    DISPUTE = "dispute"  #: money that a customer's bank took back for good
 
 
 @attrs.frozen
@@ -30,7 +31,7 @@ class Movement:
     at: dt.datetime
     attempt: str = ""
     credential: str = attrs.field(default="", repr=False)
-    charge: str = ""  #: for a refund, the reference of the refunded charge
+    charge: str = ""  #: for a refund or dispute, the reference of the charge
 
 
 class Book:
@@ -69,3 +70,8 @@ class Book:
     def refunded(self, charge: str | None = None) -> int:
         """Minor units given back, in all or of one charge."""
         return sum(row.amount.minor for row in self.refunds if charge in {None, row.charge})
+
+    def disputed(self, charge: str | None = None) -> int:
+        """Minor units lost in disputes, in all or of one charge."""
+        lost = (row for row in self.movements if row.kind is MovementKind.DISPUTE)
+        return sum(row.amount.minor for row in lost if charge in {None, row.charge})

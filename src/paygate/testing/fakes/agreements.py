@@ -1,4 +1,4 @@
-"""What a fake remembers besides payments: subscriptions that it charges by itself, and checkouts that store a card."""
+"""What a fake remembers besides payments: its own subscriptions, checkouts that store a card, disputes of charges."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 import attrs
 
 from ...clock import JST
+from ...dispute import Dispute, DisputeState
 from ...domain.calendar import advance
 from ...domain.contract import Cycle
 from ...money import Money
 from ...provider import CheckoutState
 
-__all__ = ["FakeCheckout", "FakeSubscription"]
+__all__ = ["FakeCheckout", "FakeDispute", "FakeSubscription"]
 
 #: Providers charge renewals in the morning; a contract that starts on a day has begun by then.
 CHARGED_AT = dt.time(7)
@@ -103,3 +104,45 @@ class FakeCheckout:
         """What :meth:`dump` wrote."""
         at, state = dt.datetime.fromisoformat(item["expires_at"]), CheckoutState(item["state"])
         return cls(**{**item, "expires_at": at, "state": state})
+
+
+@attrs.frozen
+class FakeDispute:
+    """A dispute at the provider: how it has stood, oldest first. *charge* and *attempt* are the disputed payment's."""
+
+    charge: str
+    attempt: str
+    states: tuple[Dispute, ...]
+
+    @property
+    def now(self) -> Dispute:
+        return self.states[-1]
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        states = [
+            {
+                "reference": one.reference,
+                "state": one.state.value,
+                "amount": [one.amount.minor, one.amount.currency],
+                "due_by": one.due_by and one.due_by.isoformat(),
+                "reason": one.reason,
+            }
+            for one in self.states
+        ]
+        return {"charge": self.charge, "attempt": self.attempt, "states": states}
+
+    @classmethod
+    def load(cls, item: Mapping[str, Any]) -> FakeDispute:
+        """What :meth:`dump` wrote."""
+        states = tuple(
+            Dispute(
+                one["reference"],
+                DisputeState(one["state"]),
+                Money(*one["amount"]),
+                dt.datetime.fromisoformat(one["due_by"]) if one["due_by"] else None,
+                one["reason"],
+            )
+            for one in item["states"]
+        )
+        return cls(item["charge"], item["attempt"], states)

@@ -15,6 +15,7 @@ import attrs
 
 from ...clock import Clock, SystemClock
 from ...errors import InvalidValue, OutcomeUnknown, ProviderNotCapable, ProviderUnavailable, WebhookRejected
+from ...money import Money
 from ...provider import (
     Capabilities,
     ChargeRequest,
@@ -165,8 +166,8 @@ class AnsweringProvider(Provider):
                 return Found(None)
             others = [] if request.reference is not None else [one for one in made if one is not payment]
             alive = [one for one in others if one.at(now).state is not Outcome.DECLINED]
-            result = self._charge_result(payment, payment.at(now))
-            return Found(attrs.evolve(result, others=tuple(self._charge_result(one, one.at(now)) for one in alive)))
+            further = tuple(self._looked_up(memory, one, now) for one in alive)
+            return Found(attrs.evolve(self._looked_up(memory, payment, now), others=further))
 
     async def cancel_charge(self, request: LookupRequest) -> Found:
         if not self._capabilities.cancels_charges:
@@ -202,7 +203,7 @@ class AnsweringProvider(Provider):
         self.calls.append(HookCall("parse_webhook", webhook))
         event = read_notice(webhook, self._settings.webhook_secret)
         with self._at_work() as (memory, _now):
-            if not is_so(event, memory.payments):
+            if not is_so(event, memory.payments, memory.disputes):
                 raise WebhookRejected("the delivery tells of something that never happened", status=400)
         return [event]
 
@@ -282,6 +283,7 @@ class AnsweringProvider(Provider):
                 digest=digest,
                 charge=request.charge_reference,
                 notices=notices,
+                owner=request.metadata.get("paygate_contract", ""),
             )
             memory.add(payment)
             return refund_result(payment, payment.steps[0], self._raw(_NOT_CHECKED if self._keys_broken else _STORED))
@@ -354,6 +356,14 @@ class AnsweringProvider(Provider):
     def _charge_result(self, payment: Payment, step: Step, word: str | None = None) -> ChargeResult:
         named = self.names_declined if step.state is Outcome.DECLINED else self.names_pending
         return charge_result(payment, step, payment.reference if named else None, self._raw(word))
+
+    def _looked_up(self, memory: Memory, payment: Payment, now: dt.datetime) -> ChargeResult:
+        """A payment with all that has gone back of it, and what is disputed."""
+        back = [one for one in memory.refunds_of(payment.reference) if one.at(now).state is Outcome.SUCCEEDED]
+        total = Money(sum(one.amount.minor for one in back), payment.amount.currency)
+        disputes = tuple(one.now for one in memory.disputes.values() if one.charge == payment.reference)
+        result = self._charge_result(payment, payment.at(now))
+        return attrs.evolve(result, refunded=total if back else None, disputes=disputes)
 
     def _refusal(self, why: Decline) -> ChargeResult:
         return ChargeResult.declined(why.code or "", why.message, decline=why.decline or DeclineClass.UNKNOWN)

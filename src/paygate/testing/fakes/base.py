@@ -24,9 +24,10 @@ from ...provider import Capabilities, CheckoutState, Outcome, Webhook
 from ..book import Book, MovementKind
 from .agreements import FakeSubscription
 from .answering import FakeSettings, HookCall
+from .console import ConsoleProvider
 from .course import ending
 from .memory import Memory, Payment, fingerprint
-from .notices import checkout_notice, notice, subscription_notice
+from .notices import checkout_notice, dispute_notice, notice, subscription_notice
 from .outcomes import (
     ChargeOutcome,
     ClosePermission,
@@ -37,7 +38,6 @@ from .outcomes import (
     StartOutcome,
     Succeed,
 )
-from .recurring import RecurringProvider
 from .refusals import Codes
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["Codes", "FakeProvider", "FakeSettings", "HookCall"]
 
 
-class FakeProvider(RecurringProvider):
+class FakeProvider(ConsoleProvider):
     """An in-process provider that keeps a book of the money that really moved.
 
     :param capabilities: what it declares, and does.
@@ -300,6 +300,8 @@ class FakeProvider(RecurringProvider):
         secret = self._settings.webhook_secret
         if reference in memory.checkouts:
             return [checkout_notice(reference, secret)]
+        if reference in memory.disputes:
+            return [dispute_notice(memory.disputes[reference], index, secret)]
         payment = memory.payments[reference]
         if not payment.contract:
             return [notice(payment, index, secret)] * payment.notices

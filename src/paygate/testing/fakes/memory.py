@@ -17,11 +17,12 @@ from typing import Any
 
 import attrs
 
+from ...dispute import DisputeState
 from ...errors import ConfigurationError
 from ...money import Money
 from ...provider import DeclineClass, Outcome
 from ..book import Book, Movement, MovementKind
-from .agreements import FakeCheckout, FakeSubscription
+from .agreements import FakeCheckout, FakeDispute, FakeSubscription
 from .outcomes import Decline
 
 __all__ = ["Memory", "Payment", "Step", "fingerprint"]
@@ -63,6 +64,7 @@ class Payment:
     notices: int = 1  #: how many times each notification is delivered
     contract: str = ""  #: of a charge by the provider's own subscription: the contract that it belongs to
     period: str = ""  #: and the date on which the charged period begins, ISO 8601
+    owner: str = ""  #: of a refund: the contract that its metadata named
 
     @property
     def created_at(self) -> dt.datetime:
@@ -81,13 +83,14 @@ class Memory:
         self.book = Book()
         self.payments: dict[str, Payment] = {}
         #: what there is to notify of, in the order in which it came true: (reference of a payment, index of the step that
-        #: ended it), or (reference of a checkout, 0)
+        #: ended it), (reference of a checkout, 0), or (reference of a dispute, index of its state)
         self.notices: list[tuple[str, int]] = []
         self.announced = 0  #: how many of them have been handed out
         #: why a credential can no longer be charged: fingerprint to the decline
         self.blocked: dict[str, Decline] = {}
         self.subscriptions: dict[str, FakeSubscription] = {}  #: by contract
         self.checkouts: dict[str, FakeCheckout] = {}
+        self.disputes: dict[str, FakeDispute] = {}
         self._keys: dict[tuple[MovementKind, str], str] = {}
         self._attempts: defaultdict[tuple[MovementKind, str], list[str]] = defaultdict(list)
         self._refunds: defaultdict[str, list[str]] = defaultdict(list)
@@ -129,6 +132,15 @@ class Memory:
         """The latest charge of the same amount on the same credential (fingerprint)."""
         reference = self._latest.get((credential, amount.currency, amount.minor))
         return self.payments[reference] if reference else None
+
+    def dispute(self, dispute: FakeDispute, now: dt.datetime) -> None:
+        """Remember how *dispute* stands now; one that is lost takes the money."""
+        self.disputes[dispute.now.reference] = dispute
+        self.notices.append((dispute.now.reference, len(dispute.states) - 1))
+        if dispute.now.state is DisputeState.LOST:
+            lost = dispute.now
+            movement = Movement(MovementKind.DISPUTE, lost.amount, lost.reference, now, charge=dispute.charge)
+            self.book.write(movement)
 
     def settle(self, now: dt.datetime) -> None:
         """Let everything up to *now* come true, in order of time: book the money, queue the notices."""
@@ -175,6 +187,7 @@ class Memory:
             "announced": self.announced,
             "subscriptions": [each.dump() for each in self.subscriptions.values()],
             "checkouts": [each.dump() for each in self.checkouts.values()],
+            "disputes": [each.dump() for each in self.disputes.values()],
             "blocked": {
                 credential: [why.code, why.decline.value if why.decline else None]
                 for credential, why in self.blocked.items()
@@ -198,6 +211,8 @@ class Memory:
             subscriptions = map(FakeSubscription.load, state["subscriptions"])
             memory.subscriptions = {each.contract_id: each for each in subscriptions}
             memory.checkouts = {each.reference: each for each in map(FakeCheckout.load, state["checkouts"])}
+            disputes = map(FakeDispute.load, state.get("disputes", ()))
+            memory.disputes = {each.now.reference: each for each in disputes}
             memory._replay([(reference, index) for reference, index in state["notices"]])
             memory.announced = state["announced"]
             memory.blocked = {
@@ -216,6 +231,15 @@ class Memory:
         for reference, index in notices:
             if reference in self.checkouts:
                 self.notices.append((reference, index))
+                continue
+            if dispute := self.disputes.get(reference):
+                self.notices.append((reference, index))
+                told = dispute.states[index]
+                if told.state is DisputeState.LOST:
+                    at = told.due_by or dt.datetime.fromtimestamp(0, dt.UTC)
+                    self.book.write(
+                        Movement(MovementKind.DISPUTE, told.amount, told.reference, at, charge=dispute.charge)
+                    )
                 continue
             self._happen(reference, index)
             self._waiting[reference] = index + 1
@@ -245,7 +269,7 @@ def _step(item: Mapping[str, Any]) -> Step:
     )
 
 
-_PLAIN = ("reference", "attempt", "key", "digest", "credential", "charge", "notices", "contract", "period")
+_PLAIN = ("reference", "attempt", "key", "digest", "credential", "charge", "notices", "contract", "period", "owner")
 
 
 def _dump(payment: Payment) -> dict[str, Any]:
@@ -262,5 +286,5 @@ def _payment(item: Mapping[str, Any]) -> Payment:
         kind=MovementKind(item["kind"]),
         amount=Money(*item["amount"]),
         steps=tuple(_step(step) for step in item["steps"]),
-        **{name: item[name] for name in _PLAIN},
+        **{name: item[name] for name in _PLAIN if name in item},
     )

@@ -13,13 +13,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...clock import require_aware
+from ...dispute import Dispute, DisputeState
 from ...errors import PaygateError, WebhookRejected
 from ...money import Money
 from ...provider import ChargeResult, DeclineClass, EventKind, Outcome, ProviderEvent, RefundResult, Webhook
 from ..book import MovementKind
+from .agreements import FakeDispute
 from .memory import Payment, Step
 
-__all__ = ["charge_result", "checkout_notice", "is_so", "notice", "read_notice", "refund_result", "subscription_notice"]
+__all__ = [
+    "charge_result",
+    "checkout_notice",
+    "dispute_notice",
+    "is_so",
+    "notice",
+    "read_notice",
+    "refund_result",
+    "subscription_notice",
+]
 
 _STATES = {Outcome.SUCCEEDED: "succeeded", Outcome.DECLINED: "failed"}
 #: What a step tells of the card's network.
@@ -48,7 +59,7 @@ def charge_result(payment: Payment, step: Step, reference: str | None, raw: dict
 def refund_result(payment: Payment, step: Step, raw: dict[str, Any] | None) -> RefundResult:
     """*step* of a refund as a provider answers it."""
     if step.state is Outcome.SUCCEEDED:
-        return RefundResult.succeeded(payment.reference, refunded_at=step.at, raw=raw)
+        return RefundResult.succeeded(payment.reference, refunded_at=step.at, raw=raw, amount=payment.amount)
     if step.state is Outcome.PENDING:
         return RefundResult.pending(payment.reference, raw=raw)
     return RefundResult.declined(step.code or "", step.message, reference=payment.reference, raw=raw)
@@ -74,9 +85,27 @@ def notice(payment: Payment, index: int, secret: str) -> Webhook:
         **_of_the_network(step),
         "credential": payment.credential,
         "charge": payment.charge,
+        "contract": payment.owner,
     }
     headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
     return Webhook(headers, json.dumps(body, ensure_ascii=False).encode())
+
+
+def dispute_notice(dispute: FakeDispute, index: int, secret: str) -> Webhook:
+    """The delivery about one state of a dispute."""
+    told = dispute.states[index]
+    body = {
+        "id": f"evt_{told.reference}_{index}",
+        "type": f"dispute.{told.state.value}",
+        "reference": told.reference,
+        "amount": {"minor": told.amount.minor, "currency": told.amount.currency},
+        "due_by": told.due_by and told.due_by.isoformat(),
+        "reason": told.reason,
+        "charge": dispute.charge,
+        "attempt": dispute.attempt,
+    }
+    headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
+    return Webhook(headers, json.dumps(body).encode())
 
 
 def subscription_notice(
@@ -136,8 +165,11 @@ def read_notice(webhook: Webhook, secret: str) -> ProviderEvent:
         raise WebhookRejected("the body is not a notification of a fake provider", status=400) from exc
 
 
-def is_so(event: ProviderEvent, payments: Mapping[str, Payment]) -> bool:
-    """Whether what *event* says of a charge or refund is so. The shared secret proves nothing about the body (R-269)."""
+def is_so(event: ProviderEvent, payments: Mapping[str, Payment], disputes: Mapping[str, FakeDispute]) -> bool:
+    """Whether what *event* says of money is so. The shared secret proves nothing about the body (R-269)."""
+    if event.dispute is not None:
+        known = disputes.get(event.dispute.reference)
+        return known is not None and event.dispute in known.states and event.charge_reference == known.charge
     result = event.charge or event.refund
     if result is None:
         return True
@@ -159,6 +191,8 @@ def _event(body: dict[str, Any]) -> ProviderEvent:
         return ProviderEvent(event_id, EventKind.SUBSCRIPTION_ENDED, name, contract_id=str(body["contract"]), raw=body)
     if name == "checkout.ended":
         return ProviderEvent(event_id, EventKind.CHECKOUT, name, reference=str(body["reference"]), raw=body)
+    if what == "dispute" and how in {state.value for state in DisputeState}:
+        return _dispute(event_id, name, DisputeState(how), body)
     states = {text: state for state, text in _STATES.items()}
     kinds = {text: kind for kind, text in _KINDS.items()}
     if what == "renewal" and how in states:
@@ -188,6 +222,23 @@ def _event(body: dict[str, Any]) -> ProviderEvent:
         attempt_id=payment.attempt or None,
         charge=charge_result(payment, step, payment.reference, body) if what == "charge" else None,
         refund=refund_result(payment, step, body) if what == "refund" else None,
+        charge_reference=str(body["charge"]) or None if what == "refund" else None,
+        contract_id=body.get("contract") or None,
+        raw=body,
+    )
+
+
+def _dispute(event_id: str, name: str, state: DisputeState, body: dict[str, Any]) -> ProviderEvent:
+    due_by = require_aware(dt.datetime.fromisoformat(body["due_by"])) if body["due_by"] else None
+    amount = Money(body["amount"]["minor"], body["amount"]["currency"])
+    return ProviderEvent(
+        event_id,
+        EventKind.DISPUTE,
+        name,
+        reference=str(body["reference"]),
+        dispute=Dispute(str(body["reference"]), state, amount, due_by, str(body["reason"])),
+        charge_reference=str(body["charge"]),
+        charge_id=str(body["attempt"]) or None,
         raw=body,
     )
 

@@ -19,6 +19,10 @@ ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 INSTANT = sa.Text().with_variant(sa.DateTime(timezone=True), "postgresql")
 SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 UNRESOLVED = sa.text("resolved_at IS NULL")
+PAID = sa.text(
+    "kind IN ('INITIAL_FEE', 'PERIOD', 'ADDON') AND state IN ('SUCCEEDED', 'REFUND_PENDING', 'PARTLY_REFUNDED',"
+    " 'REFUNDED') AND amount > 0"
+)
 
 
 def upgrade() -> None:
@@ -27,6 +31,7 @@ def upgrade() -> None:
     _discrepancies()
     _claims()
     _charges_of_cards()
+    _returns()
     op.create_table(
         "paygate_checkouts",
         sa.Column("id", ID, primary_key=True),
@@ -105,3 +110,38 @@ def _charges_of_cards() -> None:
     """What the card's network answered to a charge, and until when the customer may act on it."""
     op.add_column("paygate_charges", sa.Column("response_code", sa.Text()))
     op.add_column("paygate_charges", sa.Column("action_until", INSTANT))
+
+
+def _returns() -> None:
+    """Refunds and disputes that were made at providers; sales say that a part of them has gone back."""
+    op.create_table(
+        "paygate_returns",
+        sa.Column("seq", SEQ, autoincrement=True, nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("account", ID, nullable=False),
+        sa.Column("charge_id", ID, nullable=False),
+        sa.Column("contract_id", ID, nullable=False),
+        sa.Column("charge_reference", ID),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("reference", ID, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("seen_at", INSTANT, nullable=False),
+        sa.Column("due_by", INSTANT),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="paygate_returns_pkey"),
+        sa.UniqueConstraint("id", name="paygate_returns_id_key"),
+        sa.UniqueConstraint("account", "kind", "reference", name="paygate_returns_once"),
+    )
+    op.create_index("paygate_returns_by_charge", "paygate_returns", ["charge_id", "seq"])
+    op.add_column("paygate_ledger", sa.Column("due_by", INSTANT))
+    op.drop_index("paygate_ledger_paid", "paygate_ledger")
+    op.create_index(
+        "paygate_ledger_paid", "paygate_ledger", ["received_at", "seq"], sqlite_where=PAID, postgresql_where=PAID
+    )
+    # rows of which a part went back before there was a state for that
+    op.execute(
+        "UPDATE paygate_ledger SET state = 'PARTLY_REFUNDED' WHERE state = 'SUCCEEDED' AND id IN ("
+        "SELECT refunds FROM paygate_ledger AS back WHERE back.refunds IS NOT NULL AND back.state = 'DONE')"
+    )

@@ -343,3 +343,12 @@ def test_delivered_notices_are_removed_once_they_are_old(shell):
     assert "Removed 1" in said(shell("db", "purge", "--older-than", "30").stdout)
     for wrong in ("0d", "a week", "-1"):
         assert shell("db", "purge", "--older-than", wrong).exit_code == 2
+
+
+@pytest.mark.rule("R-286")
+def test_that_a_backup_was_restored_is_noted_and_shown(shell):
+    told = shell.json("db", "restored")
+
+    assert told["since"] is not None
+    assert told["at"] >= told["since"]
+    assert "Newest in the backup" in said(shell("db", "restored").stdout)

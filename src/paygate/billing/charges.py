@@ -29,6 +29,7 @@ from .duplicates import follow_up, is_doubted
 from .outbox import deliver
 from .recording import once_sent, write_down
 from .repeats import attempt_id
+from .restoring import HELD
 from .services import Services, checked_key, fingerprint, secret_hash
 from .settling import apply_charge, asked_in_vain, charge_request, check_resolution, contract_behind
 
@@ -407,6 +408,8 @@ async def resolve(
                 result = ChargeResult.succeeded(named, charged_at=at)
             else:
                 result = ChargeResult.declined("resolved_by_operator", note)
+                if charge.failure is not None and charge.failure.code == HELD:
+                    result = ChargeResult.not_sent(note, code=HELD)  # nobody has declined anything
             return apply_charge(services, session, charge, result, actor=actor, now=now, source=Source.OPERATOR)
 
     await permission.ask(services, proposal)

@@ -18,6 +18,7 @@ from .duplicates import follow_up
 from .health import finished
 from .outbox import deliver, deliver_backlog
 from .problems import Problem, Troubles, Unreadable, readable
+from .restoring import asked_since
 from .services import Services
 from .settling import apply_charge, charge_request, contract_behind
 from .unknowns import charge_still_unknown
@@ -90,8 +91,15 @@ async def _ask(services: Services, charge: Charge, credential: str, troubles: Tr
     account = services.plugins.account(charge.account)
     key = account.capabilities.idempotency.key_for(charge.id)
     with troubles.asking(account.name):
-        return await account.find_charge(LookupRequest(charge_request(charge, credential, key), charge.reference))
+        since = await call(partial(_asked_since, services, charge))
+        request = attrs.evolve(charge_request(charge, credential, key), requested_at=since)
+        return await account.find_charge(LookupRequest(request, charge.reference))
     return None
+
+
+def _asked_since(services: Services, charge: Charge) -> dt.datetime:
+    with services.store.read() as session:
+        return asked_since(session, charge)
 
 
 def _tells(result: ChargeResult) -> bool:

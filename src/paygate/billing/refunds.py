@@ -381,6 +381,8 @@ def apply_refund(
             refund = attrs.evolve(refund, reference=result.reference)
             session.refunds.update(refund)
             _follow(services, session, row, refund, now)
+        if source is Source.ANSWER and refund.reference is None and refund.state.open:
+            session.refunds.release(refund.id)  # the process that sent it has reported
         return refund
     session.refunds.update(settlement.refund)
     session.after_commit.append(partial(logs.refund_settled, settlement.refund))

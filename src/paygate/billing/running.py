@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
 import attrs
 
@@ -24,22 +25,22 @@ from ..domain.failing import hold_back
 from ..domain.subscribing import charged_by_provider
 from ..errors import OutcomeUnknown, StoreError
 from ..flow import call
-from ..ids import derived_id
 from ..money import Money
 from ..provider import Outcome
-from ..store import Session
+from ..store import Restore, Session
 from . import logs
-from .card_limits import HeldBack, allowed_at, lock_card, waits, why_held
+from .card_limits import allowed_at, lock_card, waits
 from .catching_up import carry_out, needs_charge
 from .charges import settle
 from .claims import Claim, take
 from .health import finished
 from .horizon import passed
 from .outbox import deliver_backlog
+from .period_charges import next_number, period_charge
 from .planning import Planned, Work, collectable, plan
-from .problems import Problem, Troubles
-from .recording import Told
-from .services import Services, fingerprint, secret_hash
+from .restoring import Known, Suspect, look_for, suspect
+from .run_report import BillingReport, Run
+from .services import Services
 from .settling import charge_request, write_settlement
 from .step_mails import release
 
@@ -48,42 +49,6 @@ __all__ = ["BillingReport", "Planned", "Work", "plan", "run"]
 _PAGE = 100
 #: More steps than this in one run of one contract would be decades of daily renewals: a mistake, not a backlog.
 _MOST_STEPS = 20_000
-
-
-@attrs.frozen
-class BillingReport:
-    """What a run did: numbers of contracts, and what was charged.
-
-    ``failed`` counts declined charges, first attempts and retries alike; ``suspended`` those of them that made a contract
-    past due, ``terminated`` those that ended one; ``unlocked`` days on which further contents opened (R-082);
-    ``requires_action`` charges that wait for the customer, who has been mailed the link (R-335);
-    ``unsent`` charges that certainly never reached the provider; ``unknown`` charges without a result yet; ``blocked``
-    contracts and mails that were left undone for a trouble of their own or of their account; the first of them are in
-    ``problems``, each with its reason. ``held_back`` counts charges that were due and not made, because a network's limit,
-    its advice or what the card answered in whichever contract forbids them; ``reasons`` says why and until when (R-331).
-    """
-
-    started: int = 0
-    renewed: int = 0
-    retried: int = 0
-    failed: int = 0
-    suspended: int = 0
-    terminated: int = 0
-    cancelled: int = 0
-    unlocked: int = 0
-    unsent: int = 0
-    unknown: int = 0
-    requires_action: int = 0
-    blocked: int = 0
-    held_back: int = 0
-    mails: int = 0
-    charged: dict[str, int] = attrs.field(factory=dict)
-    problems: tuple[Problem, ...] = ()
-    reasons: tuple[HeldBack, ...] = ()
-
-    def plus(self, **more: int) -> BillingReport:
-        """The report with *more* counted."""
-        return attrs.evolve(self, **{name: getattr(self, name) + number for name, number in more.items()})
 
 
 async def run(
@@ -101,7 +66,7 @@ async def run(
         All of that is recorded, and the next run goes on.
     :raises OutcomeUnknown: the same, and the outcome of a charge could not be recorded (R-292).
     """
-    running = _Run(services, passed(services, until))
+    running = Run(services, passed(services, until))
     try:
         await _run(running, progress)
     except StoreError as exc:
@@ -117,7 +82,8 @@ async def run(
     return running.report
 
 
-async def _run(running: _Run, progress: Callable[[BillingReport], None] | None) -> None:
+async def _run(running: Run, progress: Callable[[BillingReport], None] | None) -> None:
+    running.restore = await call(partial(_restored, running.services))
     after: tuple[dt.date, str] | None = None
     while due := await call(partial(_due_keys, running, after)):
         after = due[-1]
@@ -140,36 +106,9 @@ async def _run(running: _Run, progress: Callable[[BillingReport], None] | None) 
     await finished(running.services, "billing_run", running.started, running.troubles.count)
 
 
-class _Run:
-    """One run as far as it has come."""
-
-    def __init__(self, services: Services, horizon: dt.datetime) -> None:
-        self.services = services
-        self.horizon = horizon
-        self.started = services.now()
-        self.troubles = Troubles()
-        self.told = Told()
-        self._report = BillingReport()
-
-    def count(self, **more: int) -> None:
-        """Count *more* in the report."""
-        self._report = self._report.plus(**more)
-
-    def charged(self, amount: Money) -> None:
-        """Add what was taken."""
-        total = self._report.charged.get(amount.currency, 0) + amount.minor
-        self._report = attrs.evolve(self._report, charged={**self._report.charged, amount.currency: total})
-
-    def hold(self, contract: Contract, plan: RetryPlan) -> None:
-        """Report that the card of *contract* may not be tried now, once for each contract."""
-        if all(known.contract_id != contract.id for known in self._report.reasons):
-            held = (*self._report.reasons, why_held(contract, plan))
-            self._report = attrs.evolve(self._report, reasons=held, held_back=len(held))
-
-    @property
-    def report(self) -> BillingReport:
-        """What was done up to now."""
-        return attrs.evolve(self._report, blocked=self.troubles.count, problems=self.troubles.problems)
+def _restored(services: Services) -> Restore | None:
+    with services.store.read() as session:
+        return session.restores.latest()
 
 
 def _log(report: BillingReport) -> None:
@@ -177,21 +116,24 @@ def _log(report: BillingReport) -> None:
     logs.run_finished("billing_run", counts, attention=bool(report.blocked or report.unsent))
 
 
-def _due_keys(running: _Run, after: tuple[dt.date, str] | None) -> list[tuple[dt.date, str]]:
+def _due_keys(running: Run, after: tuple[dt.date, str] | None) -> list[tuple[dt.date, str]]:
     with running.services.store.read() as session:
         return session.contracts.due_keys(business_date(running.horizon, running.services.rules.zone), after, _PAGE)
 
 
-def _past_due(running: _Run, after: str | None) -> list[str]:
+def _past_due(running: Run, after: str | None) -> list[str]:
     with running.services.store.read() as session:
         return session.contracts.ids(status=Status.PAST_DUE, after=after, limit=_PAGE)
 
 
-async def _bring_up_to_date(running: _Run, contract_id: str) -> None:
+async def _bring_up_to_date(running: Run, contract_id: str) -> None:
     for _ in range(_MOST_STEPS):
-        to_ask = await call(partial(_account_to_ask, running, contract_id)) if running.services.paced else None
+        known = await _looked_up(running, contract_id, _due_charge)
+        to_ask = (
+            await call(partial(_account_to_ask, running, contract_id, _due_charge)) if running.paces(known) else None
+        )
         claim = await take(running.services, to_ask)
-        done, charge, contract = await call(partial(_step, running, contract_id))
+        done, charge, contract = await call(partial(_step, running, contract_id, known))
         if charge is None:
             if done is None:
                 return
@@ -201,7 +143,7 @@ async def _bring_up_to_date(running: _Run, contract_id: str) -> None:
             running.hold(contract, charge)
             return
         before = contract.status
-        settled = await _send(running, charge, contract, claim)
+        settled = await _send(running, charge, contract, claim, known)
         if settled is None:
             return
         await _count(running, settled, before, retry=False)
@@ -218,15 +160,44 @@ _COUNTED: dict[StepKind, dict[str, int]] = {
 }
 
 
-def _account_to_ask(running: _Run, contract_id: str) -> str | None:
-    """The account whose turn has to be waited for; None if the next step of the contract asks none."""
+_NextCharge: TypeAlias = Callable[[Run, Session, Contract], tuple[dt.date, Money] | None]
+
+
+def _due_charge(running: Run, _session: Session, contract: Contract) -> tuple[dt.date, Money] | None:
+    """The period that the next step of *contract* charges, and its price; None if it charges none."""
+    due = due_steps(contract, running.horizon, running.services.rules)
+    return (due[0].on, due[0].price) if due and needs_charge(contract, due[0]) else None
+
+
+def _account_to_ask(running: Run, contract_id: str, next_charge: _NextCharge) -> str | None:
+    """The account whose turn has to be waited for; None if nothing is going to be charged."""
     with running.services.store.read() as session:
         contract = session.contracts.get(contract_id)
-    due = due_steps(contract, running.horizon, running.services.rules)
-    return contract.account if contract.is_card and due and due[0].price else None
+        return contract.account if next_charge(running, session, contract) else None
 
 
-def _step(running: _Run, contract_id: str) -> tuple[DueStep | None, Charge | RetryPlan | None, Contract]:
+async def _looked_up(running: Run, contract_id: str, next_charge: _NextCharge) -> Known | None:
+    """What the provider has of the next charge, if the database may have forgotten it with a backup (R-286)."""
+    restore = running.restore
+    if restore is None:
+        return None
+
+    def read() -> Suspect | None:
+        with running.services.store.read() as session:
+            contract = session.contracts.get(contract_id)
+            _check_mode(running.services, contract)
+            wanted = next_charge(running, session, contract)
+            if wanted is None or not _is_ours(running, session, contract, wanted[0]):
+                return None
+            return suspect(running.services, session, restore, contract, *wanted)
+
+    case = await call(read)
+    return None if case is None else await look_for(running.services, running.troubles, case, charge_request)
+
+
+def _step(
+    running: Run, contract_id: str, known: Known | None
+) -> tuple[DueStep | None, Charge | RetryPlan | None, Contract]:
     """Take the first due step under the lock: do it, or write down the intent of the charge that it needs.
 
     :returns: the step that was taken and, if it has to be charged first, the new intent, or when its card may be tried;
@@ -243,7 +214,7 @@ def _step(running: _Run, contract_id: str) -> tuple[DueStep | None, Charge | Ret
             return None, None, contract
         step = due[0]
         if needs_charge(contract, step):
-            charge = _intend(running, session, contract, step.on, step.price, first=True)
+            charge = _intend(running, session, contract, step.on, step.price, known, first=True)
             if isinstance(charge, RetryPlan) and not waits(charge, step.on, services.today(), services.now()):
                 held = hold_back(
                     contract, step.on, charge, services.now(), services.rules, services.new_id, amount=step.price
@@ -260,8 +231,26 @@ def _check_mode(services: Services, contract: Contract) -> None:
         services.account_of(contract)
 
 
+def _is_ours(running: Run, session: Session, contract: Contract, period: dt.date) -> bool:
+    """Whether paygate is to charge the *period*, and none of its attempts is under way."""
+    if charged_by_provider(contract, running.services.plugins.account(contract.account).capabilities, period):
+        return False
+    if session.charges.open_for(contract.id, ChargeKind.PERIOD) is not None:
+        return False
+    arrears = session.charges.open_for(contract.id, ChargeKind.ADDON)
+    # else it may be paying this very period (R-161)
+    return arrears is None or arrears.purpose is not Purpose.ARREARS
+
+
 def _intend(
-    running: _Run, session: Session, contract: Contract, period: dt.date, price: Money, *, first: bool
+    running: Run,
+    session: Session,
+    contract: Contract,
+    period: dt.date,
+    price: Money,
+    known: Known | None,
+    *,
+    first: bool,
 ) -> Charge | RetryPlan | None:
     """Write down the charge of a period; None if it is not ours to make, or one is under way already.
 
@@ -269,45 +258,33 @@ def _intend(
     :returns: for a first attempt that the card's history forbids now: when it may be made, or why never.
     """
     services = running.services
-    account = services.plugins.account(contract.account)
-    if charged_by_provider(contract, account.capabilities, period):
+    if not _is_ours(running, session, contract, period):
         return None
-    if session.charges.open_for(contract.id, ChargeKind.PERIOD) is not None:
-        return None
-    arrears = session.charges.open_for(contract.id, ChargeKind.ADDON)
-    if arrears is not None and arrears.purpose is Purpose.ARREARS:
-        return None  # it may be paying this very period (R-161)
-    running.troubles.check(account.name)
-    if first:
+    running.troubles.check(contract.account or "")
+    if first and (known is None or known.result is None):
         allowed = allowed_at(services, session, contract, price)
         if allowed.forbidden_by is not None or allowed.because:
             return allowed
-    number = len(session.charges.of_period(contract.id, period)) + 1
-    charge = Charge(
-        # what the provider remembers is found again under this id, should the database have forgotten it (R-284)
-        id=derived_id("period", account.name, contract.id, period.isoformat(), str(number)),
-        contract_id=contract.id,
-        customer_id=contract.customer_id,
-        account=account.name,
-        kind=ChargeKind.PERIOD,
-        amount=price,
-        idempotency_key=f"period/{contract.id}/{period.isoformat()}/{number}",
-        fingerprint=fingerprint("period", contract.id, period, price),
-        actor=Actor.scheduler(),
-        created_at=services.now(),
-        period_start=period,
-        previous_expires_on=contract.expires_on,
-        credential_hash=secret_hash(account.name, contract.credential),
-    )
+    number = next_number(session.charges.of_period(contract.id, period))
+    if known is not None:
+        if known.number < number:
+            return None  # somebody else has just made the attempt that was looked for
+        number = known.number
+    charge = period_charge(services, contract, period, price, number)
     session.charges.insert(charge, claim=services.waiting.in_flight)
     return charge
 
 
-async def _send(running: _Run, charge: Charge, contract: Contract, claim: Claim) -> Charge | None:
-    """Charge, and record the answer; None where it could not be recorded, which reconciliation settles."""
+async def _send(running: Run, charge: Charge, contract: Contract, claim: Claim, known: Known | None) -> Charge | None:
+    """Charge, and record the answer; None where it could not be recorded, which reconciliation settles.
+
+    What is *known* of the attempt already is recorded instead.
+    """
     account = running.services.plugins.account(charge.account)
     key = account.capabilities.idempotency.key_for(charge.id)
-    result = await account.charge(charge_request(charge, contract.credential or "", key), claim.on(account.name))
+    result = known.result if known is not None else None
+    if result is None:
+        result = await account.charge(charge_request(charge, contract.credential or "", key), claim.on(account.name))
     running.told.sent |= result.outcome is not Outcome.NOT_SENT
     try:
         settled = await settle(running.services, charge, result, Actor.provider(account.name))
@@ -322,7 +299,7 @@ async def _send(running: _Run, charge: Charge, contract: Contract, claim: Claim)
     return settled
 
 
-async def _count(running: _Run, charge: Charge, before: Status, *, retry: bool) -> None:
+async def _count(running: Run, charge: Charge, before: Status, *, retry: bool) -> None:
     if charge.state is ChargeState.SUCCEEDED:
         running.charged(charge.amount)
         running.count(**{"retried" if retry else "started" if before is Status.NOT_STARTED else "renewed": 1})
@@ -349,29 +326,30 @@ def _status(services: Services, contract_id: str) -> Status:
 # --- retries of what was declined ------------------------------------------------------------------------------------
 
 
-async def _retry(running: _Run, contract_id: str) -> None:
+async def _retry(running: Run, contract_id: str) -> None:
     """Charge an unpaid period again if its next retry is due (R-154, and the networks' rules)."""
-    to_ask = await call(partial(_account_of_retry, running, contract_id)) if running.services.paced else None
+    known = await _looked_up(running, contract_id, _due_retry)
+    to_ask = await call(partial(_account_to_ask, running, contract_id, _due_retry)) if running.paces(known) else None
     claim = await take(running.services, to_ask)
-    charge, contract = await call(partial(_intend_retry, running, contract_id))
+    charge, contract = await call(partial(_intend_retry, running, contract_id, known))
     if isinstance(charge, RetryPlan):
         running.hold(contract, charge)
     elif charge is not None:
-        settled = await _send(running, charge, contract, claim)
+        settled = await _send(running, charge, contract, claim, known)
         if settled is not None:
             await _count(running, settled, Status.PAST_DUE, retry=True)
 
 
-def _account_of_retry(running: _Run, contract_id: str) -> str | None:
-    """The account whose turn has to be waited for; None if no retry is due."""
-    with running.services.store.read() as session:
-        contract = session.contracts.get(contract_id)
-        unpaid = collectable(running.services, session, contract)
-        retry = unpaid.next_by(running.horizon) if unpaid is not None else None
-    return contract.account if retry is not None and retry.next_at is not None else None
+def _due_retry(running: Run, session: Session, contract: Contract) -> tuple[dt.date, Money] | None:
+    """The unpaid period whose retry is due, and its price."""
+    unpaid = collectable(running.services, session, contract)
+    retry = unpaid.next_by(running.horizon) if unpaid is not None else None
+    if unpaid is None or unpaid.price is None or retry is None or retry.next_at is None or contract.past_due is None:
+        return None
+    return contract.past_due.period_start, unpaid.price
 
 
-def _intend_retry(running: _Run, contract_id: str) -> tuple[Charge | RetryPlan | None, Contract]:
+def _intend_retry(running: Run, contract_id: str, known: Known | None) -> tuple[Charge | RetryPlan | None, Contract]:
     services = running.services
     with services.store.write() as session:
         contract = session.contracts.lock(contract_id)
@@ -382,4 +360,5 @@ def _intend_retry(running: _Run, contract_id: str) -> tuple[Charge | RetryPlan |
         retry = unpaid.next_by(running.horizon)
         if retry is None or retry.next_at is None:
             return unpaid.held_back(), contract
-        return _intend(running, session, contract, contract.past_due.period_start, unpaid.price, first=False), contract
+        period = contract.past_due.period_start
+        return _intend(running, session, contract, period, unpaid.price, known, first=False), contract

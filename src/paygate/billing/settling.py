@@ -150,6 +150,8 @@ def _apply(
                 pending = customer_action.asked(services, session, pending, contract, result, now)
             if pending != charge:
                 session.charges.update(pending)
+            if source is Source.ANSWER and pending.reference is None:
+                session.charges.release(charge.id)  # the process that sent it has reported
             return pending
         case Outcome.DECLINED | Outcome.NOT_SENT:
             result = customer_action.expired_by(charge, result, now)

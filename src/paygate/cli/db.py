@@ -106,3 +106,18 @@ def upgrade(session: Session, database: str | None) -> None:
         before, after = Store.upgrade(_url(session, database))
     pairs = [("Before", before or "empty"), ("Now", after), ("Changed", before != after)]
     session.show({"before": before, "after": after}, lambda: facts("Database", pairs))
+
+
+@db.command()
+@json_option
+@pass_session
+def restored(session: Session) -> None:
+    """Say that the database was restored from a backup, before anything else is run on it.
+
+    The next runs ask the providers for the charges that the backup does not know, instead of making them again.
+    """
+    with session.gateway() as gateway, session.waiting("noting that a backup was restored"):
+        restore = gateway.billing.restored(actor=session.actor)
+    pairs = [("Restored", restore.at), ("Newest in the backup", restore.since or "nothing")]
+    since = restore.since and restore.since.isoformat()
+    session.show({"at": restore.at.isoformat(), "since": since}, lambda: facts("Backup", pairs))

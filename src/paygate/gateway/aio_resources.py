@@ -12,6 +12,7 @@ from ..billing import (
     outbox,
     reconcile,
     refunds,
+    restoring,
     running,
     step_mails,
     webhooks,
@@ -31,7 +32,7 @@ from ..domain.ledger import LedgerEntry
 from ..domain.mails import StepMail, StepMailState
 from ..money import Money
 from ..plugins.account import Account
-from ..store import OutboxRow
+from ..store import OutboxRow, Restore
 from .aio_contracts import AsyncNamespace
 from .cursor import AsyncCursor
 
@@ -401,6 +402,17 @@ class AsyncBilling(AsyncNamespace):
     async def reconcile(self) -> Reconciliation:
         """Settle what is PENDING or UNKNOWN: by look-up where the provider has one, else by telling an operator."""
         return await self._run(reconcile.run(self._services))
+
+    async def restored(self, *, actor: Actor = ADMIN) -> Restore:
+        """Say that the database was restored from a backup: what happened after the backup is not in it.
+
+        From then on a run asks the provider for a period that began by this day before it charges it, and records what it
+        finds. Where the provider cannot be asked, or where not finding a charge proves nothing, the period is not charged:
+        it becomes unknown, the operator is told, and ``charges.resolve`` ends it (R-286).
+
+        :returns: when that was, and when the newest thing in the backup was written.
+        """
+        return await self._run(restoring.restored(self._services, actor=actor))
 
     async def deliver(self, *, limit: int = 100) -> Delivery:
         """Deliver notices to observers that are still waiting, for example after an observer failed.

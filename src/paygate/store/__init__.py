@@ -6,7 +6,8 @@ from .database import PoolSettings
 from .drafts import Draft
 from .events import StoredEvent
 from .outbox import OutboxRow
+from .restores import Restore
 from .session import Session
 from .store import Store
 
-__all__ = ["Draft", "OutboxRow", "PoolSettings", "Session", "Store", "StoredEvent"]
+__all__ = ["Draft", "OutboxRow", "PoolSettings", "Restore", "Session", "Store", "StoredEvent"]

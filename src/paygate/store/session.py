@@ -23,6 +23,7 @@ from .products import Products
 from .refunds import Refunds
 from .removal import remove_contract
 from .reports import Reports
+from .restores import Restores
 from .returns import Returns
 from .runs import Runs
 from .statements import Runner
@@ -104,6 +105,10 @@ class Session:
     @cached_property
     def returns(self) -> Returns:
         return Returns(self._runner)
+
+    @cached_property
+    def restores(self) -> Restores:
+        return Restores(self._runner)
 
     @cached_property
     def reports(self) -> Reports:

@@ -48,6 +48,7 @@ __all__ = [
     "paid",
     "products",
     "refunds",
+    "restores",
     "returns",
     "step_mails",
 ]
@@ -571,4 +572,12 @@ returns = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.UniqueConstraint("account", "kind", "reference", name="paygate_returns_once"),
     sa.Index("paygate_returns_by_charge", "charge_id", "seq"),
+)
+
+restores = sa.Table(
+    "paygate_restores",
+    metadata,
+    _seq(),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("since", Instant),
 )

@@ -32,6 +32,7 @@ def upgrade() -> None:
     _claims()
     _charges_of_cards()
     _returns()
+    _restores()
     op.create_table(
         "paygate_checkouts",
         sa.Column("id", ID, primary_key=True),
@@ -144,4 +145,15 @@ def _returns() -> None:
     op.execute(
         "UPDATE paygate_ledger SET state = 'PARTLY_REFUNDED' WHERE state = 'SUCCEEDED' AND id IN ("
         "SELECT refunds FROM paygate_ledger AS back WHERE back.refunds IS NOT NULL AND back.state = 'DONE')"
+    )
+
+
+def _restores() -> None:
+    """When the database was restored from a backup."""
+    op.create_table(
+        "paygate_restores",
+        sa.Column("seq", SEQ, autoincrement=True, nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("since", INSTANT),
+        sa.PrimaryKeyConstraint("seq", name="paygate_restores_pkey"),
     )

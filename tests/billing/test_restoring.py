@@ -1,0 +1,302 @@
+"""After a backup was restored nothing is charged again that the database has forgotten (R-284, R-286).
+
+The provider goes on knowing what it did; the database holds the rows that it had when the backup was made.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import pytest
+import sqlalchemy as sa
+
+from paygate import Card, ChargeState, Customer, Gateway, Money, NewContract, Plan, Status, hookimpl
+from paygate.provider import Capabilities, Lookup
+from paygate.store.database import create_engine
+from paygate.store.tables import metadata
+from paygate.testing import Decline, FakeStripe, FakeUnivaPay, Faults, ManualClock, NeverThere
+
+GOLD = Plan.recurring("Gold", Money(3000, "JPY"))
+YEN = Money(500, "JPY")
+
+
+class Blind(FakeStripe):
+    """A provider that cannot be asked what it did."""
+
+    def capabilities(self) -> Capabilities:
+        return attrs.evolve(super().capabilities(), lookup=Lookup.NONE)
+
+
+class Operator:
+    """Hears what a person has to do."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    @hookimpl
+    def on_operator_action_required(self, notice: Any) -> None:
+        self.heard.append(notice)
+
+
+@attrs.define
+class Shop:
+    """A shop whose database can be set back to what it was, in front of providers that cannot."""
+
+    url: str
+    clock: ManualClock
+    stripe: FakeStripe
+    univapay: FakeUnivaPay
+    blind: Blind
+    operator: Operator
+    gateway: Gateway = attrs.field(init=False)
+    _rows: dict[str, list[dict[str, Any]]] = attrs.field(init=False, factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.open()
+
+    def open(self) -> None:
+        providers = {"stripe": self.stripe, "univapay": self.univapay, "blind": self.blind}
+        self.gateway = Gateway(database=self.url, providers=providers, clock=self.clock, plugins=[self.operator])
+
+    def back_up(self) -> None:
+        engine = create_engine(self.url)
+        with engine.connect() as connection:
+            for table in metadata.sorted_tables:
+                self._rows[table.name] = [dict(row._mapping) for row in connection.execute(sa.select(table))]
+        engine.dispose()
+
+    def restore(self, *, told: bool = True) -> None:
+        self.gateway.close()
+        engine = create_engine(self.url)
+        with engine.connect() as connection:
+            connection.execute(sa.text("BEGIN"))
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
+            for table in metadata.sorted_tables:
+                for row in self._rows[table.name]:
+                    connection.execute(table.insert().values(row))
+            connection.execute(sa.text("COMMIT"))
+        engine.dispose()
+        self.open()
+        if told:
+            self.gateway.billing.restored()
+
+    def member(self, account: str, contract_id: str = "con_1") -> None:
+        """A contract whose next renewal is due on 22 December."""
+        member = NewContract(
+            contract_id=contract_id,
+            customer=Customer(f"cus_{contract_id}"),
+            plan=GOLD,
+            payment=Card(account, f"tok_{contract_id}"),
+            start_on=dt.date(2026, 11, 22),
+            last_paid_at=self.clock.now(),
+        )
+        self.gateway.contracts.import_many([member])
+
+    def fake(self, account: str) -> Any:
+        return getattr(self, account)
+
+    def paid_periods(self, contract_id: str = "con_1") -> list[int]:
+        return [row.target_on.month for row in self.gateway.ledger.list(contract_id=contract_id) if row.target_on]
+
+
+@pytest.fixture
+def shop(database_url: str) -> Iterator[Shop]:
+    clock = ManualClock.jst(2026, 11, 22, 12)
+    shop = Shop(database_url, clock, FakeStripe(clock=clock), FakeUnivaPay(clock=clock), Blind(clock=clock), Operator())
+    yield shop
+    shop.gateway.close()
+
+
+def lose_a_night(shop: Shop, account: str, *, days_later: float = 1) -> None:
+    """The renewal is charged in the night after the backup, and the backup is restored."""
+    shop.member(account)
+    shop.clock.set(ManualClock.jst(2026, 12, 21, 23).now())
+    shop.back_up()
+    shop.clock.set(ManualClock.jst(2026, 12, 22, 3).now())
+    shop.gateway.billing.run()
+    if account == "univapay":
+        shop.clock.advance(minutes=5)
+        shop.gateway.billing.reconcile()
+    assert shop.fake(account).book.captured() == 3000
+    shop.clock.advance(days=days_later)
+
+
+@pytest.mark.rule("R-284")
+def test_a_renewal_repeated_from_a_backup_meets_what_the_provider_remembers(shop: Shop) -> None:
+    """Also where nobody says that a backup was restored, as long as the provider remembers keys."""
+    lose_a_night(shop, "stripe", days_later=0.5)
+    shop.restore(told=False)
+    report = shop.gateway.billing.run()
+
+    assert (report.renewed, shop.stripe.book.captured()) == (1, 3000)
+    assert shop.paid_periods() == [11, 12]
+
+
+@pytest.mark.rule("R-284")
+def test_an_order_and_a_refund_repeated_under_their_keys_meet_what_the_provider_remembers(shop: Shop) -> None:
+    shop.member("stripe")
+    shop.clock.advance(minutes=5)
+    shop.back_up()
+
+    def order_and_return() -> None:
+        charge = shop.gateway.charges.create("con_1", YEN, consent="form", idempotency_key="order-1")
+        shop.gateway.refunds.create(charge.id, Money(200, "JPY"), idempotency_key="rma-1")
+
+    def sign_up() -> None:
+        card = Card("stripe", "tok_2")
+        shop.gateway.contracts.create(Customer("cus_2"), GOLD, card, contract_id="con_2", idempotency_key="signup-2")
+
+    order_and_return()
+    sign_up()
+    shop.clock.advance(hours=2)
+    shop.restore()
+    order_and_return()
+    sign_up()
+
+    assert (shop.stripe.book.captured(), shop.stripe.book.refunded()) == (500 + 3000, 200)
+
+
+@pytest.mark.rule("R-286")
+@pytest.mark.parametrize("account", ["stripe", "univapay"])
+def test_a_run_after_a_restore_finds_last_week_s_renewal_instead_of_charging_it(shop: Shop, account: str) -> None:
+    """Keys are long forgotten by then."""
+    lose_a_night(shop, account, days_later=7)
+    shop.restore()
+    calls = len([call for call in shop.fake(account).calls if call.hook == "charge"])
+    report = shop.gateway.billing.run()
+
+    assert report.renewed == 1
+    assert shop.fake(account).book.captured() == 3000
+    assert len([call for call in shop.fake(account).calls if call.hook == "charge"]) == calls
+    assert shop.paid_periods() == [11, 12]
+
+
+@pytest.mark.rule("R-286")
+def test_what_the_provider_certainly_does_not_have_is_charged(shop: Shop) -> None:
+    shop.member("stripe")
+    shop.clock.set(ManualClock.jst(2026, 12, 21, 23).now())
+    shop.back_up()
+    shop.clock.set(ManualClock.jst(2026, 12, 29, 3).now())
+    shop.restore()
+    report = shop.gateway.billing.run()
+
+    assert (report.renewed, shop.stripe.book.captured()) == (1, 3000)
+
+
+@pytest.mark.rule("R-286")
+def test_an_attempt_after_one_that_was_never_sent_is_found_too(shop: Shop) -> None:
+    """In the night that was lost the first attempt did not get there, and the second one did."""
+    shop.member("stripe")
+    shop.clock.set(ManualClock.jst(2026, 12, 21, 23).now())
+    shop.back_up()
+    shop.clock.set(ManualClock.jst(2026, 12, 22, 3).now())
+    shop.stripe.next(NeverThere())
+    assert shop.gateway.billing.run().unsent == 1
+    assert shop.gateway.billing.run().renewed == 1
+    shop.clock.advance(days=2)
+    shop.restore()
+
+    assert shop.gateway.billing.run().renewed == 1
+    assert shop.stripe.book.captured() == 3000
+    assert shop.paid_periods() == [11, 12]
+
+
+@pytest.mark.rule("R-286")
+def test_a_decline_that_was_forgotten_is_recorded_and_not_asked_for_again(shop: Shop) -> None:
+    shop.member("stripe")
+    shop.clock.set(ManualClock.jst(2026, 12, 21, 23).now())
+    shop.back_up()
+    shop.clock.set(ManualClock.jst(2026, 12, 22, 3).now())
+    shop.stripe.next(Decline("insufficient_funds"))
+    assert shop.gateway.billing.run().failed == 1
+    shop.clock.advance(days=1)
+    shop.restore()
+    asked = len([call for call in shop.stripe.calls if call.hook == "charge"])
+    report = shop.gateway.billing.run()
+
+    assert (report.failed, shop.gateway.contracts.get("con_1").status) == (1, Status.PAST_DUE)
+    assert len([call for call in shop.stripe.calls if call.hook == "charge"]) == asked
+
+
+@pytest.mark.rule("R-286")
+def test_nothing_is_charged_while_the_provider_gives_no_answer(shop: Shop) -> None:
+    lose_a_night(shop, "stripe", days_later=7)
+    shop.restore()
+    shop.stripe.faults = Faults(1, never_there=1)
+    report = shop.gateway.billing.run()
+    shop.stripe.faults = None
+
+    assert (report.renewed, report.blocked) == (0, 1)
+    assert "was paid" in report.problems[0].reason
+    assert shop.gateway.billing.run().renewed == 1
+    assert shop.stripe.book.captured() == 3000
+
+
+@pytest.mark.rule("R-286")
+@pytest.mark.parametrize("account", ["blind", "univapay"])
+@pytest.mark.parametrize("paid", [True, False])
+def test_where_nothing_proves_that_it_was_not_charged_a_person_looks(shop: Shop, account: str, paid: bool) -> None:
+    shop.member(account)
+    shop.clock.set(ManualClock.jst(2026, 12, 21, 23).now())
+    shop.back_up()
+    shop.clock.set(ManualClock.jst(2026, 12, 23, 3).now())
+    shop.restore()
+    before = shop.fake(account).book.captured()
+    report = shop.gateway.billing.run()
+    (charge,) = [one for one in shop.gateway.charges.list(contract_id="con_1") if one.open]
+
+    assert (report.renewed, report.unknown) == (0, 1)
+    assert (charge.state, shop.fake(account).book.captured()) == (ChargeState.UNKNOWN, before)
+    assert [notice.charge_id for notice in shop.operator.heard if notice.code == "unknown_outcome"] == [charge.id]
+    assert "restored from a backup" in shop.operator.heard[-1].message
+    shop.gateway.billing.reconcile()
+    shop.gateway.charges.resolve(charge.id, succeeded=paid, note="console, 2026-12-23")
+    contract = shop.gateway.contracts.get("con_1")
+    shop.gateway.billing.run()
+    shop.clock.advance(minutes=10)
+    shop.gateway.billing.reconcile()
+
+    assert contract.status is Status.ACTIVE  # nobody has declined anything
+    assert shop.fake(account).book.captured() - before == (0 if paid else 3000)
+    assert shop.paid_periods() == [11, 12]
+
+
+@pytest.mark.rule("R-286")
+def test_periods_that_begin_after_the_restore_are_charged_as_ever(shop: Shop) -> None:
+    shop.member("blind")
+    shop.back_up()
+    shop.restore()
+    shop.clock.set(ManualClock.jst(2026, 12, 22, 3).now())
+    before = shop.blind.book.captured()
+
+    assert shop.gateway.billing.run().renewed == 1
+    assert shop.blind.book.captured() - before == 3000
+
+
+@pytest.mark.rule("R-286")
+def test_what_was_held_back_is_still_looked_for_from_before_the_backup_on(shop: Shop) -> None:
+    """A list that is late shows it in the end."""
+    lose_a_night(shop, "univapay", days_later=7)
+    shop.restore()
+    shop.univapay.index_delay = 8 * 86_400
+    assert shop.gateway.billing.run().unknown == 1
+    shop.clock.advance(days=2)
+    (settled,) = shop.gateway.billing.reconcile().settled
+
+    assert shop.gateway.charges.get(settled).state is ChargeState.SUCCEEDED
+    assert shop.univapay.book.captured() == 3000
+
+
+@pytest.mark.rule("R-286")
+def test_a_restore_is_in_the_audit_trail(shop: Shop) -> None:
+    shop.member("stripe")
+    shop.back_up()
+    shop.clock.advance(days=1)
+    shop.restore()
+    (record,) = [one for one in shop.gateway.audit.list() if one.action == "restored"]
+
+    assert (record.actor.id, record.at) == ("admin", shop.clock.now())

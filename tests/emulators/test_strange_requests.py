@@ -72,6 +72,9 @@ STRANGE = {
     "a chunk of python's": b"POST /x HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n",
     "a chunk that is longer": b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n",
     "a method of nobody": b"BREW /x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    "a version of the future": b"GET /_paygate/book HTTP/3.0\r\nHost: 127.0.0.1\r\n\r\n",
+    "a hundred headers": b"GET /x HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"A: b\r\n" * 200 + b"\r\n",
+    "a path without an end": b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
     "no request at all": b"\x16\x03\x01\r\n\r\n",
 }
 
@@ -239,3 +242,76 @@ def test_a_target_names_a_path_or_an_address():
 def test_in_process_a_host_that_is_none_is_a_stranger_too(host, any_host):
     request = Request("GET", "http://127.0.0.1:8700/_paygate/book", {"Host": host})
     assert refuse_strangers(request, any_host=any_host) is not None
+
+
+#: Values of JSON that stand where another kind is meant.
+ODD = (None, True, -1, 1.5, 10**30, "", "\ud800", "\x00", "a\r\nb", [], [1], {}, {"a": 1}, "9999-99-99")
+_STORE = "/stores/{store}"
+
+
+@pytest.mark.rule("R-370")
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (
+            "/charges",
+            {"transaction_token_id": "{card}", "amount": 100, "currency": "JPY", "three_ds": {"mode": "normal"}},
+        ),
+        (
+            "/tokens",
+            {
+                "payment_type": "card",
+                "type": "recurring",
+                "email": "a@shop.example",
+                "usage_limit": "daily",
+                "data": {},
+            },
+        ),
+        (
+            "/subscriptions",
+            {
+                "transaction_token_id": "{card}",
+                "amount": 100,
+                "currency": "JPY",
+                "period": "monthly",
+                "schedule_settings": {"termination_mode": "immediate", "start_on": "2026-12-01"},
+                "subscription_plan": {"plan_type": "fixed_cycles", "fixed_cycles": 3},
+            },
+        ),
+        (
+            "/subscriptions/simulate_plan",
+            {"amount": 100, "currency": "JPY", "period": "monthly", "cyclical_period": "P1M"},
+        ),
+        (
+            _STORE + "/charges/{charge}/refunds",
+            {"amount": 1, "currency": "JPY", "reason": "fraud", "metadata": {"a": "b"}},
+        ),
+        (_STORE + "/webhooks", {"url": "http://shop.example", "triggers": ["charge_finished"], "auth_token": "x"}),
+        (_STORE + "/create_customer_id", {"customer_id": "7"}),
+    ],
+)
+def test_a_body_with_values_of_another_kind_is_refused_or_taken_and_never_breaks_the_emulator(path, body):
+    emulator = load("univapay")(ManualClock.jst(2026, 11, 22))
+    card = emulator.store_card()
+    names = {"store": emulator.credentials.store_id, "card": card}
+    sent = {"Authorization": emulator.credentials.header}
+
+    def send(url, content):
+        url = emulator.origin + url.format(**names)
+        return emulator.handle(Request("POST", url, sent, json.dumps(content).replace("{card}", card).encode()))
+
+    charge = {"transaction_token_id": card, "amount": 1000, "currency": "JPY"}
+    names["charge"] = json.loads(send("/charges", charge).body)["id"]
+    emulator.clock.advance(seconds=10)
+    places = [(name,) for name in body]
+    places += [(name, inner) for name, value in body.items() if isinstance(value, dict) for inner in value]
+    for place in places:
+        for odd in ODD:
+            changed = json.loads(json.dumps(body))
+            inner = changed
+            for step in place[:-1]:
+                inner = inner[step]
+            inner[place[-1]] = odd
+            assert send(path, changed).status < 500, (place, odd)
+    emulator.clock.advance(days=400)
+    emulator.deliver(lambda _delivery: 200)

@@ -130,6 +130,37 @@ TRIGGERS: dict[tuple[str, str], list[tuple[str, str, dict[str, Any] | None]]] = 
         CARD,
         confirmed("page"),
     ],
+    ("invoice.payment_failed", "now"): [
+        CUSTOMER,
+        ("method", "/v1/payment_methods/pm_card_chargeCustomerFail/attach", {"customer": "${customer:id}"}),
+        ITEM,
+        INVOICE,
+        ("refused", "/v1/invoices/${invoice:id}/pay", {"payment_method": "${method:id}"}),
+    ],
+    ("invoice.sent", "now"): [
+        CUSTOMER,
+        ITEM,
+        (*INVOICE[:2], {**INVOICE[2], "collection_method": "send_invoice", "days_until_due": 7}),
+        ("sent", "/v1/invoices/${invoice:id}/send", {}),
+    ],
+    ("charge.captured", "now"): [
+        ("charge", "/v1/charges", {"source": "tok_visa", "amount": 100, "currency": "usd", "capture": False}),
+        ("captured", "/v1/charges/${charge:id}/capture", {}),
+    ],
+    ("charge.dispute.created", "now"): [
+        (
+            "intent",
+            "/v1/payment_intents",
+            {
+                "amount": 100,
+                "currency": "usd",
+                **CARDS,
+                "payment_method": "pm_card_createDisputeInquiry",
+                "confirm": True,
+            },
+        ),
+        ("disputes", "/v1/disputes?payment_intent=${intent:id}", None),
+    ],
     ("checkout.session.expired", "now"): [
         PRODUCT,
         price(),
@@ -142,7 +173,8 @@ TRIGGERS: dict[tuple[str, str], list[tuple[str, str, dict[str, Any] | None]]] = 
     ],
 }
 
-ENTERS = {"payment_intent.payment_failed": 402}
+#: How the last request ends, where it does not go well.
+ENDS = {"payment_intent.payment_failed": 402, "invoice.payment_failed": 402}
 
 
 def flat(params: dict[str, Any], within: str = "", *, positions: bool) -> Iterator[tuple[str, str]]:
@@ -198,9 +230,9 @@ def test_a_trigger_of_the_official_command_line_brings_its_event(
     event = trigger[0]
     with serve(emulator, webhooks=False) as url:
         shell = Shell(url, emulator.credentials_for_plugin()["api_key"], version, positions=positions)
-        for step in TRIGGERS[trigger]:
-            assert shell.send(*step) == ENTERS.get(event, 200), shell.last
+        statuses = [shell.send(*step) for step in TRIGGERS[trigger]]
         shell.send("events", "/v1/events?limit=100", None)
+    assert statuses == [*[200] * (len(statuses) - 1), ENDS.get(event, 200)]
     assert event in {one["type"] for one in shell.last["data"]}
 
 
@@ -212,8 +244,8 @@ def test_a_version_from_before_the_change_still_takes_the_types_of_methods(
 ) -> None:
     with serve(emulator, webhooks=False) as url:
         shell = Shell(url, emulator.credentials_for_plugin()["api_key"], version, positions=True)
-        statuses = {shell.send(*step) for step in TRIGGERS[trigger]}
-    assert statuses == {ENTERS.get(trigger[0], 200)}
+        statuses = [shell.send(*step) for step in TRIGGERS[trigger]]
+    assert statuses == [*[200] * (len(statuses) - 1), ENDS.get(trigger[0], 200)]
 
 
 @pytest.mark.rule("R-375")
@@ -250,3 +282,14 @@ def test_what_is_new_is_unknown_to_an_old_version(emulator: StripeEmulator) -> N
         shell = Shell(url, emulator.credentials_for_plugin()["api_key"], "2025-03-31.basil", positions=True)
         assert shell.send("intent", "/v1/payment_intents", body) == 400
     assert shell.last["error"]["code"] == "parameter_unknown"
+
+
+@pytest.mark.rule("R-375")
+@pytest.mark.parametrize(("version", "status"), [("2022-11-15", 200), ("2023-08-16", 400), ("2026-10-28.endive", 400)])
+def test_before_methods_that_redirect_were_offered_nobody_had_to_say_the_way_back(
+    emulator: StripeEmulator, version: str, status: int
+) -> None:
+    body = {"amount": 100, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True}
+    with serve(emulator, webhooks=False) as url:
+        shell = Shell(url, emulator.credentials_for_plugin()["api_key"], version, positions=True)
+        assert shell.send("intent", "/v1/payment_intents", body) == status

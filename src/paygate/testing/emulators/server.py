@@ -154,7 +154,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """Called by http.server for a request line or headers that it cannot read, or a method that nobody takes."""
-        self._refuse(405 if code == HTTPStatus.NOT_IMPLEMENTED else code, message or "the request cannot be read")
+        if code >= 500:
+            code = HTTPStatus.METHOD_NOT_ALLOWED if code == HTTPStatus.NOT_IMPLEMENTED else HTTPStatus.BAD_REQUEST
+        self._refuse(code, message or "the request cannot be read")
 
     def _break(self, broken: Broken) -> None:
         match broken:

@@ -18,6 +18,7 @@ from .resource import Object, Resource, route
 from .search import SEARCH, Fields, search
 from .state import Call, State
 from .tables import Record
+from .versions import OFFERS_REDIRECTS
 from .waiting import came_back, next_action
 
 __all__ = ["PaymentIntent", "PaymentIntents"]
@@ -356,7 +357,8 @@ class PaymentIntents(Resource[PaymentIntent]):
             message = "You cannot confirm this PaymentIntent because it's missing a payment method."
             raise self._unexpected(intent, message)
         away = params.get("off_session", False)
-        if not away and intent.return_url is None and intent.redirects and intent.types is None:
+        cards_only = intent.types is not None or self.state.names_older(OFFERS_REDIRECTS)
+        if not away and intent.return_url is None and intent.redirects and not cards_only:
             message = (
                 "This PaymentIntent accepts payment methods that redirect the customer: provide a return_url, or set "
                 "automatic_payment_methods[allow_redirects] to never."

@@ -16,7 +16,7 @@ from .resource import Object, Resource, changes, route
 from .state import Call, State
 from .tables import Record
 from .tokens import CARD, Tokens, check_expiry, refused
-from .versions import TYPES_LEFT, older
+from .versions import TYPES_LEFT
 
 __all__ = ["CHOICE", "METHOD_DATA", "PaymentMethod", "PaymentMethods", "check_types", "refusal", "requested_3ds"]
 
@@ -350,14 +350,12 @@ def check_types(state: State, params: Mapping[str, Any]) -> None:
 
     :raises ApiError: ``parameter_unknown``, or nothing is left to pay with.
     """
-    version = state.call.version if state.call is not None else None
-    old = version is None or older(version, TYPES_LEFT)
-    unknown = []
-    if state.behaviour.refuses_payment_method_types:
-        unknown += [] if old else ["payment_method_types"]
-        unknown += ["allowed_payment_method_types"] if old and version is not None else []
-    for name in unknown:
-        if name in params:
+    unknown: dict[str, bool] = {
+        "payment_method_types": not state.older(TYPES_LEFT),
+        "allowed_payment_method_types": state.names_older(TYPES_LEFT),
+    }
+    for name, left in unknown.items():
+        if name in params and left and state.behaviour.refuses_payment_method_types:
             raise ApiError.invalid(name, f"Received unknown parameter: {name}", "parameter_unknown")
     for name in ("allowed_payment_method_types", "payment_method_types"):
         if "card" not in params.get(name, ["card"]):

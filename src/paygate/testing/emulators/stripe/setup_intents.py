@@ -15,6 +15,7 @@ from .payment_methods import CHOICE, PaymentMethod, PaymentMethods, refusal, req
 from .resource import Object, Resource, route
 from .state import Call, State, Waiting
 from .tables import Record
+from .versions import OFFERS_REDIRECTS
 from .waiting import came_back, next_action
 
 __all__ = ["SetupIntent", "SetupIntents"]
@@ -224,7 +225,8 @@ class SetupIntents(Resource[SetupIntent]):
         if method is None:
             message = "You cannot confirm this SetupIntent because it's missing a payment method."
             raise self._unexpected(intent, message)
-        if intent.return_url is None and intent.redirects and intent.types is None:
+        cards_only = intent.types is not None or self.state.names_older(OFFERS_REDIRECTS)
+        if intent.return_url is None and intent.redirects and not cards_only:
             message = (
                 "This SetupIntent accepts payment methods that redirect the customer: provide a return_url, or set "
                 "automatic_payment_methods[allow_redirects] to never."

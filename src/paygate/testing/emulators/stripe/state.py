@@ -83,6 +83,10 @@ class State:
         """Whether the request being answered is read by an API version from before the date *than*."""
         return self.call is not None and older(self.call.version, than)
 
+    def names_older(self, than: str) -> bool:
+        """The same, where the request says so itself."""
+        return self.call is not None and self.call.version is not None and older(self.call.version, than)
+
     def now(self) -> dt.datetime:
         """The present instant; inside the agenda, the instant an entry was due, however late somebody looks."""
         return self._moment or self.clock.now()

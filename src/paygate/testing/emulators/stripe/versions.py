@@ -9,7 +9,7 @@ import re
 
 from .errors import ApiError
 
-__all__ = ["API_VERSION", "BARE_ITEMS_LEFT", "TYPES_LEFT", "checked", "older"]
+__all__ = ["API_VERSION", "BARE_ITEMS_LEFT", "OFFERS_REDIRECTS", "TYPES_LEFT", "checked", "older"]
 
 #: The API version that the emulator speaks, whatever version a request names.
 API_VERSION = "2026-10-28.endive"
@@ -19,6 +19,9 @@ TYPES_LEFT = "2026-09-30"
 
 #: Line items of Checkout without a price, and Checkout without a mode, left with this one.
 BARE_ITEMS_LEFT = "2022-08-01"
+
+#: Since this one the methods of an account's settings are offered, some of which redirect the customer; before, cards.
+OFFERS_REDIRECTS = "2023-08-16"
 
 _VERSION = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}(\.[a-z]+)?(;.*)?")
 

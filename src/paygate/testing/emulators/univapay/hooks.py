@@ -237,7 +237,7 @@ def _url(given: object) -> str:
 
 
 def _triggers(given: object, *, store: bool) -> list[str]:
-    if not isinstance(given, list) or not given:
+    if not isinstance(given, list) or not given or not all(isinstance(one, str) for one in given):
         raise ApiError.invalid("triggers", "REQUIRED_VALUE")
     known = _STORE_EVENTS if store else _STORE_EVENTS | _MERCHANT_EVENTS
     if not set(given) <= known:

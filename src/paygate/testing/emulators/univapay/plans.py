@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from .schedule import PERIODS, Period, Plan, duration, zone
-from .wire import ApiError, read_amount, read_currency
+from .wire import ApiError, among, read_amount, read_currency
 
 __all__ = [
     "Limits",
@@ -75,7 +75,7 @@ def read_period(body: Mapping[str, Any]) -> Period:
     if (period is None) == (cyclical is None):
         raise ApiError.invalid("period", "REQUIRED_VALUE" if period is None else "FORBIDDEN_PARAMETER")
     if period is not None:
-        if period not in PERIODS:
+        if not among(period, PERIODS):
             raise ApiError.invalid("period", "INVALID_FORMAT")
         return PERIODS[period]
     try:
@@ -99,7 +99,7 @@ def read_settings(body: Mapping[str, Any], now: dt.datetime) -> Settings:
         if start_on < today:
             raise ApiError.invalid("schedule_settings.start_on", "MUST_BE_FUTURE_TIME")
     mode = settings.get("termination_mode") or "immediate"
-    if mode not in TERMINATION_MODES:
+    if not among(mode, TERMINATION_MODES):
         raise ApiError.invalid("schedule_settings.termination_mode", "INVALID_FORMAT")
     return Settings(
         today=today,
@@ -132,9 +132,9 @@ def read_limits(body: Mapping[str, Any]) -> Limits:
 def _instalments(plan: Mapping[str, Any]) -> Limits:
     """The card company splits one charge of the whole amount; here that is a plan of one payment."""
     kind = plan.get("plan_type")
-    if kind not in {"revolving", "fixed_cycles"}:
+    if not among(kind, {"revolving", "fixed_cycles"}):
         raise ApiError(400, "INSTALLMENT_INVALID_PLAN")
-    if kind == "fixed_cycles" and plan.get("fixed_cycles") not in _INSTALMENTS:
+    if kind == "fixed_cycles" and not among(plan.get("fixed_cycles"), _INSTALMENTS):
         raise ApiError(400, "INSTALLMENT_INVALID_CYCLES_COUNT")
     return Limits(installment_plan=dict(plan), cycles=1)
 

@@ -15,7 +15,7 @@ from .course import Course
 from .records import Cancel, Charge, Failure, Refund
 from .state import State
 from .views import Views
-from .wire import ApiError, page, read_amount, read_metadata, reply
+from .wire import ApiError, among, page, read_amount, read_metadata, reply
 
 __all__ = ["Cancels", "Refunds"]
 
@@ -178,6 +178,6 @@ class Cancels:
 
 
 def _reason(reason: object) -> str | None:
-    if reason is not None and reason not in _REASONS:
+    if reason is not None and not among(reason, _REASONS):
         raise ApiError.invalid("reason", "INVALID_FORMAT")
     return None if reason is None else str(reason)

@@ -16,7 +16,7 @@ from .records import Payment, Subscription, Token
 from .state import State
 from .three_ds import read_three_ds
 from .views import Views
-from .wire import ApiError, page, read_amount, read_currency, read_metadata, reply
+from .wire import ApiError, among, page, read_amount, read_currency, read_metadata, reply
 
 __all__ = ["Subscriptions"]
 
@@ -292,7 +292,7 @@ class Subscriptions:
         _idle(one)
         amount = read_amount(body) if "amount" in body else payment.amount
         terminate_with = body.get("terminate_with_status", payment.terminate_with)
-        if terminate_with not in _TERMINATIONS:
+        if not among(terminate_with, _TERMINATIONS):
             raise ApiError.invalid("terminate_with_status", "INVALID_FORMAT")
         interval = read_interval("retry_interval", body.get("retry_interval", payment.retry_interval))
         due = None if body.get("due_date") is None else read_date("due_date", body["due_date"])
@@ -352,7 +352,7 @@ def _idle(one: Subscription) -> Subscription:
 
 def _settings_change(one: Subscription, settings: Mapping[str, Any]) -> _Change:
     mode = settings.get("termination_mode", one.termination_mode)
-    if mode not in TERMINATION_MODES:
+    if not among(mode, TERMINATION_MODES):
         raise ApiError.invalid("schedule_settings.termination_mode", "INVALID_FORMAT")
     interval = read_interval("schedule_settings.retry_interval", settings.get("retry_interval", one.retry_interval))
 

@@ -12,7 +12,7 @@ from .course import Course
 from .records import Failure, ThreeDs, Token
 from .state import State
 from .views import Views
-from .wire import ApiError, reply
+from .wire import ApiError, among, reply
 
 __all__ = ["TokenThreeDs", "issuer_page", "issuer_token", "read_three_ds"]
 
@@ -31,7 +31,7 @@ def read_three_ds(state: State, caller: Caller, body: Mapping[str, Any]) -> dict
     if not isinstance(given, Mapping):
         return None
     mode = given.get("mode")
-    if mode is not None and mode not in _MODES:
+    if mode is not None and not among(mode, _MODES):
         raise ApiError.invalid("three_ds.mode", "INVALID_FORMAT")
     if mode == "skip":
         caller.need_secret()

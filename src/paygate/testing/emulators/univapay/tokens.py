@@ -17,7 +17,7 @@ from .records import Charge, ChargePlan, Token
 from .state import State
 from .three_ds import TokenThreeDs, issuer_token
 from .views import Views
-from .wire import ApiError, page, read_metadata, reply
+from .wire import ApiError, among, page, read_metadata, reply
 
 __all__ = ["Tokens"]
 
@@ -169,7 +169,7 @@ class Tokens:
         if body.get("payment_type") != "card":
             raise ApiError.invalid("payment_type", "INVALID_FORMAT")
         kind, data = body.get("type"), body.get("data")
-        if kind not in _TYPES:
+        if not among(kind, _TYPES):
             raise ApiError.invalid("type", "INVALID_FORMAT")
         if not isinstance(data, Mapping):
             raise ApiError.invalid("data", "REQUIRED_VALUE")
@@ -328,7 +328,7 @@ def _phone(data: Mapping[str, Any]) -> dict[str, Any] | None:
 def _check_privilege(privilege: str, usage_limit: object) -> None:
     if privilege == "none":
         raise ApiError(400, "RECURRING_TOKEN_DISABLED")
-    if privilege == "bounded" and usage_limit not in _LIMITS:
+    if privilege == "bounded" and not among(usage_limit, _LIMITS):
         raise ApiError(400, "RECURRING_USAGE_LIMIT_REQUIRED")
     if privilege == "infinite" and usage_limit is not None:
         raise ApiError(400, "USAGE_LIMIT_NOT_APPLICABLE")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Container, Mapping
+from typing import Any, TypeGuard, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from ....flow import Request, Response
@@ -14,7 +14,7 @@ from ....money import EXPONENTS
 from .shelf import Record, Row
 
 __all__ = [
-    "ApiError", "formatted", "instant", "page", "parse_instant", "read_amount", "read_body", "read_currency",
+    "ApiError", "among", "formatted", "instant", "page", "parse_instant", "read_amount", "read_body", "read_currency",
     "read_metadata", "read_query", "reply",
 ]  # fmt: skip
 
@@ -64,9 +64,25 @@ def read_body(request: Request) -> dict[str, Any]:
         body = json.loads(request.body)
     except (ValueError, RecursionError) as exc:  # nested beyond reason
         raise ApiError.invalid("body", "INVALID_FORMAT") from exc
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or _has_half_letters(request.body, body):
         raise ApiError.invalid("body", "INVALID_FORMAT")
     return body
+
+
+def _has_half_letters(sent: bytes, body: object) -> bool:
+    """Whether a text of *body* holds half of a surrogate pair, which JSON can write and nothing can store."""
+    if b"\\ud" not in sent.lower():
+        return False
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def among(value: object, known: Container[Any]) -> TypeGuard[Any]:
+    """Whether *value* of a body is one of *known*; a list or an object never is."""
+    return not isinstance(value, list | dict) and value in known
 
 
 def read_query(request: Request) -> dict[str, str]:
@@ -88,7 +104,7 @@ def read_amount(body: Mapping[str, Any], field: str = "amount", *, least: int = 
 def read_currency(body: Mapping[str, Any]) -> str:
     """An ISO 4217 code in capitals."""
     currency = body.get("currency")
-    if currency not in EXPONENTS:
+    if not among(currency, EXPONENTS):
         raise ApiError.invalid("currency", "INVALID_FORMAT_CURRENCY")
     return str(currency)
 

@@ -235,3 +235,15 @@ def test_mappings_of_mappings_are_searched(shop) -> None:
 
     with pytest.raises(CardNumberInText, match=r"metadata\.a\.b"):
         shop._services.texts.check("metadata", deep)
+
+
+@pytest.mark.parametrize("gap", ["", " ", "-", ".", "\N{NO-BREAK SPACE}", "\N{ZERO WIDTH SPACE}", " - "])
+def test_a_card_number_is_no_reference_of_a_stored_card_however_it_is_parted(gap) -> None:
+    for number in ("4111111111111111", "4111111111111111".translate(WIDE)):
+        spelt = gap.join([number[:4], number[4:8], number[8:12], number[12:]])
+        with pytest.raises(InvalidValue, match="looks like a card number"):
+            Card("stripe", spelt)
+
+
+def test_a_reference_may_hold_such_digits_among_others() -> None:
+    assert Card("stripe", "tok_4111111111111111").token

@@ -8,6 +8,7 @@ import enum
 import attrs
 
 from ..errors import InvalidValue
+from ..masking import card_spans
 from ..money import Money
 from ..provider import Mode
 from .subscription import Subscription
@@ -251,20 +252,12 @@ class Plan:
         return min((product.end_month for product in self.products if product.end_month), default=None)
 
 
-def _luhn(digits: list[int]) -> bool:
-    doubled = [
-        digit if position % 2 == 0 else digit * 2 - 9 * (digit > 4) for position, digit in enumerate(digits[::-1])
-    ]
-    return sum(doubled) % 10 == 0
-
-
 def _reference_only(_instance: object, _attribute: object, value: str) -> None:
     if not isinstance(value, str) or not value.strip():
         msg = "a stored credential is the provider's reference (for example a token id) and must not be empty"
         raise InvalidValue(msg)
-    compact = value.replace(" ", "").replace("-", "")
-    # full-width digits count as digits too: isdecimal and int() know them
-    if compact.isdecimal() and 13 <= len(compact) <= 19 and _luhn([int(digit) for digit in compact]):
+    # a reference may hold such digits among others; a card number is nothing but them
+    if list(card_spans(value.strip())) == [(0, len(value.strip()))]:
         msg = "this looks like a card number; paygate takes the provider's reference of a stored card and nothing else"
         raise InvalidValue(msg)
 

@@ -22,7 +22,10 @@ __all__ = ["MAX_TEXT", "card_spans", "is_placeholder", "is_sensitive", "mask_tex
 MAX_TEXT = 100_000
 
 #: Without one of these nothing can be found; most messages hold none of them.
-_SUSPICIOUS = re.compile(r"[=:：＝<>%\\&,]|\d|://|_|--|bearer|basic|eyJ|AKIA|AIza|SG\.|pypi|glpat|xox", re.IGNORECASE)
+_SUSPICIOUS = re.compile(
+    r"[=:：＝>%\\&,]|\d(?:\D{0,12}\d){2}|--|(?:live|test|whsec|secret|pat|gh[a-z]|hf|npm|shp[a-z]{2})_|bearer|basic|eyJ|SG\.|pypi|glpat|xox|LIVE-|DBOX-",
+    re.IGNORECASE,
+)
 
 
 def mask_text(text: str) -> str:

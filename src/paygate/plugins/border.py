@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import math
+import re
 import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
@@ -55,6 +56,9 @@ V = TypeVar("V", ChargeResult, RefundResult, Dispute, ProviderEvent, Checkout, C
 
 #: Fields that are looked up by, or opened by somebody's browser, later.
 _IDS = frozenset({"reference", "event_id", "attempt_id", "contract_id", "credential", "charge_reference", "charge_id"})
+_PLAIN_KEY = re.compile(r"[A-Za-z_]{1,40}")
+#: What redacted answers hold in the place of most values.
+_TAKEN_OUT = frozenset({"", "<str>", "<int>", "<float>", "<bool>", "<list>", "<dict>"})
 _LINKS = frozenset({"action_url", "url", "client_token"})
 
 
@@ -290,7 +294,9 @@ class _Raw:
                 kept[CUT] = None
                 break
             hidden = isinstance(key, str) and is_sensitive(key) and item is not None and not isinstance(item, bool)
-            kept[self._border.text(key, CODE_LIMIT)] = "<secret>" if hidden else self._value(item, depth - 1)
+            # most keys are plain words, and there are many of them
+            name = key if isinstance(key, str) and _PLAIN_KEY.fullmatch(key) else self._border.text(key, CODE_LIMIT)
+            kept[name] = "<secret>" if hidden else self._value(item, depth - 1)
         return kept
 
     def _value(self, value: Any, depth: int) -> Any:
@@ -298,7 +304,7 @@ class _Raw:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, str):
-            return self._border.text(value)
+            return value if value in _TAKEN_OUT else self._border.text(value)
         if isinstance(value, int):
             shown = str(value) if abs(value) < 10**30 else CUT
             return value if mask_text(shown) == shown != CUT else mask_text(shown)

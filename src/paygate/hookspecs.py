@@ -117,6 +117,8 @@ async def charge(request: ChargeRequest) -> ChargeResult:
     :returns: succeeded, pending, declined, not sent or unknown; never an exception for a decline.
     :raises ProviderUnavailable: only where certainly nothing happened.
     :raises OutcomeUnknown: the answer was lost; the same as returning ``unknown``.
+    :raises ConfigurationError: the provider refuses the account (HTTP 401, 403): not sent, class CONFIG. Whatever else is
+        raised is not sent where the driver has put nothing on the wire that may move money, and unknown after that.
 
     .. versionadded:: 0.1
     """

@@ -275,6 +275,23 @@ def test_an_account_that_is_refused_has_sent_nothing_if_its_plugin_says_so(statu
 
 
 @pytest.mark.rule("R-304")
+def test_blocking_work_says_by_itself_that_nothing_was_sent():
+    def refused():
+        raise ProviderUnavailable("acme: no connection")
+
+    def failed():
+        raise TimeoutError
+
+    for function, outcome in ((refused, Outcome.NOT_SENT), (failed, Outcome.UNKNOWN)):
+
+        async def vendor(function=function):
+            await call(function)
+
+        with everything(Acme(vendor)) as shop:
+            assert shop.run(shop.providers.get("acme").charge(REQUEST)).outcome is outcome
+
+
+@pytest.mark.rule("R-304")
 def test_a_lost_answer_stays_unknown():
     with everything(Acme(write_and_lose)) as shop:
         assert shop.run(shop.providers.get("acme").charge(REQUEST)).outcome is Outcome.UNKNOWN

@@ -142,7 +142,8 @@ class Charge:
             return
         text = f"charge {self.id} on {self.account} failed: {failure.code or 'no code'} {failure.message}".rstrip()
         if not failure.sent:
-            raise ProviderUnavailable(text + "; nothing was sent, repeat it with a new idempotency key", **where)
+            first = "put the account's set-up right, then " if failure.decline is DeclineClass.CONFIG else ""
+            raise ProviderUnavailable(f"{text}; nothing was sent, {first}repeat it with a new idempotency key", **where)
         if failure.decline is DeclineClass.DUPLICATE:
             raise DuplicateCharge(text + "; same amount on the same card too soon, wait and look", rule="R-205")
         if failure.decline is DeclineClass.PERMISSION:

@@ -22,7 +22,7 @@ class Wire:
     """Watches one flow; see :func:`paygate.flow.watched`.
 
     Reading (``Replay.SAFE``) has no effect. A request that changes something has one from its first byte on, unless the
-    driver's last word about it is that nothing was sent. Blocking work (``paygate.flow.call``) may do anything.
+    driver's last word about it is that nothing was sent. Blocking work (``paygate.flow.call``) may do anything, unless it says so too.
 
     Requests take the claim on the attempt along, for the driver to look at; blocking work, in which a plugin may send by
     itself, is not begun once the claim has run out (R-280).
@@ -89,7 +89,8 @@ class Wire:
         """Judge what came of *effect*."""
         self._told = error
         if isinstance(effect, Call):
-            self.effects += 1
+            # who blocks speaks for itself: it says ProviderUnavailable where certainly nothing was sent
+            self.effects += not isinstance(error, ProviderUnavailable)
         elif isinstance(effect, Request) and effect.replay is not Replay.SAFE:
             unsent = error is not None and not self._left and not isinstance(error, OutcomeUnknown)
             if unsent or isinstance(error, ProviderUnavailable):

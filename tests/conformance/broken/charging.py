@@ -180,6 +180,18 @@ class TakesTooManyRequestsForADecline(Acme):
         return super()._charged(response, asked)
 
 
+class TakesARefusedAccountForADecline(Acme):
+    """The key was revoked, and every customer is told that their card was declined."""
+
+    CAUGHT_BY: ClassVar = {"CORE-24"}
+    ALSO: ClassVar = set()
+
+    def _charged(self, response: Response, asked: Money) -> ChargeResult:
+        if response.status in {401, 403}:
+            return ChargeResult.declined("invented_tomorrow", decline=DeclineClass.HARD)
+        return super()._charged(response, asked)
+
+
 class RemembersTheLastCharge(Acme):
     """The same amount on the same card is taken for a repeat."""
 

@@ -39,6 +39,12 @@ _NONSENSE = (
     b"[" * 5000,
 )
 
+#: An error in the forms that providers give it, with codes that none of them has.
+_REFUSAL = (
+    b'{"status":"error","code":"INVENTED_TOMORROW","message":"no","errors":[],'
+    b'"error":{"type":"invalid_request_error","code":"invented_tomorrow","message":"no"}}'
+)
+
 
 def _answers(statuses: tuple[int, ...]) -> Iterator[Response]:
     for status in statuses:
@@ -125,6 +131,21 @@ class OnTheWire(Cases):
     def test_too_many_requests_is_no_decline(self) -> None:
         answer = self._charge_at(lambda _request: Response(429, {"retry-after": "1"}))
         self.expect(answer.outcome in {Outcome.NOT_SENT, Outcome.UNKNOWN}, f"HTTP 429 counts as {answer}")
+
+    @case(
+        "CORE-24",
+        claim="HTTP 401 and 403 with an error that nobody has documented are no decline of the card",
+        why="They are about the account. A revoked key read as a decline puts every customer past due in one night.",
+        fix="Let the status decide: answer ChargeResult.not_sent(…, decline=DeclineClass.CONFIG), or raise ConfigurationError.",
+        needs=Need.WIRE,
+    )
+    def test_a_refused_account_is_no_decline(self) -> None:
+        for status in (401, 403):
+            answer = self._charge_at(lambda _request, status=status: Response(status, _JSON, _REFUSAL))  # type: ignore[misc]
+            self.expect(
+                answer.outcome in {Outcome.NOT_SENT, Outcome.UNKNOWN},
+                f"HTTP {status} with a code that nobody knows counts as {answer}",
+            )
 
     @case(
         "CORE-14",

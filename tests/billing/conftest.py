@@ -171,8 +171,9 @@ class World:
         contract_id = f"con_{number}"
         try:
             self.gateway.contracts.create(
-                Customer(customer, "山田花子", f"{customer}@example.com"), plan, card, contract_id=contract_id
-            )
+                Customer(customer, "山田花子", f"{customer}@example.com"), plan, card, contract_id=contract_id,
+                started_elsewhere=account == "telecom" and plan.is_recurring,
+            )  # fmt: skip
         except OutcomeUnknown:  # a provider whose results come by notice alone
             self.clock.advance(minutes=1)
             self.deliver(account)

@@ -235,7 +235,12 @@ class Shop:
         contract_id = f"contract-{sum(1 for _ in self.gateway.contracts.list()) + 1}"
         try:
             self.gateway.contracts.create(
-                customer, plan, card, start_on=day(start_on) if start_on else None, contract_id=contract_id
+                customer,
+                plan,
+                card,
+                start_on=day(start_on) if start_on else None,
+                contract_id=contract_id,
+                started_elsewhere=self.till.account == "telecom" and plan.is_recurring,
             )
         except OutcomeUnknown:  # only a notice brings the result
             self.hear()

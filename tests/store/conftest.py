@@ -76,6 +76,7 @@ def contract(id: str = "con_1", **changes: Any) -> Contract:  # noqa: A002
         subscription=Subscription(SubscriptionState.RUNNING, dt.date(2026, 2, 28), "sub_1", NOW, operator_told=True),
         mode=Mode.LIVE,
         unlocked_on=dt.date(2026, 2, 27),
+        overdue_period=dt.date(2026, 1, 31),
         version=1,
     )
     return attrs.evolve(whole, **changes)
@@ -108,6 +109,8 @@ def charge(id: str = "c1", **changes: Any) -> Charge:  # noqa: A002
         failure=Failure("51", "残高不足", DeclineClass.SOFT, sent=False),
         network="visa",
         advice_code="03",
+        response_code="51",
+        action_until=NOW + dt.timedelta(days=3),
         credential_hash="0123abcd",
         operator_told=True,
     )

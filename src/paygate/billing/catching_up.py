@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..domain.contract import Contract
 from ..domain.due import DueStep, StepKind, due_steps
+from ..domain.expiry import buys_nothing
 from ..domain.renewal import end, renew, schedule_product_end, start
 from ..domain.unlocking import unlock
 from ..store import Session
@@ -56,5 +57,9 @@ def catch_up(services: Services, session: Session, contract: Contract) -> Contra
     while True:
         step = next(iter(due_steps(contract, services.now(), services.rules)), None)
         if step is None or step.kind not in _AT_ANY_TIME or needs_charge(contract, step):
+            return contract
+        if step.kind is StepKind.RENEWAL and buys_nothing(
+            contract, step.on, services.today(), services.rules.system_max
+        ):
             return contract
         contract = carry_out(services, session, contract, step)

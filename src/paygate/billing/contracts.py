@@ -73,6 +73,8 @@ async def create(
     start_on: dt.date | None,
     contract_id: str | None,
     paid: bool,
+    subscription: str | None,
+    started_elsewhere: bool,
     idempotency_key: str | None,
     actor: Actor,
 ) -> Contract:
@@ -92,7 +94,7 @@ async def create(
     made_id = contract_id or (
         services.new_id() if idempotency_key is None else hashlib.sha256(key.encode()).hexdigest()[:32]
     )
-    asked = Asked(customer.id, plan, start_on, payment, key)
+    asked = Asked(customer.id, plan, start_on, payment, key, subscription)
     if idempotency_key is not None:
         match await call(partial(find_earlier, services, asked, made_id)):
             case Charge() as first:
@@ -105,6 +107,7 @@ async def create(
         customer, plan, payment, start_on or services.today(), _capabilities(services, account), services.rules,
         services.now(), actor, contract_id=made_id, paid=paid,
         mode=services.plugins.account(account).mode if account is not None else None,
+        subscription=subscription, elsewhere=started_elsewhere,
     )  # fmt: skip
     proposal = OperationProposal("create", actor, creation.contract, creation.due)
     if services.store.missing:

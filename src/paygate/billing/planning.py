@@ -13,6 +13,7 @@ from ..clock import business_date
 from ..domain.contract import Contract, Status
 from ..domain.due import StepKind, due_steps, next_due_on
 from ..domain.dunning import RetryPlan
+from ..domain.expiry import buys_nothing
 from ..domain.forecast import why_due
 from ..domain.subscribing import charged_by_provider
 from ..flow import call
@@ -134,6 +135,14 @@ def _would_do(services: Services, contract: Contract, horizon: dt.datetime) -> l
     capabilities = services.plugins.account(contract.account).capabilities if contract.is_card else None
     items = []
     for step in due_steps(contract, horizon, services.rules):
+        paid_on = max(step.on, services.today())
+        renews = step.kind in {StepKind.START, StepKind.RENEWAL}
+        if renews and buys_nothing(contract, step.on, paid_on, services.rules.system_max):
+            why = (
+                f"it could not extend the expiry beyond the system's largest date, {services.rules.system_max} (R-391)"
+            )
+            items.append(Planned(contract.id, contract.customer_id, Work.NOTHING, step.on, None, why, contract.account))
+            break
         charged = contract.is_card and bool(step.price)
         if charged and capabilities is not None and charged_by_provider(contract, capabilities, step.on):
             break  # the provider charges it and tells us

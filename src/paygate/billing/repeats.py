@@ -43,6 +43,7 @@ class Asked:
     start_on: dt.date | None
     payment: Payment
     key: str = attrs.field(repr=False)
+    subscription: str | None = None
 
     @property
     def account(self) -> str | None:
@@ -55,7 +56,8 @@ class Asked:
         return self._digest(self.start_on)
 
     def _digest(self, start_on: dt.date | None) -> str:
-        return fingerprint("contract", self.customer_id, self.plan, start_on, type(self.payment).__name__, self.account)
+        given = (self.customer_id, self.plan, start_on, type(self.payment).__name__, self.account)
+        return fingerprint("contract", *given, *([self.subscription] if self.subscription else []))
 
     def paid_by(self, first: Charge) -> Charge:
         """*first*, if that is the payment that was asked for.

@@ -28,7 +28,7 @@ class BillingReport:
     ``requires_action`` charges that wait for the customer, who has been mailed the link (R-335);
     ``unsent`` charges that certainly never reached the provider; ``unknown`` charges without a result yet; ``blocked``
     contracts and mails that were left undone for a trouble of their own or of their account; the first of them are in
-    ``problems``, each with its reason. ``held_back`` counts charges that were due and not made, because a network's limit,
+    ``problems``, each with its reason. ``warnings`` are texts for people about what is ahead (R-391). ``held_back`` counts charges that were due and not made, because a network's limit,
     its advice or what the card answered in whichever contract forbids them; ``reasons`` says why and until when (R-331).
     """
 
@@ -48,6 +48,7 @@ class BillingReport:
     mails: int = 0
     charged: dict[str, int] = attrs.field(factory=dict)
     problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
     reasons: tuple[HeldBack, ...] = ()
 
     def plus(self, **more: int) -> BillingReport:
@@ -66,6 +67,7 @@ class Run:
         self.told = Told()
         self.restore: Restore | None = None  #: when the database was restored from a backup, if it was
         self._report = BillingReport()
+        self._warnings = _warnings(services)
 
     def paces(self, known: Known | None) -> bool:
         """Whether a charge may have to wait for its turn; what is *known* already is not sent."""
@@ -89,4 +91,15 @@ class Run:
     @property
     def report(self) -> BillingReport:
         """What was done up to now."""
-        return attrs.evolve(self._report, blocked=self.troubles.count, problems=self.troubles.problems)
+        return attrs.evolve(
+            self._report, blocked=self.troubles.count, problems=self.troubles.problems, warnings=self._warnings
+        )
+
+
+def _warnings(services: Services) -> tuple[str, ...]:
+    """What a run has to say about the time ahead: from a year before the system's largest date on (R-391)."""
+    largest = services.rules.system_max
+    if services.today() <= largest - dt.timedelta(days=365):
+        return ()
+    ahead = f"recurring contracts are not renewed beyond the system's largest date, {largest}; raise system_max_expiry"
+    return (ahead,)

@@ -21,6 +21,7 @@ from ..domain.charge import Charge, ChargeKind, ChargeState, Purpose
 from ..domain.contract import Actor, Contract, Status
 from ..domain.due import DueStep, StepKind, due_steps
 from ..domain.dunning import RetryPlan
+from ..domain.expiry import buys_nothing
 from ..domain.failing import hold_back
 from ..domain.subscribing import charged_by_provider
 from ..errors import OutcomeUnknown, StoreError
@@ -28,7 +29,7 @@ from ..flow import call
 from ..money import Money
 from ..provider import Outcome
 from ..store import Restore, Session
-from . import logs
+from . import logs, overdue_renewals
 from .card_limits import allowed_at, lock_card, waits
 from .catching_up import carry_out, needs_charge
 from .charges import settle
@@ -38,6 +39,7 @@ from .horizon import passed
 from .outbox import deliver_backlog
 from .period_charges import next_number, period_charge
 from .planning import Planned, Work, collectable, plan
+from .problems import LeftAlone
 from .restoring import Known, Suspect, look_for, suspect
 from .run_report import BillingReport, Run
 from .services import Services
@@ -203,7 +205,8 @@ def _step(
     :returns: the step that was taken and, if it has to be charged first, the new intent, or when its card may be tried;
         (None, None, …) when nothing more can be done now.
     :raises WrongMode: its account is in the other mode; nothing is done for it (X-24).
-    :raises LeftAlone: it has to be charged, and its account is not used any more in this run.
+    :raises LeftAlone: it has to be charged, and its account is not used any more in this run; or nothing could be given for
+        the money (R-391).
     """
     services = running.services
     with services.store.write() as session:
@@ -213,6 +216,8 @@ def _step(
         if not due:
             return None, None, contract
         step = due[0]
+        if step.kind in {StepKind.START, StepKind.RENEWAL}:
+            _check_largest_date(services, contract, step.on)
         if needs_charge(contract, step):
             charge = _intend(running, session, contract, step.on, step.price, known, first=True)
             if isinstance(charge, RetryPlan) and not waits(charge, step.on, services.today(), services.now()):
@@ -223,6 +228,16 @@ def _step(
             return (step, charge, contract) if charge else (None, None, contract)
         carry_out(services, session, contract, step)
     return step, None, contract
+
+
+def _check_largest_date(services: Services, contract: Contract, period: dt.date) -> None:
+    """Refuse a period that would be paid for and stay closed (R-391)."""
+    if buys_nothing(contract, period, services.today(), services.rules.system_max):
+        raise LeftAlone(
+            "system_max",
+            f"contract {contract.id}: the period of {period} cannot extend the expiry beyond the system's largest date, "
+            f"{services.rules.system_max}, so it is neither opened nor charged; raise system_max_expiry",
+        )
 
 
 def _check_mode(services: Services, contract: Contract) -> None:
@@ -259,6 +274,7 @@ def _intend(
     """
     services = running.services
     if not _is_ours(running, session, contract, period):
+        overdue_renewals.report(services, session, contract, period)
         return None
     running.troubles.check(contract.account or "")
     if first and (known is None or known.result is None):
@@ -361,4 +377,5 @@ def _intend_retry(running: Run, contract_id: str, known: Known | None) -> tuple[
         if retry is None or retry.next_at is None:
             return unpaid.held_back(), contract
         period = contract.past_due.period_start
+        _check_largest_date(services, contract, period)
         return _intend(running, session, contract, period, unpaid.price, known, first=False), contract

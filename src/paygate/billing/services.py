@@ -39,6 +39,8 @@ class Waiting:
         transmission may take (``connect_timeout`` and ``read_timeout``), or by half (R-280).
     :param operator_after: a subscription that has been asked for in vain so long is reported to the operator.
     :param action: how long a customer may take to confirm a payment, where the provider sets no time of its own.
+    :param renewal_notice: a period that the provider charges, and of which it has told nothing by then, is reported to the
+        operator (R-392).
     :param first_payment: how long creating a contract waits for its first payment.
     """
 
@@ -47,6 +49,7 @@ class Waiting:
     operator_after: int = 86_400
     first_payment: int = 60
     action: int = 259_200
+    renewal_notice: int = 259_200
 
 
 @attrs.frozen(slots=False)  # a cached property needs a place

@@ -117,6 +117,8 @@ def bill(
         with _progress(session, totals) as progress:
             report = gateway.billing.run(until=until, progress=progress)
     session.show(report, lambda: _print_report(report))
+    for warning in report.warnings:
+        note(f"Warning: {warning}")
     if report.unknown:
         note("some charges have no result yet, do not charge again: run paygate reconcile")
         ctx.exit(Exit.OPEN)

@@ -14,6 +14,7 @@ from .records import ENTRY_COLUMNS, entry_row
 from .session import Session, json_option, limit_option, pass_session
 
 if TYPE_CHECKING:
+    from ..billing.overdue_renewals import OverdueRenewal
     from ..billing.reports import ClosingWindow, ContractOn
     from ..domain.charge import Charge, Refund
     from ..domain.ledger import LedgerEntry
@@ -197,6 +198,23 @@ def assumed(session: Session, days: int, limit: int | None) -> None:
     with session.gateway() as gateway:
         rows = session.page(gateway.reports.assumed(days=days), limit)
     session.show(rows, lambda: table("Taken as paid", ENTRY_COLUMNS, (entry_row(row) for row in rows)))
+
+
+@reports.command("overdue-renewals")
+@limit_option
+@json_option
+@pass_session
+def overdue_renewals(session: Session, limit: int | None) -> None:
+    """Renewals that the provider charges and of which it has told nothing for days."""
+
+    def row(it: OverdueRenewal) -> tuple[object, ...]:
+        contract = it.contract
+        return it.period, contract.id, contract.customer_id, contract.plan.name, contract.plan.price, contract.account
+
+    with session.gateway() as gateway:
+        found = session.page(gateway.reports.overdue_renewals(), limit)
+        columns = ("Period", "Contract", "Customer", "Plan", ">Price", "Account")
+        session.show_rows(found, "Renewals without a notice", columns, row)
 
 
 @click.command()

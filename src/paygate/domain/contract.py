@@ -337,6 +337,8 @@ class Contract:
     subscription: Subscription | None = None
     mode: Mode | None = None
     unlocked_on: dt.date | None = None
+    #: first day of the latest period whose notice of the provider is overdue and has been reported (R-392)
+    overdue_period: dt.date | None = None
     version: int = 1
 
     @property

@@ -16,6 +16,7 @@ from ..errors import (
     OperationNotAllowed,
     PermissionDenied,
     ProductEnded,
+    SystemMaxPassed,
 )
 from ..money import Money
 from ..provider import Capabilities, ExpiryPolicy, Mode
@@ -43,7 +44,7 @@ from .mails import MailSet, queue
 from .rules import Rules
 from .running import period_price, running
 from .settlement import Settlement
-from .subscribing import planned_subscription
+from .subscribing import planned_subscription, started_elsewhere
 from .subscription import SubscriptionState
 from .transitions import Event, find
 
@@ -104,6 +105,8 @@ def decide_creation(
     paid: bool = False,
     imported: bool = False,
     mode: Mode | None = None,
+    subscription: str | None = None,
+    elsewhere: bool = False,
 ) -> Creation:
     """Whether this contract may be made at *now*, and what is due.
 
@@ -111,6 +114,8 @@ def decide_creation(
     :param paid: the first payment has been received outside paygate (R-012).
     :param imported: taken over from another system: any start date in the past, and cards already paid there.
     :param mode: of the card's account, which the contract keeps (X-24); None: not known.
+    :param subscription: the provider's id of a subscription that charges the renewals and was started there; :param
+        elsewhere: without an id, that there is one (R-390).
     :raises PermissionDenied: a customer acts for somebody else (R-267); or anybody but an administrator makes a manual,
         paid or imported contract (R-009, R-012).
     :raises InvalidValue: *start_on* is not a date, or none that is offered (R-016).
@@ -125,6 +130,12 @@ def decide_creation(
     _check_actor(customer, payment, actor, privileged=paid or imported)
     today = business_date(now, rules.zone)
     _check_start(plan, start_on, today, imported=imported)
+    if plan.is_recurring and first_expiry(plan, start_on, today, rules.system_max) < max(start_on, today):
+        raise SystemMaxPassed(
+            f"plan {plan.name!r} would be paid for on {max(start_on, today)} and open nothing: the system's largest date is "
+            f"{rules.system_max}; raise system_max_expiry",
+            rule="R-391",
+        )
     card = payment if isinstance(payment, Card) else None
     due = first_payment(plan, start_on, today, card=card is not None)
     if card is not None:
@@ -140,7 +151,10 @@ def decide_creation(
         raise InvalidAmount(f"without a card a contract is in JPY, not {plan.price.currency}", rule="R-004")
     provided = None
     if capabilities is not None and not imported:
-        provided = planned_subscription(plan, start_on, today, capabilities)
+        provided = started_elsewhere(plan, start_on, today, capabilities, subscription, confirmed=elsewhere)
+        provided = provided or planned_subscription(plan, start_on, today, capabilities)
+    elif (subscription or elsewhere) and not imported:
+        raise InvalidValue("only a card has a subscription; leave out subscription and started_elsewhere", rule="R-390")
     if paid:
         due = Money(0, due.currency)
     contract = Contract(

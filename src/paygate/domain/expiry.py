@@ -19,7 +19,16 @@ from .contract import Actor, ActorKind, Contract, Plan, Status
 from .rules import SYSTEM_MAX_EXPIRY
 from .settlement import Settlement
 
-__all__ = ["SYSTEM_MAX_EXPIRY", "after_receipt", "extended", "first_expiry", "is_open", "paid_until", "set_expiry"]
+__all__ = [
+    "SYSTEM_MAX_EXPIRY",
+    "after_receipt",
+    "buys_nothing",
+    "extended",
+    "first_expiry",
+    "is_open",
+    "paid_until",
+    "set_expiry",
+]
 
 
 def first_expiry(plan: Plan, start_on: dt.date, paid_on: dt.date, system_max: dt.date = SYSTEM_MAX_EXPIRY) -> dt.date:
@@ -73,6 +82,22 @@ def paid_until(
         return extended(expires_on, plan, start_on, receipt_on, system_max)
     first = first_expiry(plan, start_on, receipt_on, system_max)
     return first if expires_on is None else max(expires_on, first)
+
+
+def buys_nothing(
+    contract: Contract, period_start: dt.date, on: dt.date, system_max: dt.date = SYSTEM_MAX_EXPIRY
+) -> bool:
+    """Whether paying the period that begins on *period_start* would open nothing, because of *system_max* (R-391).
+
+    Such a period would be paid for and its content stay closed. An expiry that was set by hand beyond *system_max* covers
+    the periods up to itself (R-056).
+
+    :param on: the business date on which it would be paid.
+    """
+    if contract.expires_on is None or contract.plan.cycle is None or on < system_max:
+        return False
+    longer = paid_until(contract, period_start, max(period_start, on), system_max)
+    return longer < on if longer > contract.expires_on else max(period_start, on) >= contract.expires_on
 
 
 def after_receipt(

@@ -19,6 +19,7 @@ from .calendar import next_renewal
 from .contract import CancellationOrigin, Contract, Cycle, Status
 from .due import DueStep, StepKind, due_steps
 from .dunning import RetryPlan
+from .expiry import buys_nothing
 from .mails import StepMail, StepMailState
 from .rules import Rules
 from .running import product_ends_on, special_ends_on
@@ -38,6 +39,7 @@ class Coming(enum.Enum):
     UNLOCK = "content opens"
     RETRY = "retry"
     NO_RETRY = "no retry"
+    NO_RENEWAL = "not renewed"
     STEP_MAIL = "step mail"
 
 
@@ -128,12 +130,29 @@ def forecast(
     """
     today = business_date(require_aware(now, "now"), rules.zone)
     last = dt.datetime.combine(until, dt.time(), rules.zone)
-    steps = [event for step in due_steps(contract, last, rules) for event in _events(contract, step, capabilities)]
+    steps: list[Forecast] = []
+    for step in due_steps(contract, last, rules):
+        renews = step.kind in {StepKind.START, StepKind.RENEWAL}
+        if renews and _beyond(contract, step.on, max(step.on, today), rules):
+            why = f"it could not extend the expiry beyond the system's largest date, {rules.system_max} (R-391)"
+            steps.append(Forecast(step.on, Coming.NO_RENEWAL, why))
+            break
+        steps += _events(contract, step, capabilities)
     steps += _unpaid(contract, today, retries, unpaid)
     end = min((event.on for event in steps if event.what is Coming.CANCELLATION), default=until)
     line = [event for event in steps if event.on <= min(end, until)]
     line += [event for event in _mails(mails, rules) if event.on <= until]
     return tuple(sorted(line, key=lambda event: (event.on, _ORDER[event.what])))
+
+
+def _beyond(contract: Contract, period: dt.date, on: dt.date, rules: Rules) -> bool:
+    """Whether a period of the future would open nothing; those before it are supposed to have been paid (R-391)."""
+    paid = (
+        contract
+        if contract.expires_on is None
+        else attrs.evolve(contract, expires_on=max(contract.expires_on, min(period, rules.system_max)))
+    )
+    return buys_nothing(paid, period, on, rules.system_max)
 
 
 def _events(contract: Contract, step: DueStep, capabilities: Capabilities | None) -> Iterator[Forecast]:

@@ -15,7 +15,7 @@ from .contract import Contract, Plan, Status
 from .running import product_ends_on, special_ends_on
 from .subscription import Subscription, SubscriptionState
 
-__all__ = ["charged_by_provider", "planned_subscription", "subscription_months", "taken_over"]
+__all__ = ["charged_by_provider", "planned_subscription", "started_elsewhere", "subscription_months", "taken_over"]
 
 
 def planned_subscription(
@@ -35,6 +35,41 @@ def planned_subscription(
     product_end = product_ends_on(plan, start_on)
     never = product_end is not None and first >= product_end
     return Subscription(SubscriptionState.ENDED if never else SubscriptionState.STARTING, first)
+
+
+def started_elsewhere(
+    plan: Plan, start_on: dt.date, day: dt.date, capabilities: Capabilities, reference: str | None, *, confirmed: bool
+) -> Subscription | None:
+    """The subscription of a new contract whose provider charges the renewals, and which paygate cannot start (R-390).
+
+    :param day: the business date of the application.
+    :param reference: the provider's id of the subscription; :param confirmed: without it, that there is one.
+    :returns: None where the plan does not recur, paygate charges or starts the renewals itself, or no id is known.
+    :raises CapabilityNotSupported: neither is given: nothing would ever renew the contract.
+    :raises InvalidValue: one is given where there is no such subscription.
+    """
+    elsewhere = (
+        plan.cycle is not None and capabilities.renewals is Renewals.PROVIDER and not capabilities.starts_subscriptions
+    )
+    if not elsewhere or plan.cycle is None:
+        if reference or confirmed:
+            raise InvalidValue(
+                f"{capabilities.name}: no subscription of this contract is started elsewhere; leave out subscription and "
+                "started_elsewhere",
+                rule="R-390",
+            )
+        return None
+    if not reference and not confirmed:
+        raise CapabilityNotSupported(
+            f"{capabilities.name} charges the renewals itself, and paygate cannot start them: start the subscription there "
+            "and give subscription='its id', or started_elsewhere=True where it has none; else nothing would ever renew "
+            f"plan {plan.name!r}",
+            rule="R-390",
+        )
+    if not reference:
+        return None
+    first = start_on if start_on > day else next_renewal(start_on, plan.cycle, day)
+    return Subscription(SubscriptionState.RUNNING, first, reference)
 
 
 def subscription_months(plan: Plan, capabilities: Capabilities) -> int:

@@ -52,6 +52,8 @@ class AsyncContracts(AsyncNamespace):
         start_on: dt.date | None = None,
         contract_id: str | None = None,
         paid: bool = False,
+        subscription: str | None = None,
+        started_elsewhere: bool = False,
         idempotency_key: str | None = None,
         actor: Actor = ADMIN,
     ) -> Contract:
@@ -63,6 +65,8 @@ class AsyncContracts(AsyncNamespace):
         :param payment: ``Card(account, token)``, ``BankTransfer()`` or ``Manual()``.
         :param start_on: JST date: in the future, today (the default), or the first day of this month (R-016).
         :param paid: for a manual contract: it is paid already (R-012).
+        :param subscription: where the provider charges the renewals and paygate cannot start them: the provider's id of the
+            subscription that was started there. :param started_elsewhere: without an id, that there is one (R-390).
         :param idempotency_key: the same key with the same contents returns the contract that it made.
         :raises ChargeDeclined: the first payment was declined, or the subscription where nothing was to be paid first; no
             contract was made (R-013).
@@ -79,6 +83,8 @@ class AsyncContracts(AsyncNamespace):
                 start_on=start_on,
                 contract_id=contract_id,
                 paid=paid,
+                subscription=subscription,
+                started_elsewhere=started_elsewhere,
                 idempotency_key=idempotency_key,
                 actor=actor,
             )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from ..billing import health, reports
+from ..billing import health, overdue_renewals, reports
 from ..billing.health import Health
+from ..billing.overdue_renewals import OverdueRenewal
 from ..billing.reports import ClosingWindow, ContractOn, ContractReport
 from ..domain.charge import Charge, Refund
 from ..domain.ledger import LedgerEntry
@@ -134,6 +135,17 @@ class Reports(Namespace):
 
         def fetch(after: Any) -> tuple[list[LedgerEntry], Any]:
             return self._run(reports.assumed(self._services, after, page_size, days=days))
+
+        return Cursor(fetch)
+
+    def overdue_renewals(self, *, page_size: int = 100) -> Cursor[OverdueRenewal]:
+        """Periods that the provider charges and of which it has told nothing for days, the longest due first (R-392).
+
+        After ``waiting.renewal_notice`` seconds, three days by default, the operator is told of each once.
+        """
+
+        def fetch(after: Any) -> tuple[list[OverdueRenewal], Any]:
+            return self._run(overdue_renewals.page(self._services, after, page_size))
 
         return Cursor(fetch)
 

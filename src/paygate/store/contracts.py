@@ -162,6 +162,7 @@ def columns_of(contract: Contract) -> dict[str, Any]:
         "subscription_operator_told": provided and provided.operator_told,
         "mode": contract.mode and contract.mode.value,
         "unlocked_on": contract.unlocked_on,
+        "overdue_period": contract.overdue_period,
         "version": contract.version,
     }
 
@@ -172,7 +173,7 @@ def contract_of(row: Row) -> Contract:
         id_, customer_id, plan, method, status, start_on, applied_at, created_by, account, credential, expires_on,
         period_start, ended_on, origin, requested_at, requested_by, effective_on, since, missing, failures,
         retry_pending, exhausted, provided, provided_from, reference, asked_at, told, mode, unlocked_on,
-        version,
+        overdue_period, version,
     ) = row  # fmt: skip
     return Contract(
         id=id_,
@@ -199,6 +200,7 @@ def contract_of(row: Row) -> Contract:
         ),
         mode=Mode(mode) if mode else None,
         unlocked_on=unlocked_on,
+        overdue_period=overdue_period,
         version=version,
     )
 

@@ -105,6 +105,7 @@ def _contract_columns() -> list[sa.Column[Any]]:
         sa.Column("subscription_operator_told", sa.Boolean),
         sa.Column("mode", sa.Text),
         sa.Column("unlocked_on", sa.Date),
+        sa.Column("overdue_period", sa.Date),
         sa.Column("version", sa.Integer, nullable=False),
     ]
 

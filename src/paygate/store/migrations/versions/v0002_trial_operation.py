@@ -33,6 +33,8 @@ def upgrade() -> None:
     _charges_of_cards()
     _returns()
     _restores()
+    for table in ("paygate_contracts", "paygate_drafts"):
+        op.add_column(table, sa.Column("overdue_period", sa.Date()))
     op.create_table(
         "paygate_checkouts",
         sa.Column("id", ID, primary_key=True),

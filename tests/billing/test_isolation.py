@@ -16,7 +16,7 @@ from paygate.billing.importing import NewContract
 from paygate.billing.running import BillingReport, Work
 from paygate.domain.charge import ChargeState, RefundState
 from paygate.domain.contract import Status
-from paygate.errors import ConfigurationError, InvalidValue, ProviderUnavailable, WebhookIncomplete
+from paygate.errors import ConfigurationError, InvalidValue, NotFound, ProviderUnavailable, WebhookIncomplete
 from paygate.provider import ChargeRequest, ChargeResult, Found, LookupRequest, ProviderEvent, Webhook
 from paygate.store import tables
 from paygate.store.database import create_engine
@@ -34,6 +34,7 @@ class Troubled(FakeStripe):
         super().__init__(clock=clock)
         self.raising: dict[str, Callable[[], Exception]] = {}
         self.asked = 0
+        self.refused: set[str] = set()
 
     def _trouble(self, hook: str) -> None:
         self.asked += 1
@@ -43,6 +44,8 @@ class Troubled(FakeStripe):
 
     async def charge(self, request: ChargeRequest) -> ChargeResult:
         self._trouble("charge")
+        if request.credential in self.refused:
+            raise InvalidValue("a stored card is 'cus_…/pm_…'; this one cannot be charged")
         return await super().charge(request)
 
     async def find_charge(self, request: LookupRequest) -> Found:
@@ -174,16 +177,32 @@ def test_an_account_that_sends_nothing_three_times_in_a_row_is_left_alone_and_no
 
 
 @pytest.mark.rule("R-346")
-def test_refusals_with_reasons_of_their_own_do_not_stop_an_account_at_the_third(troubled: World) -> None:
-    for number in range(4):
-        troubled.contract("stripe", customer=f"cus_{number}")
-    reasons = iter("abcd")
-    troubled.stripe.raising["charge"] = lambda: InvalidValue(f"the description {next(reasons)} is too long")
+def test_attempts_that_a_plugin_refuses_for_what_is_asked_keep_no_other_from_being_made(troubled: World) -> None:
+    contracts = [troubled.contract("stripe", customer=f"cus_{number}") for number in range(6)]
+    troubled.stripe.refused = {f"tok_stripe_cus_{number}" for number in range(5)}
     troubled.clock.set(RENEWAL)
 
     report = troubled.gateway.billing.run()
 
-    assert (report.unsent, report.blocked) == (4, 0)
+    assert (report.unsent, report.blocked, report.renewed) == (5, 0, 1)
+    assert troubled.gateway.contracts.get(contracts[5].id).expires_on == dt.date(2026, 3, 15)
+
+
+@pytest.mark.rule("R-346")
+def test_an_account_that_leaves_every_outcome_unknown_is_not_asked_more_than_ten_times(troubled: World) -> None:
+    rows = [
+        NewContract(f"con_{number}", Customer(f"cus_{number}"), PLAN, Card("stripe", "t"), dt.date(2026, 1, 15))
+        for number in range(14)
+    ]
+    troubled.gateway.contracts.import_many(rows)
+    troubled.stripe.raising["charge"] = lambda: KeyError("payment_method")
+    troubled.stripe.asked = 0
+    troubled.clock.set(RENEWAL)
+
+    report = troubled.gateway.billing.run()
+
+    assert (troubled.stripe.asked, report.unknown, report.blocked, report.suspended) == (10, 10, 4, 0)
+    assert {code for _, code in _codes(report)} == {"account_paused"}
 
 
 @pytest.mark.rule("R-345")
@@ -472,3 +491,17 @@ def test_what_is_blocked_is_logged_with_its_ids(world: World, caplog: pytest.Log
     assert (record.levelname, record.contract_id, record.code) == ("WARNING", contract.id, "account_missing")  # type: ignore[attr-defined]
     [summary] = [it for it in caplog.records if getattr(it, "event", "") == "billing_run"]
     assert summary.n_blocked == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.rule("R-345")
+def test_a_contract_whose_account_is_missing_can_be_looked_at(world: World) -> None:
+    contract = world.contract("univapay")
+    _without(world, "univapay")
+    world.clock.set(RENEWAL)
+
+    assert world.gateway.contracts.details(contract.id).contract.id == contract.id
+    offers = {offer.operation.value: offer for offer in world.gateway.contracts.operations(contract.id)}
+    assert not offers["charge_addon"].offered
+    assert next(item.on for item in world.gateway.contracts.forecast(contract.id, months=2)) == RENEWAL.date()
+    with pytest.raises(NotFound, match="'univapay' is configured"):
+        world.charge(contract)

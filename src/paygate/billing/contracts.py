@@ -287,7 +287,7 @@ async def details(services: Services, contract_id: str) -> ContractDetails:
         with services.store.read() as session:
             contract = session.contracts.get(contract_id)
             last_paid_at = _last_paid(session, contract)
-            capabilities = _capabilities(services, contract.account)
+            capabilities = services.known_capabilities(contract.account)
             return ContractDetails(
                 contract,
                 session.customers.get(contract.customer_id),
@@ -332,7 +332,7 @@ async def operations(services: Services, contract_id: str) -> tuple[Offer, ...]:
                 contract,
                 services.now(),
                 services.rules,
-                capabilities=_capabilities(services, contract.account),
+                capabilities=services.known_capabilities(contract.account),
                 facts=_facts(session, contract, services.now()),
             )
 

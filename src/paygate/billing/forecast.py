@@ -125,14 +125,16 @@ async def forecast(services: Services, contract_id: str, *, months: int) -> tupl
     def look() -> tuple[Forecast, ...]:
         with services.store.read() as session:
             contract = session.contracts.get(contract_id)
-            unpaid = unpaid_period(services, session, contract)
-            account = contract.account and services.plugins.account(contract.account)
+            capabilities = services.known_capabilities(contract.account)
+            # nobody can say when an account that is not configured would be asked again
+            known = contract.account is None or capabilities is not None
+            unpaid = unpaid_period(services, session, contract) if known else None
             return decide_forecast(
                 contract,
                 services.now(),
                 advance(services.today(), Cycle.MONTHLY, months),
                 services.rules,
-                capabilities=account.capabilities if account else None,
+                capabilities=capabilities,
                 retries=unpaid.all() if unpaid else (),
                 unpaid=unpaid.price if unpaid else None,
                 mails=session.step_mails.page(contract_id=contract_id, limit=1000),

@@ -4,19 +4,22 @@ A run over many contracts, charges or mails works on each of them inside :meth:`
 is kept as a :class:`Problem`. Only what concerns everything ends the run: a database that cannot be used, an interrupt, a
 cancellation.
 
-An account that certainly sends nothing three times in a row for the same reason, because it refuses its key or cannot be
-reached, is left alone for the rest of the run: thousands of attempts that must fail help nobody.
+An account that certainly sends nothing three times in a row, because it refuses its key or cannot be reached, is left alone
+for the rest of the run: thousands of attempts that must fail help nobody. So is one that gives no answer ten times in a
+row, before everything it is asked becomes an unknown outcome. An attempt that its plugin refuses for what is
+asked does not count: that is the attempt's own trouble.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 import attrs
 
+from ..domain.charge import Failure
 from ..errors import (
     ConfigurationError,
     NotFound,
@@ -27,6 +30,8 @@ from ..errors import (
     Refused,
     WrongMode,
 )
+from ..plugins.account import FAILED, REFUSED
+from ..plugins.wire import TOO_LATE
 from ..store import Session
 from . import logs
 from .reasons import ends_everything, reason_of
@@ -40,9 +45,9 @@ K = TypeVar("K")
 #: How many problems a report describes; all of them are counted and logged.
 MOST_PROBLEMS = 100
 
-#: After so many attempts in a row that an account did not send for the same reason, it is not used any more in a run;
-#: or after so many whatever the reasons: those that differ may be about what was asked, and not about the account.
-_SAME_IN_A_ROW, _MOST_IN_A_ROW = 3, 10
+#: After so many attempts in a row that an account did not send, it is not used any more in a run; and after so many that
+#: it did not answer or whose plugin broke, which may come of what was asked.
+_IN_A_ROW, _IN_A_ROW_BROKEN = 3, 10
 
 
 @attrs.frozen
@@ -105,7 +110,7 @@ class Troubles:
         self._shown: list[Problem] = []
         self._seen: set[tuple[str | None, ...]] = set()
         self._paused: dict[str, str] = {}
-        self._unsent: defaultdict[str, list[str]] = defaultdict(list)
+        self._unsent: Counter[str] = Counter()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -186,13 +191,21 @@ class Troubles:
         """*account* was reached, whatever it said."""
         self._unsent.pop(account, None)
 
-    def unsent(self, account: str, reason: str) -> None:
-        """*account* certainly sent nothing; after the third time in a row for the same reason it is left alone."""
-        reasons = self._unsent[account]
-        reasons.append(reason)
-        same = len(reasons) >= _SAME_IN_A_ROW and len(set(reasons[-_SAME_IN_A_ROW:])) == 1
-        if (same or len(reasons) >= _MOST_IN_A_ROW) and account not in self._paused:
-            text = f"account {account!r} sent nothing {len(reasons)} times in a row and is left alone in this run: {reason}"
+    def not_sent(self, account: str, failure: Failure) -> None:
+        """An attempt through *account* was not sent; it counts unless that was the attempt's own fault."""
+        if failure.code != REFUSED and failure.message != TOO_LATE:
+            self.unsent(account, failure.message, most=_IN_A_ROW_BROKEN if failure.code == FAILED else _IN_A_ROW)
+
+    def unknown(self, account: str, reason: str) -> None:
+        """An attempt through *account* has no known outcome, because it gave no answer or its plugin broke."""
+        self.unsent(account, reason, most=_IN_A_ROW_BROKEN)
+
+    def unsent(self, account: str, reason: str, *, most: int = _IN_A_ROW) -> None:
+        """*account* did not do what was asked, for a reason of its own; after *most* times in a row it is left alone."""
+        self._unsent[account] += 1
+        number = self._unsent[account]
+        if number >= most and account not in self._paused:
+            text = f"account {account!r} failed {number} times in a row and is left alone in this run: {reason}"
             self._paused[account] = text
             logs.account_paused(account, text)
 

@@ -309,7 +309,9 @@ async def _send(running: Run, charge: Charge, contract: Contract, claim: Claim, 
         running.count(unknown=1)
         return None
     if settled.failure is not None and not settled.failure.sent:
-        running.troubles.unsent(account.name, settled.failure.message)
+        running.troubles.not_sent(account.name, settled.failure)
+    elif settled.state is ChargeState.UNKNOWN:
+        running.troubles.unknown(account.name, settled.failure.message if settled.failure is not None else "no answer")
     else:
         running.troubles.answered(account.name)
     return settled

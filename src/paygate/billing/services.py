@@ -22,7 +22,7 @@ from ..ids import new_id
 from ..networks import load
 from ..plugins.account import Account
 from ..plugins.manager import Plugins
-from ..provider import Mode
+from ..provider import Capabilities, Mode
 from ..store import Store
 from .courier import Courier
 
@@ -89,6 +89,10 @@ class Services:
                 f"{_said(account.mode)} mode; open paygate with the credentials that the contract was made with"
             )
         return account
+
+    def known_capabilities(self, account: str | None) -> Capabilities | None:
+        """What *account* can do, to look at a contract by; None without one, and for one that is not configured."""
+        return self.plugins.account(account).capabilities if account is not None and self.plugins.has(account) else None
 
     def in_mode(self, contract: Contract) -> bool:
         """Whether the account of *contract* may be used for it: both test, both live, or one of them not known (X-24)."""

@@ -52,6 +52,9 @@ __all__ = ["Account", "overridden"]
 
 logger = logging.getLogger("paygate.plugins")
 
+#: The codes of attempts that were not sent because the plugin refused what was asked, or because it is broken.
+REFUSED, FAILED = "refused", "plugin_failed"
+
 R = TypeVar("R", ChargeResult, RefundResult)
 
 
@@ -282,7 +285,10 @@ class Account:
         try:
             result = await watched(self._flow(hook, request=request), wire)
         except (ProviderUnavailable, ConfigurationError, Refused) as exc:
-            text, code = self.border.text(exc), getattr(exc, "code", None)
+            text, code = (
+                self.border.text(exc),
+                getattr(exc, "code", None) or (REFUSED if isinstance(exc, Refused) else None),
+            )
             result = (
                 kind.unknown(f"{type(exc).__name__}: {text}") if wire.doubts(exc) else kind.not_sent(text, code=code)
             )
@@ -293,7 +299,8 @@ class Account:
         except Exception as exc:  # noqa: BLE001 - a bug in the plugin
             clean = self._failed(wire, exc)
             unknown = isinstance(clean, OutcomeUnknown)
-            result = kind.unknown(self.border.text(clean)) if unknown else kind.not_sent(self.border.text(clean))
+            text = self.border.text(clean)
+            result = kind.unknown(text) if unknown else kind.not_sent(text, code=FAILED)
         if not isinstance(result, kind):
             return kind.unknown(f"the plugin answered {type(result).__name__}, not {kind.__name__}")
         if result.outcome is Outcome.UNKNOWN and result.reference is None and wire.refused and wire.nothing_sent:

@@ -191,7 +191,7 @@ def test_a_refund_that_fails_later_is_told_by_the_webhook(play):
 def test_a_payment_that_the_bank_wants_confirmed_waits_for_the_customer_behind_a_link(play, passed, state):
     async def scenario(scene):
         contract = await scene.contract()
-        scene.emulator.wish(Wish(WishKind.ACTION), times=2)  # while the customer is away, and when they are there
+        scene.emulator.wish(Wish(WishKind.ACTION))  # while the customer is away, and still when they are there
         left = await scene.charge(contract)
         scene.emulator.approve(left.reference, passed=passed)
         await scene.hear()

@@ -55,3 +55,13 @@ def test_the_outcome_is_for_one_payment_and_one_card(client, card):
 
     assert client.charge(card)["status"] == "succeeded"
     assert with_another_card["status"] == "succeeded"
+
+
+@pytest.mark.rule("R-373")
+def test_what_waits_for_the_next_payment_is_not_for_this_one(client, card):
+    client.emulator.wish(Wish(WishKind.DECLINE))
+    path = refused(client, card)
+    there = client.post(f"{path}/confirm", {"payment_method": card.split("/")[1], **BACK})
+
+    assert there["status"] == "requires_action"
+    assert client.charge(card)["error"]["code"] == "card_declined"

@@ -118,13 +118,14 @@ class Payments:
 
     def _way(self, intent: PaymentIntent, method: PaymentMethod, *, off_session: bool) -> _Way:
         card = method.card
+        if intent.asks_with == method.id:
+            # a payment that needs its customer needs them until they have been there, however often it is tried (§4);
+            # what waits for the next payment is not for this one
+            return _Course.ASK
         wish = self._state.wishes.take(credential=method.credential, amount=intent.amount, card=card.number)
         if wish is not None:
-            # a payment that needs its customer needs them until they have been there, however often it is tried (§4)
             intent.asks_with = method.id if wish.kind is WishKind.ACTION else None
             return _wished(wish)
-        if intent.asks_with == method.id:
-            return _Course.ASK
         if card.refusal is not None:
             return card.refusal
         if card.asks(off_session=off_session, set_up=method.set_up):

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["MAX_NAME", "is_sensitive", "words"]
+__all__ = ["MAX_NAME", "completes", "is_sensitive", "words"]
 
 #: Of longer names the end is looked at.
 MAX_NAME = 128
@@ -52,6 +52,10 @@ _SECRET = frozenset(
         "sessionid",
         "cryptogram",
         "cavv",
+        "jsessionid",
+        "phpsessid",
+        "sessid",
+        "sid",
         "ucaf",
         "track",
         "csrf",
@@ -132,6 +136,10 @@ _HARMLESS_KEYS = frozenset(
         "provider",
         "period",
     ]
+)
+#: In a sentence only these do.
+_SECRET_KEYS = frozenset(
+    ("api", "secret", "private", "access", "merchant", "signing", "encryption", "shared", "master")
 )
 #: A name that ends so is about a secret and does not hold it.
 _ABOUT = frozenset(
@@ -252,10 +260,11 @@ _STEMS = [
 ]
 _SUFFIXES = ("token", "pwd", "cookie")
 
+_PASSENGER = re.compile("passe[dn]|passer")
 #: Hold such a part by accident.
 _ORDINARY = frozenset({"secretary", "secretaries", "secretariat"})
 
-_JAPANESE = (
+_OTHER_LANGUAGES = (
     "パスワード",
     "暗証番号",
     "セキュリティコード",
@@ -269,6 +278,18 @@ _JAPANESE = (
     "アクセスキー",
     "トークン",
     "合言葉",
+    "密码",
+    "密碼",
+    "口令",
+    "安全码",
+    "卡号",
+    "비밀번호",
+    "пароль",
+    "contraseña",
+    "passe",
+    "kennwort",
+    "senha",
+    "wachtwoord",
 )  # fmt: skip
 
 
@@ -299,9 +320,16 @@ def is_sensitive(name: str) -> bool:
         return _compact(parts[-1])
     if any(_singular(word) in _SECRET or _compact(word) for word in parts):
         return True
-    if any(term in word for word in parts for term in _JAPANESE):
+    plain = unicodedata.normalize("NFKC", name[-MAX_NAME:]).casefold()
+    if any(term in plain for term in _OTHER_LANGUAGES) and not _PASSENGER.search(plain):
         return True
     return any(_singular(key) == "key" and before not in _HARMLESS_KEYS for before, key in itertools.pairwise(parts))
+
+
+def completes(before: str, name: str) -> bool:
+    """Whether *name* stands for a secret together with the word *before* it in a sentence, as in "security code: 987"."""
+    pair = (before.lower(), name.lower())
+    return pair in _PAIRS or (pair[1] == "key" and pair[0] in _SECRET_KEYS)
 
 
 def _singular(word: str) -> str:

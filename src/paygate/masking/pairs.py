@@ -9,7 +9,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from .names import is_sensitive, words
+from .names import completes, is_sensitive, words
 from .view import View
 
 __all__ = ["is_placeholder", "pairs"]
@@ -46,6 +46,8 @@ _MEMBER = re.compile(
 )
 _TAG = re.compile(r"<(?P<close>/?)(?P<name>[^\W\d][\w:.\-]{0,127})(?P<rest>(?:\s[^<>]{0,1000})?)>")
 
+#: YAML's way to write a text of several lines
+_BLOCK = re.compile(r"[|>][+-]?[ \t]{0,8}\n(?:[ \t]{1,80}[^\n]*(?:\n|\Z)){1,1000}")
 _NEXT_PAIR = re.compile(rf"\s{{0,4}}[{_QUOTES}]?{_NAME}[{_QUOTES}]?\s{{0,2}}[=:]")
 #: b"…", string(3) "…", SecretStr("…")
 _WRAPPER = re.compile(r"[bruf]{1,2}(?=[\"'])|[A-Za-z_]\w{0,40}\(\d{1,9}\)\s?(?=[\"'])|[A-Za-z_][\w.]{0,40}(?=[(\[{])")
@@ -72,7 +74,7 @@ _SENTENCE = frozenset(
 )
 #: What may hold blanks although nothing quotes it.
 _PHRASES = frozenset({"password", "passwd", "passphrase", "pwd", "secret", "credential", "credentials"})
-_HEADERS = frozenset({"authorization", "cookie"})
+_HEADERS = frozenset({"authorization", "cookie", "cookies", "signature"})
 
 _OPEN, _CLOSE = "([{", ")]}"
 
@@ -107,11 +109,20 @@ def _values(view: View, pattern: re.Pattern[str]) -> Iterator[tuple[int, int, st
     done = 0
     for found in pattern.finditer(view.text):
         # what stands inside a value is hidden already, and reading it again and again would take time without end
-        if found.start() >= done and is_sensitive(found["name"]):
+        if found.start() >= done and (is_sensitive(found["name"]) or _completes_a_name(view.text, found)):
             start, end = _value(view, found)
             if start < end:
                 yield start, end, _SECRET
             done = end
+
+
+def _completes_a_name(text: str, found: re.Match[str]) -> bool:
+    """Whether the name goes on to the left, as in a sentence: "the security code: 987"."""
+    name, start = found["name"], found.start()
+    if found.re is not _BARE or len(name) > _LONGEST_WORD or not start or text[start - 1] != " ":
+        return False
+    before = _WORD_BEFORE.search(text, max(0, start - 32), start)
+    return before is not None and completes(before[1], name) and not _reads_like_words(text, found.end() + 1)
 
 
 def _value(view: View, found: re.Match[str]) -> tuple[int, int]:
@@ -184,10 +195,12 @@ def _bare(view: View, found: re.Match[str], at: int, separator: int) -> int:
     text, parts = view.text, words(found["name"])
     colon = found["sep"] in {":", "："}
     inside = text[found.start() - 1] if found.start() and found.re is _BARE else ""
-    if colon and found.re is _BARE and (parts[-1] in _HEADERS or (len(parts) > 1 and "-" in found["name"])):
-        return _line(view, at, found.start() - 1 if inside in _QUOTES else None)
     if colon and parts[-1] in _SENTENCE and len(parts) == 1 and _reads_like_words(text, at):
         return at
+    if colon and found.re is _BARE and (parts[-1] in _HEADERS or (len(parts) > 1 and "-" in found["name"])):
+        return _line(view, at, found.start() - 1 if inside in _QUOTES else None)
+    if colon and (block := _BLOCK.match(text, at)):
+        return block.end()
     phrase = colon and parts[-1] in _PHRASES
     escaped = view.escaped(separator)
     end = at
@@ -233,6 +246,8 @@ def _line(view: View, at: int, quote: int | None) -> int:
     return end
 
 
+_LONGEST_WORD = 10
+_WORD_BEFORE = re.compile(r"(?<![^\W\d])([^\W\d]{2,20}) \Z")
 _WORDS_FOLLOW = re.compile(r"[a-z]{1,20}(?:[\s.,;!?]|$)", re.IGNORECASE)
 
 

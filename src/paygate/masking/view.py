@@ -18,9 +18,11 @@ _LEVELS = 4
 
 _ESCAPE = re.compile(
     r"(?:%[0-9A-Fa-f]{2})+"
-    r"|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\[\\\"'/nrtbf]"
+    r"|\\u[0-9A-Fa-f]{4}|(?:\\x[0-9A-Fa-f]{2})+|\\[\\\"'/nrtbf]"
     r"|&(?:quot|apos|lt|gt|amp|nbsp|lbrack|rbrack|equals|colon|num|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});"
 )
+#: The first byte of a character in UTF-8 tells how many there are.
+_SIZES = ((0xF0, 4), (0xE0, 3), (0xC0, 2))
 _SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " "}
 
 
@@ -89,36 +91,28 @@ def _decoded(text: str, starts: list[int], ends: list[int]) -> tuple[str, list[i
 def _letters(escape: str) -> Iterator[tuple[str, int]]:
     """The characters that *escape* stands for, each with the length of its part of the escape."""
     if escape.startswith("%"):
-        yield from _percent(bytes.fromhex(escape.replace("%", "")))
+        yield from _bytes(bytes.fromhex(escape.replace("%", "")), 3)
+    elif escape.startswith("\\x"):
+        yield from _bytes(bytes.fromhex(escape.replace("\\x", "")), 4)
     elif escape.startswith("&"):
         yield html.unescape(escape)[:1] or " ", len(escape)
-    elif escape[1] in "ux":
+    elif escape[1] == "u":
         code = escape[2:]
         yield chr(int(code, 16)), len(escape)
     else:
         yield _SHORT.get(escape[1], escape[1]), len(escape)
 
 
-def _percent(data: bytes) -> Iterator[tuple[str, int]]:
+def _bytes(data: bytes, width: int) -> Iterator[tuple[str, int]]:
+    """The characters that *data* is in UTF-8; each byte was written in *width* characters."""
     at = 0
     while at < len(data):
-        first = data[at]
-        size = (
-            1
-            if first < 0x80
-            else 2
-            if 0xC0 <= first < 0xE0
-            else 3
-            if 0xE0 <= first < 0xF0
-            else 4
-            if first >= 0xF0
-            else 1
-        )
+        size = next((size for first, size in _SIZES if data[at] >= first), 1)
         try:
             letter = data[at : at + size].decode()
         except UnicodeDecodeError:
-            letter, size = chr(first), 1
-        yield letter, 3 * size
+            letter, size = chr(data[at]), 1
+        yield letter, width * size
         at += size
 
 

@@ -16,7 +16,7 @@ import attrs
 
 from .errors import ConfigurationError
 
-__all__ = ["check_secret", "is_path", "is_secret", "path", "secret", "secret_problem"]
+__all__ = ["check_secret", "is_path", "is_secret", "path", "secret", "secret_problem", "was_secret"]
 
 _QUOTES = "\"'`"
 _BREAK_AT_END = re.compile(r"[\r\n]+\Z")
@@ -59,12 +59,23 @@ def check_secret(name: str, value: object, *, spaces: bool = True) -> None:
         raise ConfigurationError(f"setting {name!r} {problem}")
 
 
+#: Hashes of all secrets that settings were made with in this process, to know one again without keeping it.
+_made: set[int] = set()
+
+
+def was_secret(value: str) -> bool:
+    """Whether settings were made with the secret *value* in this process, wherever it is kept now."""
+    return hash(value) in _made
+
+
 def _with_spaces(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     check_secret(attribute.name, value)
+    _made.add(hash(value))
 
 
 def _without_spaces(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     check_secret(attribute.name, value, spaces=False)
+    _made.add(hash(value))
 
 
 def secret(*, default: Any = attrs.NOTHING, spaces: bool = True) -> Any:

@@ -60,6 +60,17 @@ def test_the_secrets_of_a_plugin_are_found_where_it_keeps_its_settings() -> None
     assert known_secrets(Plugin()) == {KEY}
 
 
+def test_a_secret_is_known_where_a_plugin_keeps_only_its_value() -> None:
+    class Bare:
+        __slots__ = ("headers", "key")
+
+        def __init__(self, settings: Settings) -> None:
+            self.key = settings.key.encode()
+            self.headers = {"X-Shop": settings.shop}
+
+    assert known_secrets(Bare(Settings("shop-1", KEY))) == {KEY}
+
+
 @pytest.mark.parametrize(
     "spelt",
     [

@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 
 import attrs
 
-from ..settings import is_secret
+from ..settings import is_secret, was_secret
 
 __all__ = ["Scrubber", "known_secrets", "secret_settings"]
 
@@ -27,8 +27,12 @@ _PLACEHOLDER = "<secret>"
 
 
 def known_secrets(plugin: object) -> frozenset[str]:
-    """The values of all settings of *plugin* that were declared with :func:`paygate.secret`, wherever it keeps them."""
-    return frozenset(value for _, value in secret_settings(plugin))
+    """The values of all settings of *plugin* that were declared with :func:`paygate.secret`, wherever it keeps them.
+
+    A plugin may keep its settings, or take a value out of them and keep that.
+    """
+    declared = {value for _, value in secret_settings(plugin)}
+    return frozenset(declared | {text for text in _texts(plugin, _DEPTH, set()) if was_secret(text)})
 
 
 def secret_settings(plugin: object) -> Iterator[tuple[attrs.Attribute[Any], str]]:
@@ -40,21 +44,38 @@ def _found(thing: object, depth: int, seen: set[int]) -> Iterator[tuple[attrs.At
     if depth < 0 or id(thing) in seen or isinstance(thing, str | bytes | int | float | type | None):
         return
     seen.add(id(thing))
-    if isinstance(thing, Mapping):
-        children: Iterable[object] = list(thing.values())[:100]
-    elif isinstance(thing, list | tuple | set | frozenset):
-        children = list(thing)[:100]
-    else:
-        kind = type(thing)
-        fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(kind) if attrs.has(kind) else ()
-        for field in fields:
-            value = getattr(thing, field.name, None)
-            if is_secret(field) and isinstance(value, str):
-                yield field, value
-        slots = [getattr(thing, field.name, None) for field in fields]
-        children = [*slots, *getattr(thing, "__dict__", {}).values()]
-    for child in children:
+    kind = type(thing)
+    for field in attrs.fields(kind) if attrs.has(kind) else ():
+        value = getattr(thing, field.name, None)
+        if is_secret(field) and isinstance(value, str):
+            yield field, value
+    for child in _children(thing):
         yield from _found(child, depth - 1, seen)
+
+
+def _texts(thing: object, depth: int, seen: set[int]) -> Iterator[str]:
+    """Every text that *thing* keeps."""
+    if isinstance(thing, str):
+        yield thing
+    elif isinstance(thing, bytes):
+        yield thing.decode(errors="replace")
+    if depth < 0 or id(thing) in seen or isinstance(thing, str | bytes | int | float | type | None):
+        return
+    seen.add(id(thing))
+    for child in _children(thing):
+        yield from _texts(child, depth - 1, seen)
+
+
+def _children(thing: object) -> list[object]:
+    if isinstance(thing, Mapping):
+        return list(thing.values())[:100]
+    if isinstance(thing, list | tuple | set | frozenset):
+        return list(thing)[:100]
+    kind = type(thing)
+    fields = [field.name for field in attrs.fields(kind)] if attrs.has(kind) else []
+    slots = [name for base in kind.__mro__ for name in getattr(base, "__slots__", ()) if isinstance(name, str)]
+    names = dict.fromkeys([*fields, *slots])
+    return [*(getattr(thing, name, None) for name in names), *getattr(thing, "__dict__", {}).values()]
 
 
 class Scrubber:

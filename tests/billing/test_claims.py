@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import pytest
 
-from paygate import Card, ChargeState, Customer, Gateway, Money, Plan, RefundState
+from paygate import Card, ChargeState, Customer, Gateway, Money, Plan, RefundState, hookimpl
 from paygate.billing.services import Waiting
 from paygate.clock import SystemClock
 from paygate.domain.charge import Failure
@@ -383,3 +383,56 @@ def test_the_database_s_clock_is_not_the_host_s_wrong_one(database_url: str) -> 
         wrong_by = gateway.clock.now() - session.instant()
 
     assert dt.timedelta(minutes=59) < wrong_by < dt.timedelta(minutes=61)
+
+
+class Hung:
+    """An observer that does not come back before it is let go."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self.hangs = False
+
+    @hookimpl
+    def on_charge_success(self, notice: Any) -> None:
+        self.heard.append(notice.charge.id)
+        if self.hangs:
+            self.reached.set()
+            assert self.go_on.wait(20)
+
+
+@pytest.mark.rule("R-282")
+@pytest.mark.parametrize("minutes", [6, -6])
+def test_another_host_s_clock_does_not_end_the_claim_on_a_notice(database_url: str, minutes: int) -> None:
+    """The lease of five minutes would be over by that clock, and the customer would get the mail twice."""
+    provider, here_hears, there_hears = FakeStripe(), Hung(), Hung()
+    here_hears.hangs = True
+    with (
+        Gateway(database=database_url, providers={"stripe": provider}, plugins=[here_hears]) as here,
+        Gateway(
+            database=database_url, providers={"stripe": provider}, plugins=[there_hears], clock=Ahead(minutes)
+        ) as there,
+    ):
+        sender = threading.Thread(
+            target=lambda: here.contracts.create(Customer("cus_1"), GOLD, Card("stripe", "tok_1"), contract_id="con_1")
+        )
+        sender.start()
+        assert here_hears.reached.wait(10)
+        meanwhile = there.billing.deliver()
+        here_hears.go_on.set()
+        sender.join(20)
+        here.billing.deliver()
+
+        assert (meanwhile.delivered, len(here_hears.heard), there_hears.heard) == (0, 1, [])
+
+
+@pytest.mark.rule("R-282")
+@pytest.mark.parametrize("minutes", [6, -6])
+def test_what_a_host_with_a_wrong_clock_writes_is_told_at_once(database_url: str, minutes: int) -> None:
+    hears = Hung()
+    with Gateway(
+        database=database_url, providers={"stripe": FakeStripe()}, plugins=[hears], clock=Ahead(minutes)
+    ) as gateway:
+        gateway.contracts.create(Customer("cus_1"), GOLD, Card("stripe", "tok_1"), contract_id="con_1")
+
+        assert len(hears.heard) == 1

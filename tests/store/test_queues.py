@@ -87,7 +87,7 @@ def test_of_each_contract_only_the_oldest_undelivered_notice_is_due(store: Store
 def test_a_failed_notice_waits_and_holds_back_what_follows_it_on_its_contract(store: Store) -> None:
     _put(store, ("n1", "con_1"), ("n2", "con_1"), ("n3", "con_2"))
     with store.write() as session:
-        session.outbox.failed("n1", "mailer: 接続できません", NOW + HOUR)
+        session.outbox.failed("n1", "mailer: 接続できません", HOUR, NOW)
     assert _due(store) == ["n3"]
     assert _due(store, NOW + HOUR - SECOND) == ["n3"]
     assert _due(store, NOW + HOUR) == ["n3", "n1"]
@@ -100,9 +100,9 @@ def test_a_notice_is_stuck_after_enough_failures_and_until_delivered(store: Stor
     _put(store, ("n1", "con_1"))
     with store.write() as session:
         for _ in range(4):
-            session.outbox.failed("n1", "no", NOW)
+            session.outbox.failed("n1", "no", dt.timedelta(), NOW)
         assert session.outbox.stuck() == []
-        session.outbox.failed("n1", "no", NOW)
+        session.outbox.failed("n1", "no", dt.timedelta(), NOW)
         assert [row.id for row in session.outbox.stuck()] == ["n1"]
         session.outbox.delivered("n1", NOW)
         assert session.outbox.stuck() == []

@@ -132,8 +132,8 @@ LAST = {"today": TODAY, "due_on": TODAY, "id": "con_1"}
         pytest.param(step_mails._DUE, {"now": NOW}, "paygate_step_mails_due", id="mails that are due"),
         pytest.param(contracts._DUE, {"today": TODAY}, "paygate_contracts_due", id="contracts that are due"),
         pytest.param(contracts._DUE_AFTER, LAST, "paygate_contracts_due", id="the next page of them"),
-        pytest.param(outbox._DUE, {"now": NOW}, "paygate_outbox_due", id="notices that are due"),
-        pytest.param(outbox._DUE, {"now": NOW}, "paygate_outbox_order", id="their order per contract"),
+        pytest.param(outbox._DUE, {"present": NOW}, "paygate_outbox_due", id="notices that are due"),
+        pytest.param(outbox._DUE, {"present": NOW}, "paygate_outbox_order", id="their order per contract"),
         pytest.param(charges._BY_KEY, {"account": "a", "idempotency_key": "k"}, "charges", id="a key"),
         pytest.param(
             charges._BY_REFERENCE, {"account": "a", "reference": "r"}, "paygate_charges_by_reference", id="a reference"
@@ -174,7 +174,7 @@ def test_postgresql_finds_what_is_due_by_an_index_too(pg_url: str) -> None:
         for statement, given, index in (
             (step_mails._CLAIM, {"now": NOW}, "paygate_step_mails_due"),
             (contracts._DUE, {"today": TODAY}, "paygate_contracts_due"),
-            (outbox._CLAIM, {"now": NOW}, "paygate_outbox_due"),
+            (outbox._CLAIM, {"present": None}, "paygate_outbox_due"),
             (charges._OPEN_FOR, {"contract_id": "c", "kind": "ADDON"}, "paygate_charges_open"),
         ):
             compiled = statement.compiled(engine.dialect)

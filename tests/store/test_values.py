@@ -214,7 +214,7 @@ def test_secrets_and_personal_data_are_not_in_reprs(shop: Store) -> None:
         lambda session: session.step_mails.update(mail("nobody")),
         lambda session: session.licences.set_state("nobody", licence().state),
         lambda session: session.outbox.delivered("nobody", NOW),
-        lambda session: session.outbox.failed("nobody", "why", NOW),
+        lambda session: session.outbox.failed("nobody", "why", dt.timedelta()),
         lambda session: session.events.set_outcome("univapay", "nobody", "applied"),
     ],
 )

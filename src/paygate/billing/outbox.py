@@ -197,7 +197,7 @@ async def redeliver(services: Services, ids: Sequence[str] | None) -> int:
                 if one not in waiting:
                     raise NotFound(f"no notice {one!r} has failed and waits; 'paygate outbox list' shows those that do")
             chosen = sorted(waiting) if ids is None else list(ids)
-            session.outbox.make_due(chosen, services.now())
+            session.outbox.make_due(chosen)
         return len(chosen)
 
     return await call(write)
@@ -267,7 +267,7 @@ def _round(services: Services, one: _Round) -> Delivery:
     with collected() as led_to:  # what telling leads to is told in the same round
         while not one.over and not services.courier.closed:
             with services.store.write() as session:
-                rows = _claim(session, one, services.now())
+                rows = _claim(session, one)
             if not rows or not _tell_all(services, rows, one):
                 break
             if one.ids is not None:
@@ -278,12 +278,12 @@ def _round(services: Services, one: _Round) -> Delivery:
     return Delivery(one.delivered, one.failed, one.stalled)
 
 
-def _claim(session: Session, one: _Round, now: dt.datetime) -> list[OutboxRow]:
+def _claim(session: Session, one: _Round) -> list[OutboxRow]:
     size = min(_CLAIMED, one.limit - one.delivered - one.failed)
     if one.ids is None:
-        return session.outbox.due(now, size)
+        return session.outbox.due(limit=size)
     # another call may have written about the same contract meanwhile: its notice had to wait for this call's
-    return session.outbox.claim(one.ids, now, size) or session.outbox.claim_behind(one.contracts, now, size)
+    return session.outbox.claim(one.ids, limit=size) or session.outbox.claim_behind(one.contracts, limit=size)
 
 
 def _tell_all(services: Services, rows: list[OutboxRow], one: _Round) -> bool:
@@ -291,7 +291,7 @@ def _tell_all(services: Services, rows: list[OutboxRow], one: _Round) -> bool:
     for number, row in enumerate(rows):
         if one.over:
             with services.store.write() as session:
-                session.outbox.make_due([left.id for left in rows[number:]], services.now())
+                session.outbox.make_due([left.id for left in rows[number:]])
             return False
         complaints = _tell(services, row)
         if services.courier.closed:  # and the store with it: the notice is told again when its claim is over
@@ -311,7 +311,7 @@ def _note(services: Services, row: OutboxRow, complaints: list[Complaint], one: 
     with services.store.write() as session:
         if not final:
             pause = min(_FIRST_PAUSE * 2 ** min(row.attempts, 12), _LONGEST_PAUSE)
-            session.outbox.failed(row.id, wrong, services.now() + pause)
+            session.outbox.failed(row.id, wrong, pause)
         elif complaints:
             _give_up(services, session, row, wrong)
         else:
@@ -341,7 +341,7 @@ def _give_up(services: Services, session: Session, row: OutboxRow, wrong: str) -
     What was itself for the operator is not told again: nobody would be left to hear it.
     """
     now = services.now()
-    session.outbox.failed(row.id, wrong, now)
+    session.outbox.failed(row.id, wrong, dt.timedelta())
     session.outbox.delivered(row.id, now)
     if row.kind != "on_operator_action_required":
         message = f"notice {row.id} ({row.kind}) could not be delivered and is not tried again: {wrong}"

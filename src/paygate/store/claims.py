@@ -15,12 +15,21 @@ import sqlalchemy as sa
 from .column_types import Instant
 from .statements import Runner, Statement, insert_all, value, values
 
-__all__ = ["CLAIM", "Claims", "claiming_insert", "given", "instant", "present_on_postgresql", "settled_columns"]
+__all__ = [
+    "CLAIM",
+    "Claims",
+    "claiming_insert",
+    "given",
+    "instant",
+    "later_on_postgresql",
+    "present_on_postgresql",
+    "settled_columns",
+]
 
 #: The column of the claim. It belongs to no value: only the statements here read and write it.
 CLAIM = "claim_until"
 
-_NOW = Statement(sa.select(sa.literal_column("1")), postgresql=sa.select(sa.func.clock_timestamp(type_=Instant())))
+_NOW = Statement(sa.select(sa.literal_column("1")), postgresql=sa.select(sa.func.statement_timestamp(type_=Instant())))
 
 
 def instant(runner: Runner) -> dt.datetime:
@@ -34,11 +43,12 @@ def instant(runner: Runner) -> dt.datetime:
 def present_on_postgresql() -> sa.ColumnElement[Any]:
     """The parameter ``present``, or the server's own time where it is NULL."""
     return sa.func.coalesce(
-        sa.cast(sa.bindparam("present", type_=Instant()), sa.DateTime(timezone=True)), sa.func.clock_timestamp()
+        sa.cast(sa.bindparam("present", type_=Instant()), sa.DateTime(timezone=True)), sa.func.statement_timestamp()
     )
 
 
-def _end() -> sa.ColumnElement[Any]:
+def later_on_postgresql() -> sa.ColumnElement[Any]:
+    """So many seconds after that as the parameter ``claim_seconds`` says; NULL where that is NULL."""
     seconds = sa.cast(sa.bindparam("claim_seconds", type_=sa.Float()), sa.Float())
     return present_on_postgresql() + sa.func.make_interval(*[sa.literal_column("0")] * 6, seconds)
 
@@ -51,12 +61,14 @@ def settled_columns(table: sa.Table) -> list[sa.Column[Any]]:
 def claiming_insert(table: sa.Table) -> Statement:
     """Insert a row of *table* together with the claim on it; :func:`given` gives the parameters of the claim."""
     columns = values(settled_columns(table))
-    return Statement(insert_all(table), postgresql=table.insert().values({**columns, table.c[CLAIM]: _end()}).inline())
+    return Statement(
+        insert_all(table), postgresql=table.insert().values({**columns, table.c[CLAIM]: later_on_postgresql()}).inline()
+    )
 
 
-def given(runner: Runner, seconds: float | None) -> Mapping[str, Any]:
-    """The parameters of a claim that lasts *seconds* from now on; None: there is none."""
-    present = runner.present()
+def given(runner: Runner, seconds: float | None, present: dt.datetime | None = None) -> Mapping[str, Any]:
+    """The parameters of a claim that lasts *seconds* from *present* on, by default from now on; None: there is none."""
+    present = present or runner.present()
     until = None if seconds is None or present is None else present + dt.timedelta(seconds=seconds)
     return {CLAIM: until, "present": present, "claim_seconds": seconds}
 
@@ -74,7 +86,7 @@ class Claims:
         )
         self._renew = Statement(
             table.update().where(free).values({until: value(until)}),
-            postgresql=table.update().where(free).values({until: _end()}),
+            postgresql=table.update().where(free).values({until: later_on_postgresql()}),
         )
         self._release = Statement(table.update().where(identity).values({until: sa.null()}))
 

@@ -230,13 +230,18 @@ class Runner:
         """Whether other transactions may write at the same time, so that more than rows may have to be locked."""
         return self._dialect.name == "postgresql"
 
+    @property
+    def held(self) -> bool:
+        """Whether a test moves the clock, or holds it."""
+        return self._clock.skip(0.0)
+
     def present(self) -> dt.datetime | None:
         """The instant by which claims and leases begin and end, UTC; None: the database server's own (R-282).
 
         Hosts' clocks differ, so none of them judges what another host has claimed. SQLite has no clock but that of the
         host that its processes share. A clock that a test moves or holds rules everything.
         """
-        if self._clock.skip(0.0):
+        if self.held:
             return self.now()
         return None if self._dialect.name == "postgresql" else _HOST.now()
 

@@ -34,6 +34,15 @@ CARD = (
 SHIRTS = {"name": "t-shirt", "description": "cotton", "amount": 1500, "currency": "usd", "quantity": 2}
 
 
+SOURCE = ("customer", "/v1/customers", {"description": "made by a trigger", "source": "tok_visa"})
+PLAN = (
+    "plan",
+    "/v1/plans",
+    {"currency": "usd", "interval": "month", "amount": 2000, "product": {"name": "myproduct"}},
+)
+SUBSCRIBED = ("sub", "/v1/subscriptions", {"customer": "${customer:id}", "items": [{"plan": "${plan:id}"}]})
+
+
 def price(**more: Any) -> Any:
     return ("price", "/v1/prices", {"product": "${product:id}", "unit_amount": "1500", "currency": "usd", **more})
 
@@ -93,6 +102,18 @@ TRIGGERS: dict[tuple[str, str], list[tuple[str, str, dict[str, Any] | None]]] = 
         PRODUCT,
         price(**{"recurring[interval]": "month"}),
         ("sub", "/v1/subscriptions", {"customer": "${customer:id}", "items": [{"price": "${price:id}"}]}),
+    ],
+    ("customer.subscription.updated", "before"): [
+        SOURCE,
+        PLAN,
+        SUBSCRIBED,
+        ("updated", "/v1/subscriptions/${sub:id}", {"metadata": {"foo": "bar"}}),
+    ],
+    ("customer.subscription.deleted", "before"): [
+        SOURCE,
+        PLAN,
+        SUBSCRIBED,
+        ("deleted", "DELETE /v1/subscriptions/${sub:id}", {}),
     ],
     ("invoice.paid", "now"): [
         CUSTOMER,
@@ -204,7 +225,9 @@ class Shell:
         fields = [] if params is None else list(flat(params, positions=self._positions))
         body = "&".join(f"{quote(key, safe='[]')}={quote(self._filled(value))}" for key, value in fields)
         with contextlib.closing(http.client.HTTPConnection(self._netloc, timeout=5)) as connection:
-            connection.request("GET" if params is None else "POST", self._filled(path), body, self._headers)
+            given, _, path = path.rpartition(" ")
+            method = given or ("GET" if params is None else "POST")
+            connection.request(method, self._filled(path), body, self._headers)
             response = connection.getresponse()
             self._answers[name] = json.loads(response.read())
         assert response.status < 500

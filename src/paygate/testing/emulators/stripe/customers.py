@@ -38,7 +38,7 @@ _FIELDS: Table = {
     "shipping": mapping(SHIPPING, unset=True),
     "tax_exempt": choice("none", "exempt", "reverse", unset=True),
 }
-_CREATE: Table = {**_FIELDS, "payment_method": text(), "test_clock": text()}
+_CREATE: Table = {**_FIELDS, "payment_method": text(), "source": text(), "test_clock": text()}
 _LIST: Table = {**PAGE, "created": span(), "email": text(), "test_clock": text()}
 
 #: Parameters that are kept and shown as they came.
@@ -79,7 +79,7 @@ class Customers(Resource[Customer]):
 
     def __init__(self, state: State) -> None:
         super().__init__(state)
-        self.attach: list[Callable[[str, Customer], object]] = []
+        self.attach: list[Callable[[str, Customer], str]] = []
         self.joining: list[Callable[[Customer], None]] = []
         self.leaving: list[Callable[[Customer], None]] = []
         self._deleted: dict[str, Customer] = {}
@@ -99,6 +99,9 @@ class Customers(Resource[Customer]):
             join(customer)
         for attach in self.attach if "payment_method" in params else ():
             attach(params["payment_method"], customer)
+        if "source" in params:  # old integrations: what pays from now on
+            for attach in self.attach:
+                customer.default_method = attach(params["source"], customer)
         self._set_invoicing(customer, params)
         self.table.add(customer)
         self.state.emit("customer.created", self.show(customer))

@@ -40,6 +40,7 @@ from .params import read
 from .payment_intents import PaymentIntents
 from .payment_methods import PaymentMethods
 from .payment_pages import PaymentPages
+from .plans import Plans
 from .products import Products
 from .refunds import Refunds
 from .resource import Object, Route
@@ -164,6 +165,7 @@ class StripeEmulator(Emulator):
         collecting = Collecting(state, customers, self._methods, intents, invoices, subscriptions, clocks)
         invoicing = Invoicing(state, customers, products, subscriptions, invoices, collecting, clocks)
         billing = Billing(state, customers, subscriptions, items, invoices, invoicing, collecting, clocks)
+        Plans(state, products)
         InvoiceItems(state, customers, products.prices, invoices)
         PortalSessions(state, customers, self._methods, subscriptions, billing)
         sessions = CheckoutSessions(state, customers, products.prices)

@@ -90,7 +90,7 @@ class PaymentMethods(Resource[PaymentMethod]):
         self._tokens = tokens
         self._customers = customers
         self.table.kind = "PaymentMethod"
-        customers.attach.append(lambda identifier, customer: self._attach(self.named(identifier), customer))
+        customers.attach.append(self._give_to)
         customers.own = self.own
         customers.leaving.append(self._detach_all)
 
@@ -325,6 +325,12 @@ class PaymentMethods(Resource[PaymentMethod]):
         if method.customer is None:
             self._give(method, customer.id)
         return method
+
+    def _give_to(self, identifier: str, customer: Customer) -> str:
+        """Attach the method of that id, or the card of a token, to a customer who is being made."""
+        token = identifier.startswith("tok_")
+        method = self.make({"card": {"token": identifier}}) if token else self.named(identifier)
+        return self._attach(method, customer).id
 
     def _give(self, method: PaymentMethod, customer: str) -> None:
         self.table.move(method, "customer", customer)

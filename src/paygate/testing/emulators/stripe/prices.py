@@ -191,6 +191,8 @@ class Prices(Resource[Price]):
         :param param: the full name of the item, for errors.
         :raises ApiError: neither or both came, or there is no such price or product.
         """
+        if "plan" in params and "price" not in params:
+            params = {**params, "price": params["plan"]}
         if ("price" in params) == ("price_data" in params):
             message = f"You must specify one of {param}[price] and {param}[price_data]."
             raise ApiError.invalid(f"{param}[price]", message, "parameter_missing")

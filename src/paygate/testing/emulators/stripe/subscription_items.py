@@ -26,6 +26,7 @@ PAYMENT_BEHAVIOUR = choice("allow_incomplete", "default_incomplete", "error_if_i
 #: What describes an item.
 ITEM: Table = {
     "metadata": METADATA,
+    "plan": text(),
     "price": text(),
     "price_data": mapping(PRICE_DATA),
     "quantity": integer(least=0, most=1_000_000),
@@ -133,7 +134,7 @@ class SubscriptionItems(Resource[Item]):
             elif one.get("deleted"):
                 del items[known.id]
             else:
-                replaced = "price" in one or "price_data" in one
+                replaced = bool(one.keys() & {"plan", "price", "price_data"})
                 items[known.id] = attrs.evolve(
                     known,
                     price=self._prices.chosen(one, f"items[{position}]") if replaced else known.price,

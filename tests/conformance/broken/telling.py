@@ -125,7 +125,7 @@ class TakesEveryDeclineForSoft(Acme):
 class TakesAWrongKeyForADecline(Acme):
     """401 is a no as well."""
 
-    CAUGHT_BY: ClassVar = {"DECLINE-05"}
+    CAUGHT_BY: ClassVar = {"CORE-24", "DECLINE-05"}
     ALSO: ClassVar = set()
 
     async def _post(self, path: str, body: Mapping[str, Any], key: str | None) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from functools import partial
 
 import attrs
@@ -21,7 +22,7 @@ from ..notices import ChargeProposal, OperationProposal
 from ..plugins.account import Account
 from ..provider import ChargeResult
 from ..store import Session
-from . import logs, permission, reconcile
+from . import interrupted, logs, permission, reconcile
 from .card_limits import check
 from .claims import take
 from .discrepancies import chosen, close
@@ -241,8 +242,18 @@ async def create(
     account = services.plugins.account(charge.account)
     provider_key = account.capabilities.idempotency.key_for(charge.id)
     request = charge_request(charge, contract.credential or "", provider_key)
-    result = await account.charge(request, claim.on(account.name))
+    result = await account.charge(request, claim.on(account.name), unsent(services, charge))
     return await settle(services, charge, result, Actor.provider(charge.account), contract)
+
+
+def unsent(services: Services, charge: Charge) -> Callable[[], None]:
+    """Records that *charge* was interrupted before anything of it was sent."""
+    result = ChargeResult.not_sent(interrupted.WHY)
+    actor = Actor.provider(charge.account)
+    return interrupted.recorder(
+        services,
+        lambda session: apply_charge(services, session, charge, result, actor=actor, now=services.now()),
+    )
 
 
 async def settle(

@@ -31,7 +31,7 @@ from ..store import Draft, Session
 from . import card_limits, reconcile, starting
 from .admission import admit, remember
 from .changes import changed
-from .charges import settle
+from .charges import settle, unsent
 from .charges import wait as wait_for
 from .claims import take
 from .outbox import deliver
@@ -224,7 +224,7 @@ async def _charge_first(
     if fresh:
         account = services.plugins.account(charge.account)
         request = charge_request(charge, draft.credential or "", account.capabilities.idempotency.key_for(charge.id))
-        result = await account.charge(request, claim.on(account.name))
+        result = await account.charge(request, claim.on(account.name), unsent(services, charge))
         charge = await settle(services, charge, result, Actor.provider(account.name))
     return await _after_first(services, charge, fresh=fresh)
 

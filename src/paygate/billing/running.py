@@ -32,7 +32,7 @@ from ..store import Restore, Session
 from . import logs, overdue_renewals
 from .card_limits import allowed_at, lock_card, waits
 from .catching_up import carry_out, needs_charge
-from .charges import settle
+from .charges import settle, unsent
 from .claims import Claim, take
 from .health import finished
 from .horizon import passed
@@ -300,7 +300,8 @@ async def _send(running: Run, charge: Charge, contract: Contract, claim: Claim, 
     key = account.capabilities.idempotency.key_for(charge.id)
     result = known.result if known is not None else None
     if result is None:
-        result = await account.charge(charge_request(charge, contract.credential or "", key), claim.on(account.name))
+        request = charge_request(charge, contract.credential or "", key)
+        result = await account.charge(request, claim.on(account.name), unsent(running.services, charge))
     running.told.sent |= result.outcome is not Outcome.NOT_SENT
     try:
         settled = await settle(running.services, charge, result, Actor.provider(account.name))

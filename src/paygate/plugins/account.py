@@ -88,21 +88,33 @@ class Account:
     def __repr__(self) -> str:
         return f"<Account {self.name!r} ({self.type_name})>"
 
-    async def charge(self, request: ChargeRequest, sending: Sending | None = None) -> ChargeResult:
+    async def charge(
+        self,
+        request: ChargeRequest,
+        sending: Sending | None = None,
+        interrupted: Callable[[], None] | None = None,
+    ) -> ChargeResult:
         """Charge; never raises for what the provider or its plugin did.
 
         :param sending: until when it may be sent; whatever is over by then is not sent (R-280).
+        :param interrupted: called where the caller is interrupted (a cancellation, ``KeyboardInterrupt``) and certainly
+            nothing was sent; the interruption is raised all the same.
         """
-        return await self._attempt("charge", request, ChargeResult, sending)
+        return await self._attempt("charge", request, ChargeResult, sending, interrupted)
 
-    async def refund(self, request: RefundRequest, sending: Sending | None = None) -> RefundResult:
-        """Refund; never raises for what the provider or its plugin did; *sending* as for :meth:`charge`.
+    async def refund(
+        self,
+        request: RefundRequest,
+        sending: Sending | None = None,
+        interrupted: Callable[[], None] | None = None,
+    ) -> RefundResult:
+        """Refund; never raises for what the provider or its plugin did; *sending*, *interrupted* as for :meth:`charge`.
 
         :raises CapabilityNotSupported: refunds through this provider are made by hand.
         """
         if self.capabilities.refunds is RefundPolicy.BY_HAND:
             raise CapabilityNotSupported(f"{self.name}: refunds are made by hand; nothing was sent", rule="R-249")
-        return await self._attempt("refund", request, RefundResult, sending)
+        return await self._attempt("refund", request, RefundResult, sending, interrupted)
 
     async def find_charge(self, request: LookupRequest) -> Found:
         """Look a charge up.
@@ -277,7 +289,12 @@ class Account:
         raise clean  # out here: inside, the error behind it would come along as its context
 
     async def _attempt(
-        self, hook: str, request: ChargeRequest | RefundRequest, kind: type[R], sending: Sending | None
+        self,
+        hook: str,
+        request: ChargeRequest | RefundRequest,
+        kind: type[R],
+        sending: Sending | None,
+        interrupted: Callable[[], None] | None,
     ) -> R:
         if sending is not None and sending.left() <= 0:
             return kind.not_sent(TOO_LATE)
@@ -301,6 +318,10 @@ class Account:
             unknown = isinstance(clean, OutcomeUnknown)
             text = self.border.text(clean)
             result = kind.unknown(text) if unknown else kind.not_sent(text, code=FAILED)
+        except BaseException:
+            if interrupted is not None and wire.nothing_sent:
+                interrupted()
+            raise
         if not isinstance(result, kind):
             return kind.unknown(f"the plugin answered {type(result).__name__}, not {kind.__name__}")
         if result.outcome is Outcome.UNKNOWN and result.reference is None and wire.refused and wire.nothing_sent:

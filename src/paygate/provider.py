@@ -359,8 +359,8 @@ class ProviderEvent:
     :param charge_reference: of a REFUND or DISPUTE: the provider's id of the charge that it takes back, in the form in which
         the result of that charge named it.
     :param charge_id: of a REFUND or DISPUTE: paygate's own id of that charge, where its metadata carry it.
-    :param contract_id: the contract that the subscription of a RENEWAL or SUBSCRIPTION_ENDED belongs to, or that a refund
-        names in its metadata, as it was given to the provider.
+    :param contract_id: the contract that the subscription of a RENEWAL or SUBSCRIPTION_ENDED belongs to, or that a charge
+        or refund names in its metadata, as it was given to the provider.
     :param period_on: of a RENEWAL: the JST date on which the charged period begins; None leaves it to the contract.
     :param attempt: of a RENEWAL: which attempt of the period it was, the first is 1; None if the provider does not say.
     :param retries: of a failed RENEWAL: whether the provider tries again by itself (R-161).

@@ -160,3 +160,53 @@ def test_nothing_of_an_event_is_kept_but_what_the_resource_says(shop):
 
     assert "hanako" not in repr(event.raw)
     assert event.raw == event.charge.raw
+
+
+@pytest.mark.rule("R-314")
+def test_a_refund_made_in_the_dashboard_names_the_payment_and_the_attempt_that_it_returns(shop):
+    seen = {"id": "re_1", "object": "refund", "status": "succeeded", "amount": 700, "currency": "jpy", "metadata": {},
+            "payment_intent": "pi_1", "charge": "ch_1"}  # fmt: skip
+
+    (event,) = shop.answers(seen, shop.intent()).hear(shop.event("refund.created", {"id": "re_1"}))
+
+    assert shop.sent() == ["GET /v1/refunds/re_1", "GET /v1/payment_intents/pi_1"]
+    assert (event.kind, event.attempt_id, event.reference) == (EventKind.REFUND, None, "re_1")
+    assert (event.charge_reference, event.charge_id) == ("pi_1", f"{1:032x}")
+    assert (event.refund.outcome, event.refund.amount.minor) == (Outcome.SUCCEEDED, 700)
+
+
+@pytest.mark.rule("R-314", "R-315")
+def test_what_went_back_of_a_payment_in_all_is_a_part_of_its_result(shop):
+    charge = {"id": "ch_1", "object": "charge", "created": 1_795_316_401, "amount_refunded": 900, "disputed": False}
+
+    (event,) = shop.answers(shop.intent(latest_charge=charge)).hear(
+        shop.event("charge.refunded", {"id": "ch_1", "payment_intent": "pi_1"})
+    )
+
+    assert (event.kind, event.charge.refunded.minor, event.charge.disputes) == (EventKind.CHARGE, 900, ())
+
+
+@pytest.mark.rule("R-316")
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("needs_response", "opened"),
+        ("under_review", "opened"),
+        ("warning_needs_response", "opened"),
+        ("something_new", "opened"),
+        ("warning_closed", "won"),
+        ("won", "won"),
+        ("lost", "lost"),
+    ],
+)
+def test_a_dispute_is_read_again_and_holds_until_it_is_decided(shop, status, state):
+    told = {"id": "dp_1", "object": "dispute", "payment_intent": "pi_1", "charge": "ch_1", "status": "won"}
+    seen = {**told, "status": status, "amount": 3980, "currency": "jpy", "reason": "fraudulent",
+            "evidence_details": {"due_by": 1_795_921_200}}  # fmt: skip
+
+    (event,) = shop.answers(seen, shop.intent()).hear(shop.event("charge.dispute.updated", told))
+
+    assert (event.kind, event.reference) == (EventKind.DISPUTE, "dp_1")
+    assert (event.charge_reference, event.charge_id) == ("pi_1", f"{1:032x}")
+    assert (event.dispute.state.value, event.dispute.amount.minor, event.dispute.reason) == (state, 3980, "fraudulent")
+    assert event.dispute.due_by.timestamp() == 1_795_921_200

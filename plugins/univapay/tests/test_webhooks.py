@@ -192,7 +192,8 @@ def test_a_charge_made_without_paygate_such_as_a_security_code_check_is_other(li
     assert heard.charge is None
 
 
-def test_a_refund_made_in_the_dashboard_is_other(listening):
+@pytest.mark.rule("R-314")
+def test_a_refund_made_in_the_dashboard_names_the_charge_and_no_attempt(listening):
     charge = listening.charge(3000)
     path = f"/stores/{listening.settings.store_id}/charges/{charge.reference}/refunds"
     headers = {"Authorization": listening.emulator.credentials.header}
@@ -201,7 +202,8 @@ def test_a_refund_made_in_the_dashboard_is_other(listening):
 
     [heard] = hear(listening, body_of("refund_finished", id=made["id"], charge_id=charge.reference))
 
-    assert (heard.kind, heard.refund) == (EventKind.OTHER, None)
+    assert (heard.kind, heard.attempt_id, heard.refund.amount.minor) == (EventKind.REFUND, None, 1000)
+    assert (heard.charge_reference, heard.charge_id) == (charge.reference, f"{1:032x}")
 
 
 def test_while_the_charge_cannot_be_read_the_delivery_is_not_taken(listening):

@@ -129,6 +129,8 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
             source = Source.WEBHOOK
             apply_charge(services, session, charge, event.charge, actor=actor, now=now, source=source, noted=noted)
             return EventOutcome(event.event_id, _applied(noted), charge_id=charge.id)
+        if charge is None and _of_a_deleted_contract(session, event):
+            return EventOutcome(event.event_id, "ignored")
     elif event.kind is EventKind.REFUND and event.refund is not None:
         refund = _refund(session, account.name, event)
         if refund is None:
@@ -182,11 +184,16 @@ def _taken_back(services: Services, session: Session, account: Account, event: P
 
 
 def _of_a_deleted_contract(session: Session, event: ProviderEvent) -> bool:
-    """Whether paygate itself made the refund when it deleted the contract, whose tombstone reports it (R-263)."""
-    if event.contract_id is None or not event.attempt_id or event.refund is None:
+    """Whether *event* tells only of what deleting its contract returned, which the tombstone reports (R-263).
+
+    That a refund failed after all, or that a payment is still there, is news.
+    """
+    if event.contract_id is None or not event.attempt_id:
         return False
-    if event.refund.outcome not in {Outcome.SUCCEEDED, Outcome.PENDING}:
-        return False  # the tombstone says that the money went back: that it did not is news
+    if event.refund is not None and event.refund.outcome not in {Outcome.SUCCEEDED, Outcome.PENDING}:
+        return False
+    if event.charge is not None and (not event.charge.refunded or event.charge.refunded != event.charge.amount):
+        return False
     records = session.audit.page(contract_id=event.contract_id, limit=100)
     return any(record.action == "delete" and record.after.get("refunds") for record in records)
 

@@ -13,6 +13,7 @@ from .client import Asked, Client
 from .declines import is_authentication
 from .intents import charge_refusal, intent_result
 from .resources import CHARGE_REF, Credential, metadata_in, object_in, others, text_in
+from .returned import with_disputes
 
 if TYPE_CHECKING:
     from stripe.params import PaymentIntentCancelParams, PaymentIntentCreateParams, PaymentIntentListParams
@@ -73,7 +74,7 @@ async def find_charge(client: Client, attempt: ChargeRequest, reference: str | N
     if reference is not None and (seen := await read_intent(client, reference)) is not None:
         why = _not_asked_for(client, seen, attempt)
         if why is None:
-            return Found(intent_result(seen, attempt.amount))
+            return Found(await with_disputes(client, seen, intent_result(seen, attempt.amount)))
     own = await _own_intents(client, attempt)
     if not own and why is not None:
         return Found(ChargeResult.unknown(f"payment {reference} is another's ({why}): a person has to look"))
@@ -81,7 +82,7 @@ async def find_charge(client: Client, attempt: ChargeRequest, reference: str | N
     if len(alive) > 1:
         return Found(_two(alive, attempt))
     best = (alive or own)[:1]
-    return Found(intent_result(best[0], attempt.amount)) if best else Found()
+    return Found(await with_disputes(client, best[0], intent_result(best[0], attempt.amount))) if best else Found()
 
 
 async def cancel_charge(client: Client, attempt: ChargeRequest, reference: str | None) -> Found:

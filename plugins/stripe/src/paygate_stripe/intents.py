@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
+
 from paygate.money import Money
 from paygate.provider import ChargeResult, DeclineClass
 
@@ -41,8 +43,10 @@ def intent_result(intent: Mapping[str, Any], asked: Money | None) -> ChargeResul
         if received is None or received != expected:
             said = f"Stripe reports {received or 'no amount'} received where {expected or 'an amount'} was asked for"
             return ChargeResult.unknown(said, reference=reference, code="amount_mismatch", raw=raw, amount=received)
-        charged_at = instant(object_in(intent, "latest_charge"), "created")
-        return ChargeResult.succeeded(reference, amount=received, charged_at=charged_at, raw=raw)
+        charge = object_in(intent, "latest_charge")
+        done = ChargeResult.succeeded(reference, amount=received, charged_at=instant(charge, "created"), raw=raw)
+        back = money({"currency": intent.get("currency"), **charge}, "amount_refunded") if charge else None
+        return attrs.evolve(done, refunded=back) if back else done
     if status == "processing":
         return ChargeResult.pending(reference, raw=raw)
     if status == "requires_action":

@@ -18,9 +18,10 @@ from .charges import read_intent
 from .client import Client
 from .declines import is_authentication
 from .intents import intent_result
-from .refunds import read_refund, refund_result
+from .refunds import read_refund
 from .renewals import INVOICE_EVENTS, SUBSCRIPTION_EVENTS, renewal_event, subscription_event
-from .resources import CHARGE_REF, CHECKOUT_REF, REFUND_REF, metadata_in, object_in, text_in
+from .resources import CHARGE_REF, CHECKOUT_REF, CONTRACT_REF, id_in, metadata_in, object_in, text_in
+from .returned import DISPUTE_EVENTS, dispute_event, refund_event, with_disputes
 from .signatures import verify
 
 __all__ = ["parse_webhook"]
@@ -72,6 +73,10 @@ async def _meaning(
         return await _charge_event(client, event, told)
     if kind in _REFUND_EVENTS:
         return await _refund_event(client, event, told)
+    if kind == "charge.refunded":
+        return await _refunded_event(client, event, told)
+    if kind in DISPUTE_EVENTS:
+        return await dispute_event(client, event, told)
     if kind in INVOICE_EVENTS:
         return await renewal_event(client, kind, told)
     if kind in SUBSCRIPTION_EVENTS:
@@ -86,7 +91,7 @@ async def _charge_event(client: Client, event: Mapping[str, Any], told: Mapping[
     attempt = metadata_in(seen, CHARGE_REF)
     if seen is None or attempt is None:  # made in the dashboard, or for an invoice, which has events of its own
         return None
-    result = intent_result(seen, None)
+    result = await with_disputes(client, seen, intent_result(seen, None))
     if is_authentication(result.code) and client.settings.return_url is not None:
         # the charge that made the intent is about to ask the bank where the customer confirms it: no end yet
         result = ChargeResult.pending(result.reference, raw=result.raw)
@@ -97,25 +102,20 @@ async def _charge_event(client: Client, event: Mapping[str, Any], told: Mapping[
         reference=result.reference,
         attempt_id=attempt,
         charge=result,
+        contract_id=metadata_in(seen, CONTRACT_REF),
         raw=result.raw,
     )
 
 
 async def _refund_event(client: Client, event: Mapping[str, Any], told: Mapping[str, Any]) -> ProviderEvent | None:
     seen = await read_refund(client, str(told["id"]))
-    attempt = metadata_in(seen, REFUND_REF)
-    if seen is None or attempt is None:  # made in the dashboard
-        return None
-    result = refund_result(seen, None)
-    return ProviderEvent(
-        event_id=str(event["id"]),
-        kind=EventKind.REFUND,
-        type=str(event["type"]),
-        reference=result.reference,
-        attempt_id=attempt,
-        refund=result,
-        raw=result.raw,
-    )
+    return None if seen is None else await refund_event(client, event, seen)
+
+
+async def _refunded_event(client: Client, event: Mapping[str, Any], told: Mapping[str, Any]) -> ProviderEvent | None:
+    """What went back of a charge in all, by the payment that it belongs to; each refund has events of its own."""
+    payment = id_in(told, "payment_intent")
+    return None if payment is None else await _charge_event(client, event, {"id": payment})
 
 
 def _event(body: bytes) -> Mapping[str, Any]:

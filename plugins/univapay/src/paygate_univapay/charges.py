@@ -14,6 +14,7 @@ from paygate.provider import ChargeRequest, ChargeResult, Found, Outcome
 from .client import Client
 from .mapping import charge_refusal, charge_result, status_of
 from .resources import CHARGE_REF, Unreliable, listed, network_of, others, since, token_id, wait_for_result
+from .returned import with_returns
 
 __all__ = ["cancel_charge", "charge", "find_charge", "read_charge", "shown"]
 
@@ -53,7 +54,15 @@ async def charge(client: Client, request: ChargeRequest) -> ChargeResult:
 
 
 async def find_charge(client: Client, attempt: ChargeRequest, reference: str | None) -> Found:
-    """Look the attempt up; see :func:`paygate.hookspecs.find_charge`. Not finding it proves nothing (§20.4).
+    """Look the attempt up, with what has gone back of it; see :func:`paygate.hookspecs.find_charge`."""
+    found = await _find(client, attempt, reference)
+    if not isinstance(found.result, ChargeResult):
+        return found
+    return attrs.evolve(found, result=await with_returns(client, found.result))
+
+
+async def _find(client: Client, attempt: ChargeRequest, reference: str | None) -> Found:
+    """The attempt's charge. Not finding it proves nothing (§20.4).
 
     A charge that carries another attempt's id is not looked at, whoever noted its id with this one: the list is asked.
     """
@@ -122,7 +131,7 @@ async def shown(
 async def _found_at_once(client: Client, request: ChargeRequest, otherwise: ChargeResult) -> ChargeResult:
     """The attempt's charge, if the list has it already; else *otherwise*, and reconciliation goes on looking."""
     try:
-        found = (await find_charge(client, request, None)).result
+        found = (await _find(client, request, None)).result
     except (ProviderUnavailable, OutcomeUnknown, ConfigurationError):
         return otherwise
     return found if isinstance(found, ChargeResult) else otherwise

@@ -26,6 +26,7 @@ __all__ = [
     "failure",
     "instant",
     "redacted",
+    "refund_amount",
     "refund_refusal",
     "refund_result",
     "status_of",
@@ -126,6 +127,11 @@ def refund_result(refund: Mapping[str, Any], asked: Money | None) -> RefundResul
         return RefundResult.declined(code or "failed", message, reference=reference, raw=raw)
     said = f"status {_text(status)!r}, code {code or 'none'}: a person has to look at refund {_text(reference)}"
     return RefundResult.unknown(said, reference=reference, raw=raw)
+
+
+def refund_amount(refund: Mapping[str, Any]) -> Money | None:
+    """How much a refund returns, whatever has become of it."""
+    return _money(refund)
 
 
 def refund_refusal(reply: Reply) -> RefundResult:

@@ -87,14 +87,16 @@ async def listed(
     client: Client,
     path: str,
     query: Mapping[str, str],
-    key: str,
-    reference: str,
+    key: str | None = None,
+    reference: str = "",
     *,
     made_after: dt.datetime | None = None,
 ) -> list[Mapping[str, Any]]:
     """All resources of the list at *path* whose metadata has *reference* under *key*, newest first.
 
     Compared here and not by UnivaPay's filter, whose matching nobody documents (§7.4).
+
+    :param key: None: whatever their metadata have.
 
     :param made_after: nothing older is wanted, which spares the pages after; for lists without such a filter.
     :raises ProviderUnavailable: a page could not be read, or (Unreliable) is not a page of that list.
@@ -108,7 +110,7 @@ async def listed(
         if more is None:
             raise _no_list("it does not say whether there is more")
         fresh = {one["id"] for one in items} - seen
-        found += [one for one in items if one["id"] in fresh and reference_in(one, key) == reference]
+        found += [one for one in items if one["id"] in fresh and (key is None or reference_in(one, key) == reference)]
         if not more:
             return found
         if not fresh:

@@ -16,10 +16,11 @@ from paygate.provider import EventKind, ProviderEvent, Webhook
 
 from .charges import read_charge, shown
 from .client import Client
-from .mapping import refund_result, status_of
+from .mapping import status_of
 from .refunds import read_refund
 from .renewals import subscription_events
-from .resources import CHARGE_REF, REFUND_REF, reference_in
+from .resources import CHARGE_REF, CONTRACT_REF, REFUND_REF, reference_in
+from .returned import refund_event, with_returns
 
 __all__ = ["parse_webhook"]
 
@@ -71,7 +72,7 @@ async def _charge_events(client: Client, event: str, data: Mapping[str, Any]) ->
         # made by a subscription, or not for paygate at all
         known = isinstance(subscription, str) and _ID.fullmatch(subscription)
         return await subscription_events(client, event, str(subscription), seen) if known else []
-    result = await shown(client, seen, None)
+    result = await with_returns(client, await shown(client, seen, None))
     return [
         ProviderEvent(
             event_id=f"{event}:{seen['id']}:{status_of(seen)}",
@@ -80,6 +81,7 @@ async def _charge_events(client: Client, event: str, data: Mapping[str, Any]) ->
             reference=seen["id"],
             attempt_id=attempt,
             charge=result,
+            contract_id=reference_in(seen, CONTRACT_REF),
             raw=result.raw,
         )
     ]
@@ -90,21 +92,10 @@ async def _refund_events(client: Client, event: str, data: Mapping[str, Any]) ->
     if not isinstance(charge_id, str) or not _ID.fullmatch(charge_id):
         raise WebhookRejected("univapay: a refund event names no charge")
     seen = await read_refund(client, charge_id, data["id"])
-    attempt = reference_in(seen, REFUND_REF) if seen is not None and client.owns(seen) else None
-    if seen is None or attempt is None:  # made in the dashboard, or a chargeback
+    if seen is None or not client.owns(seen):
         return []
-    result = refund_result(seen, None)
-    return [
-        ProviderEvent(
-            event_id=f"{event}:{seen['id']}:{status_of(seen)}",
-            kind=EventKind.REFUND,
-            type=event,
-            reference=seen["id"],
-            attempt_id=attempt,
-            refund=result,
-            raw=result.raw,
-        )
-    ]
+    own = reference_in(seen, REFUND_REF) is not None
+    return [await refund_event(client, event, seen, None if own else await read_charge(client, charge_id))]
 
 
 def _authenticate(client: Client, webhook: Webhook) -> None:

@@ -153,6 +153,31 @@ class Emulator(abc.ABC):
         """Where the customer goes after :meth:`approve`, which has been called already; None where nobody said."""
         return None
 
+    def refund_in_console(self, payment: str, amount: int | None = None) -> str:  # noqa: ARG002 - for emulators that can
+        """Return a payment, or *amount* minor units of it, as the merchant does in the provider's console.
+
+        :param payment: as the book names it.
+        :returns: the provider's id of the refund. It names no attempt of paygate's.
+        :raises KeyError: no such payment has taken money.
+        :raises ValueError: less of it is left.
+        """
+        raise KeyError(payment)
+
+    def dispute(self, payment: str) -> str:
+        """Let the customer's bank dispute a payment.
+
+        :returns: the provider's id of the dispute, for :meth:`close_dispute`.
+        :raises KeyError: no such payment has taken money.
+        """
+        raise KeyError(payment)
+
+    def close_dispute(self, dispute: str, *, won: bool) -> None:  # noqa: ARG002 - for emulators that can
+        """Let the bank decide: the money stays, or it is gone.
+
+        :raises KeyError: no such dispute is open.
+        """
+        raise KeyError(dispute)
+
     def error_response(self, status: int) -> Response:
         """An error of HTTP *status* in the provider's own format, for faults."""
         body = {"error": {"message": f"emulated error {status}"}}

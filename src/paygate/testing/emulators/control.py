@@ -12,6 +12,7 @@ credentials are asked for, no fault strikes here, and nothing of it appears amon
 ``POST cards``                             stores a card by what it does
 ``GET POST approve``                       what waits for the customer, and how the customer decides
 ``GET POST customer/{id}``                 the same as a page for a browser
+``POST console/refunds, console/disputes`` what the merchant or a bank takes back; ``console/disputes/{id}``
 ``GET webhooks``, ``PUT webhooks/target``  deliveries, and where they go; see :mod:`.control_webhooks` for the rest
 ``GET DELETE requests``                    what was received, redacted
 ``POST reset``                             everything as at the start; the clock stays where it is
@@ -31,6 +32,7 @@ from ...flow import Request, Response
 from ..clock import YEARS
 from .addressing import host_of, origin_host
 from .control_coming import ComingControl
+from .control_console import ConsoleControl
 from .control_input import Fields, Refusal, reply
 from .control_page import CustomerPage
 from .control_webhooks import WebhookControl
@@ -203,8 +205,9 @@ class Control:
     # --- routes ------------------------------------------------------------------------------------------------------
 
     def _routes(self) -> Router[_Handler]:
-        coming, hooks, page = (
+        coming, console, hooks, page = (
             ComingControl(self._emulator),
+            ConsoleControl(self._emulator),
             WebhookControl(self._emulator),
             CustomerPage(self._emulator),
         )
@@ -227,6 +230,9 @@ class Control:
             ("POST", "approve", self._approve),
             ("GET", "customer/{id}", page.show),
             ("POST", "customer/{id}", page.decide),
+            ("POST", "console/refunds", console.refund),
+            ("POST", "console/disputes", console.dispute),
+            ("POST", "console/disputes/{id}", console.decide),
             ("GET", "webhooks", hooks.show),
             ("PUT", "webhooks/target", hooks.target),
             ("POST", "webhooks/shuffle", hooks.shuffle),

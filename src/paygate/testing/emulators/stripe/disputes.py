@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from ....money import Money
+from ...book import Movement, MovementKind
 from .charges import Charge, Charges
 from .errors import ApiError
 from .params import METADATA, PAGE, Table, boolean, mapping, merged, span, text
@@ -148,24 +150,49 @@ class Disputes(Resource[Dispute]):
         card = charge.method.card
         if card.dispute is not None:
             reason = card.dispute
-            self.state.later(0, lambda: self._open(charge, reason, inquiry=card.inquiry))
+            self.state.later(0, lambda: self._begin(charge, reason, inquiry=card.inquiry))
 
-    def _open(self, charge: Charge, reason: str, *, inquiry: bool) -> None:
+    def _begin(self, charge: Charge, reason: str, *, inquiry: bool) -> None:
+        self._open(charge, reason, inquiry=inquiry)
+
+    def _open(self, charge: Charge, reason: str, *, inquiry: bool) -> Dispute:
         status = "warning_needs_response" if inquiry else "needs_response"
         dispute = self.table.add(Dispute(**self.birth(), charge=charge, reason=reason, inquiry=inquiry, status=status))
         charge.disputed, charge.withdrawn = True, not inquiry
         self.state.emit("charge.dispute.created", self.show(dispute))
         if not inquiry:
             self.state.emit("charge.dispute.funds_withdrawn", self.show(dispute))
+        return dispute
 
     def _close(self, dispute: Dispute, verdict: str) -> None:
         if dispute.inquiry:
             dispute.status = "warning_closed"
         else:
             dispute.status, dispute.charge.withdrawn = verdict, verdict == "lost"
+            if verdict == "lost":
+                self._write(dispute)
             if verdict == "won":
                 self.state.emit("charge.dispute.funds_reinstated", self.show(dispute))
         self.state.emit("charge.dispute.closed", self.show(dispute))
+
+    def open(self, charge: Charge, reason: str = "fraudulent") -> Dispute:
+        """Let the bank of a charge that was paid dispute it."""
+        return self._open(charge, reason, inquiry=False)
+
+    def decide(self, dispute: Dispute, verdict: str) -> None:
+        """Let the bank decide an open dispute: ``won`` or ``lost``.
+
+        :raises KeyError: it is decided already.
+        """
+        if dispute.status in {"won", "lost", "warning_closed"}:
+            raise KeyError(dispute.id)
+        self._close(dispute, verdict)
+
+    def _write(self, dispute: Dispute) -> None:
+        charge = dispute.charge
+        amount = Money(charge.amount_captured, charge.currency.upper())
+        kind, at = MovementKind.DISPUTE, self.state.now()
+        self.state.book.write(Movement(kind, amount, dispute.id, at, charge=charge.payment))
 
     def _require_open(self, dispute: Dispute) -> None:
         if dispute.status in {"won", "lost", "warning_closed"}:

@@ -19,7 +19,7 @@ from .assumptions import Behaviour
 from .billing import Billing
 from .billing_portal import PortalSessions
 from .cards import CARDS, PENDING_CARD, decline
-from .charges import Charges
+from .charges import Charge, Charges
 from .checkout_page import CheckoutPage
 from .checkout_sessions import CheckoutSessions
 from .collecting import Collecting
@@ -145,7 +145,7 @@ class StripeEmulator(Emulator):
         self._intents = PaymentIntents(self._state, self._customers, self._methods, self._charges)
         self._setups = SetupIntents(self._state, self._customers, self._methods)
         self._refunds = Refunds(self._state, self._charges, self._intents)
-        Disputes(self._state, self._charges, self._intents.payments)
+        self._disputes = Disputes(self._state, self._charges, self._intents.payments)
         BalanceTransactions(self._state, self._charges, self._refunds)
         Account(self._state)
         self._begin_billing()
@@ -270,6 +270,37 @@ class StripeEmulator(Emulator):
             else:
                 self._refunds.fail(refund, failure)
             self.changed.notify_all()
+
+    def refund_in_console(self, payment: str, amount: int | None = None) -> str:
+        with self.changed:
+            charge = self._paid(payment)
+            try:
+                refund = self._refunds.make(charge, amount)
+            except ApiError as exc:
+                raise ValueError(str(exc)) from exc
+            self.changed.notify_all()
+            return refund.id
+
+    def dispute(self, payment: str) -> str:
+        with self.changed:
+            dispute = self._disputes.open(self._paid(payment))
+            self.changed.notify_all()
+            return dispute.id
+
+    def close_dispute(self, dispute: str, *, won: bool) -> None:
+        with self.changed:
+            found = self._disputes.table.get(dispute)
+            if found is None:
+                raise KeyError(dispute)
+            self._disputes.decide(found, "won" if won else "lost")
+            self.changed.notify_all()
+
+    def _paid(self, payment: str) -> Charge:
+        intent = self._intents.table.get(payment)
+        charge = self._charges.table.get((intent.latest_charge if intent is not None else payment) or "")
+        if charge is None or charge.status != "succeeded":
+            raise KeyError(payment)
+        return charge
 
     def fill_in(self, session_id: str, card: CardKind) -> None:
         """Let the customer on a page of Checkout fill in another card than a good one, the next time they agree.

@@ -71,10 +71,26 @@ class Refunds(Resource[Refund]):
         params = call.params
         charge = self._charge(params.get("charge"), params.get("payment_intent"))
         metadata = merged({}, params)
-        left = self._charges.refundable(charge)
         if params.get("currency", charge.currency).lower() != charge.currency:
+            self._charges.refundable(charge)
             raise ApiError.invalid("currency", f"The charge is in {charge.currency}, and so is every refund of it.")
-        amount = params.get("amount", left)
+        return self.show(self.make(charge, params.get("amount"), reason=params.get("reason"), metadata=metadata))
+
+    def make(
+        self,
+        charge: Charge,
+        amount: int | None = None,
+        *,
+        reason: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Refund:
+        """Return *amount* of a charge, by default all that is left; whoever asked for it.
+
+        :raises ApiError: less is left, or nothing.
+        """
+        left = self._charges.refundable(charge)
+        if amount is None:
+            amount = left
         if left == 0:
             raise ApiError.state(f"Charge {charge.id} has already been refunded.", "charge_already_refunded")
         if amount > left:
@@ -85,8 +101,8 @@ class Refunds(Resource[Refund]):
             **self.birth(),
             amount=amount,
             charge=charge,
-            reason=params.get("reason"),
-            metadata=metadata,
+            reason=reason,
+            metadata=dict(metadata or {}),
             status="pending" if course is RefundCourse.PENDING else "succeeded",
         )
         self.table.add(refund)
@@ -99,7 +115,7 @@ class Refunds(Resource[Refund]):
             self.state.later(self.state.behaviour.refund_pending, lambda: self.settle(refund))
         elif course is RefundCourse.FAILS:
             self.state.later(self.state.behaviour.refund_fails_after, lambda: self.fail(refund, "unknown"))
-        return self.show(refund)
+        return refund
 
     @route("GET", "/refunds", _LIST)
     def list(self, call: Call) -> Object:

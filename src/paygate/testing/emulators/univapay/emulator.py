@@ -21,6 +21,7 @@ from .cards import TEST_CARDS, made_up
 from .idempotency import KeyStore
 from .limits import RateLimit
 from .records import Charge, ChargePlan, Refund, Subscription, Token
+from .refunds import CHARGEBACK
 from .state import State
 from .three_ds import issuer_page
 from .wire import ApiError, read_query, reply
@@ -235,6 +236,31 @@ class UnivaPayEmulator(Emulator):
                 self._api.refunds.settle(refund)
             else:
                 self._api.refunds.finish(refund, status, code)
+            self.changed.notify_all()
+
+    def refund_in_console(self, payment: str, amount: int | None = None) -> str:
+        with self.changed:
+            try:
+                refund = self._api.refunds.make_in_console(self.charge(payment), amount)
+            except ApiError as exc:
+                raise ValueError(str(exc)) from exc
+            self.changed.notify_all()
+            return refund.id
+
+    def dispute(self, payment: str) -> str:
+        """A chargeback, which is listed among the refunds of the charge (provider fact sheet §9)."""
+        with self.changed:
+            charge = self.charge(payment)
+            if charge.status != "successful":
+                raise KeyError(payment)
+            return self._api.refunds.charge_back(charge).id
+
+    def close_dispute(self, dispute: str, *, won: bool) -> None:
+        with self.changed:
+            refund = self.refund(dispute)
+            if refund.settled or refund.reason != CHARGEBACK:
+                raise KeyError(dispute)
+            self._api.refunds.finish(refund, "failed" if won else "successful")
             self.changed.notify_all()
 
     def customer_returns(self, charge_id: str, *, passed: bool = True) -> None:

@@ -17,7 +17,10 @@ from .state import State
 from .views import Views
 from .wire import ApiError, among, page, read_amount, read_metadata, reply
 
-__all__ = ["Cancels", "Refunds"]
+__all__ = ["CHARGEBACK", "Cancels", "Refunds"]
+
+#: Reason of what a cardholder's bank took back.
+CHARGEBACK = "chargeback"
 
 _REASONS = frozenset({"duplicate", "fraud", "customer_request"})
 
@@ -34,22 +37,44 @@ class Refunds:
         caller.need_secret()
         charge = self._charges.find(caller.store_id, charge_id)
         amount, metadata = self._check(charge, body), read_metadata(body)
+        refund = self._add(charge, amount, body.get("reason"), body.get("message"), metadata)
+        self._state.later(self._state.behaviour.pending, lambda: self.settle(refund))
+        return reply(201, self._views.refund(refund))
+
+    def make_in_console(self, charge: Charge, amount: int | None = None) -> Refund:
+        """Return *amount* of a charge, by default all that is left, as the merchant does in the console.
+
+        :raises ApiError: less is left.
+        """
+        currency = charge.charged.currency if charge.charged else ""
+        body = {"amount": self._left(charge) if amount is None else amount, "currency": currency}
+        refund = self._add(charge, self._check(charge, body), "customer_request", None, {})
+        self.finish(refund, "successful")
+        return refund
+
+    def charge_back(self, charge: Charge) -> Refund:
+        """Let the cardholder's bank ask for the money back. ASSUMED: a refund with that reason, pending until it is decided."""
+        amount = charge.charged.minor if charge.charged else 0
+        return self._add(charge, amount, CHARGEBACK, None, {})
+
+    def _add(
+        self, charge: Charge, amount: int, reason: str | None, message: str | None, metadata: dict[str, Any]
+    ) -> Refund:
         now = self._state.now()
         refund = Refund(
             id=self._state.new_id(),
             charge=charge,
             amount=amount,
-            currency=str(body["currency"]),
-            reason=body.get("reason"),
-            message=body.get("message"),
+            currency=charge.charged.currency if charge.charged else "",
+            reason=reason,
+            message=message,
             metadata=metadata,
             created=now,
             updated=now,
         )
         self._state.refunds.add(refund, charge.id)
         self._state.history.add(refund, charge.store_id)
-        self._state.later(self._state.behaviour.pending, lambda: self.settle(refund))
-        return reply(201, self._views.refund(refund))
+        return refund
 
     def get(self, caller: Caller, charge_id: str, refund_id: str) -> Response:
         return reply(200, self._views.refund(self.find(caller.store_id, charge_id, refund_id)))
@@ -84,11 +109,12 @@ class Refunds:
         if status == "failed":
             refund.error = Failure(code or self._state.behaviour.failed_refund_code, "Refund failed")
         if status == "successful":
-            if self._state.behaviour.refund_balance is not None:
+            disputed = refund.reason == CHARGEBACK
+            if self._state.behaviour.refund_balance is not None and not disputed:
                 self._state.behaviour.refund_balance -= refund.amount
             self._state.book.write(
                 Movement(
-                    MovementKind.REFUND,
+                    MovementKind.DISPUTE if disputed else MovementKind.REFUND,
                     Money(refund.amount, refund.currency),
                     refund.id,
                     refund.updated,
@@ -115,15 +141,18 @@ class Refunds:
             raise ApiError(400, "CURRENCY_MUST_MATCH_CHARGE")
         if amount > charge.charged.minor:
             raise ApiError(400, "REFUND_EXCEEDS_CHARGE_AMOUNT")
-        # ASSUMED: a pending refund counts against the limit
-        refunds = self._state.refunds.row(charge.id)
-        given = sum(one.amount for one in refunds if one.status in {"pending", "successful"})
-        if given + amount > charge.charged.minor:
+        if amount > self._left(charge):
             raise ApiError(400, "REFUND_NOT_WITHIN_BOUNDS")
         balance = self._state.behaviour.refund_balance
         if balance is not None and amount > balance:
             raise ApiError(400, "REFUND_EXCEEDS_SALES")
         return amount
+
+    def _left(self, charge: Charge) -> int:
+        # ASSUMED: a pending refund counts against the limit
+        refunds = self._state.refunds.row(charge.id)
+        given = sum(one.amount for one in refunds if one.status in {"pending", "successful"})
+        return max(0, (charge.charged.minor if charge.charged else 0) - given)
 
 
 class Cancels:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from paygate import Card, ChargeState, Customer, Cycle, Gateway, Money, Plan
 from paygate.domain.ledger import EntryKind, EntryState
+from paygate.flow import Request
 from paygate.testing.emulators import Fault, FaultKind, When
 from paygate.testing.emulators.univapay import UnivaPayEmulator
 from paygate_univapay import UnivaPay, UnivaPaySettings
@@ -128,3 +131,54 @@ def test_what_deleting_a_contract_returned_is_no_alarm_and_a_dispute_of_it_is(da
     dashboard.emulator.close_dispute(dashboard.emulator.dispute(charge.reference), won=False)
 
     assert "unmatched" in dashboard.deliver()
+
+
+@pytest.fixture
+def console(dashboard):
+    """A payment that took 5,000 yen, and a way to ask the control interface about it."""
+    payment = dashboard.charge().reference
+
+    def send(path, body):
+        request = Request("POST", f"{URL}/_paygate/console/{path}", body=json.dumps(body).encode())
+        response = dashboard.emulator.handle(request)
+        return response.status, response.json()
+
+    return payment, send
+
+
+def test_over_http_a_payment_is_returned_in_part_and_then_to_the_end(dashboard, console):
+    payment, send = console
+
+    first, _ = send("refunds", {"payment": payment, "amount": 1000})
+    too_much, refusal = send("refunds", {"payment": payment, "amount": 4001})
+    rest, body = send("refunds", {"payment": payment})
+
+    assert (first, too_much, rest) == (201, 400, 201)
+    assert "what is left" in refusal["error"]["remedy"]
+    assert body["id"] == dashboard.emulator.book.refunds[-1].reference
+    assert dashboard.emulator.book.refunded(payment) == 5000
+
+
+def test_over_http_a_dispute_is_opened_and_decided_once(dashboard, console):
+    payment, send = console
+
+    status, opened = send("disputes", {"payment": payment})
+    undecided, refusal = send(f"disputes/{opened['id']}", {})
+    decided = send(f"disputes/{opened['id']}", {"won": False})
+    again, _ = send(f"disputes/{opened['id']}", {"won": True})
+
+    assert (status, undecided, again) == (201, 400, 404)
+    assert "won" in refusal["error"]["message"]
+    assert decided == (200, {"id": opened["id"], "won": False})
+    assert dashboard.emulator.book.disputed(payment) == 5000
+
+
+@pytest.mark.parametrize("path", ["refunds", "disputes", "disputes/nothing"])
+def test_over_http_what_is_not_there_is_refused_with_what_is(console, path):
+    _, send = console
+
+    status, body = send(path, {"won": True} if "/" in path else {"payment": "nothing"})
+    missing, _ = send(path, {})
+
+    assert (status, missing) == (404, 400)
+    assert body["error"]["remedy"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from paygate import Card, Customer, Gateway
@@ -10,12 +11,15 @@ from paygate.domain.mails import StepMailState
 from paygate.errors import InvalidValue, MailAlreadySent, PermissionDenied
 from paygate.testing import StayPending
 
+from .conftest import Observer
+
 
 def queued(world):
     """A mail that is due five minutes after the receipt."""
     contract = world.contract("stripe")
     world.charge(contract, send_step_mail=True)
-    return contract, world.gateway.step_mails.list(contract_id=contract.id, state=StepMailState.QUEUED).all()[0]
+    mails = world.gateway.step_mails.list(contract_id=contract.id, state=StepMailState.QUEUED)
+    return contract, next(mail for mail in mails if mail.name == "thanks")
 
 
 @pytest.mark.rule("R-226", "R-228", "R-211", "B-120")
@@ -107,6 +111,76 @@ def test_without_a_plugin_that_delivers_mails_they_stay_queued_and_are_counted(w
 
         assert (report.released, report.undeliverable) == ((), 1)
         assert plain.step_mails.list(contract_id=contract.id, state=StepMailState.QUEUED).first().id == mail.id
+
+
+@pytest.fixture
+def plain(world):
+    """The same shop without a plugin that delivers mails."""
+    world.gateway.close()
+    options = {**world.options, "plugins": []}
+    with Gateway(**options) as gateway:
+        yield attrs.evolve(world, gateway=gateway, options=options)
+
+
+def mails(world, contract):
+    return {mail.name: mail.state.value for mail in world.gateway.step_mails.list(contract_id=contract.id)}
+
+
+@pytest.mark.rule("R-393", "R-230")
+def test_without_a_plugin_a_mail_without_delay_waits_because_nobody_sends_it(plain):
+    contract = plain.contract("stripe")
+
+    assert mails(plain, contract) == {"welcome": "QUEUED"}
+    assert plain.gateway.step_mails.release().undeliverable == 1
+
+
+@pytest.mark.rule("R-393", "R-227", "R-228")
+@pytest.mark.parametrize(("verb", "state"), [("pause", "PAUSED"), ("delete", "DELETED")])
+def test_without_a_plugin_an_overdue_mail_can_be_held_back(plain, verb, state):
+    contract, mail = queued(plain)
+    plain.clock.advance(days=3)
+    offered = {offer.operation.value for offer in plain.gateway.contracts.operations(contract.id) if offer.offered}
+
+    changed = getattr(plain.gateway.step_mails, verb)(mail.id)
+
+    assert changed.state.value == state
+    assert {"pause_step_mail", "delete_step_mail"} <= offered
+
+
+@pytest.mark.rule("R-393", "R-229")
+@pytest.mark.parametrize(("minutes", "fine"), [(0, False), (9, False), (10, True)])
+def test_with_a_plugin_a_mail_that_no_run_has_handed_over_can_be_held_back_a_little_later(world, minutes, fine):
+    _, mail = queued(world)
+    world.clock.set(mail.due_at)
+    world.clock.advance(minutes=minutes)
+
+    if fine:
+        assert world.gateway.step_mails.pause(mail.id).state is StepMailState.PAUSED
+    else:
+        with pytest.raises(MailAlreadySent):
+            world.gateway.step_mails.pause(mail.id)
+
+
+@pytest.mark.rule("R-394")
+@pytest.mark.parametrize(("days", "sent"), [(7, True), (8, False), (100, False)])
+def test_a_plugin_that_is_added_later_does_not_send_what_is_long_overdue(plain, days, sent):
+    contract, mail = queued(plain)
+    plain.clock.set(mail.due_at)
+    plain.clock.advance(days=days)
+    observer = Observer()
+
+    with Gateway(**{**plain.options, "plugins": [observer]}) as gateway:
+        released = gateway.step_mails.release().released
+        gateway.step_mails.release()
+        state = next(one for one in gateway.step_mails.list(contract_id=contract.id) if one.id == mail.id).state
+
+        assert (mail.id in released) is sent
+        assert state is (StepMailState.SENT if sent else StepMailState.PAUSED)
+        late = [notice for notice in observer.of("operator") if notice.code == "step_mails_late"]
+        assert len(late) == 1  # the mail of the first payment is a few minutes older, and too old each time
+        if not sent:
+            gateway.step_mails.resume(mail.id)
+            assert gateway.step_mails.release().released == (mail.id,)
 
 
 def test_an_observer_that_raises_undoes_nothing_and_hears_of_it_again(world, monkeypatch):

@@ -18,7 +18,7 @@ from ..domain.creation import Creation, activate, application_notices, decide_cr
 from ..domain.creation import confirm_payment as decide_confirmation
 from ..domain.expiry import set_expiry as decide_expiry
 from ..domain.ledger import EntryKind, EntryState, LedgerEntry, refundable
-from ..domain.mails import StepMailState
+from ..domain.mails import StepMailState, can_be_held
 from ..domain.operations import Facts, Offer, Operation
 from ..domain.operations import operations as decide_operations
 from ..domain.running import next_renewal_on
@@ -305,7 +305,8 @@ _UNCONFIRMED = frozenset({EntryState.ASSUMED, EntryState.UNPAID, EntryState.VOID
 _COUNTED = frozenset({EntryState.ASSUMED, EntryState.SUCCEEDED})
 
 
-def _facts(session: Session, contract: Contract, now: dt.datetime) -> Facts:
+def _facts(services: Services, session: Session, contract: Contract) -> Facts:
+    now, delivered = services.now(), services.plugins.listening("on_step_mail_due")
     entries = session.ledger.for_contract(contract.id)
     mails = session.step_mails.page(contract_id=contract.id, limit=1000)
     return Facts(
@@ -315,7 +316,9 @@ def _facts(session: Session, contract: Contract, now: dt.datetime) -> Facts:
         manual_refund_due=any(
             row.kind is EntryKind.MANUAL_REFUND_DUE and row.state is EntryState.PENDING for row in entries
         ),
-        queued_mails=sum(mail.state is StepMailState.QUEUED and now < mail.due_at for mail in mails),
+        queued_mails=sum(
+            mail.state is StepMailState.QUEUED and can_be_held(mail, now, delivered=delivered) for mail in mails
+        ),
         paused_mails=sum(mail.state is StepMailState.PAUSED for mail in mails),
         unconfirmed=any(row.kind is EntryKind.PERIOD and row.state in _UNCONFIRMED for row in entries),
         counted=any(row.kind is EntryKind.PERIOD and row.state in _COUNTED for row in entries),
@@ -333,7 +336,7 @@ async def operations(services: Services, contract_id: str) -> tuple[Offer, ...]:
                 services.now(),
                 services.rules,
                 capabilities=services.known_capabilities(contract.account),
-                facts=_facts(session, contract, services.now()),
+                facts=_facts(services, session, contract),
             )
 
     return await call(look)

@@ -41,6 +41,7 @@ class Waiting:
     :param action: how long a customer may take to confirm a payment, where the provider sets no time of its own.
     :param renewal_notice: a period that the provider charges, and of which it has told nothing by then, is reported to the
         operator (R-392).
+    :param step_mail_lateness: a step mail that nobody has handed over by then is paused instead of sent (R-394).
     :param first_payment: how long creating a contract waits for its first payment.
     """
 
@@ -50,6 +51,7 @@ class Waiting:
     first_payment: int = 60
     action: int = 259_200
     renewal_notice: int = 259_200
+    step_mail_lateness: int = 604_800
 
 
 @attrs.frozen(slots=False)  # a cached property needs a place

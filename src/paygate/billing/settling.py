@@ -21,7 +21,7 @@ from ..domain.discrepancy import NO_REFERENCE, Discrepancy, DiscrepancyKind, Sou
 from ..domain.dunning import Attempt, plan_retry
 from ..domain.failing import FailedAttempt, fail
 from ..domain.followup import Notice
-from ..domain.mails import StepMail, StepMailState
+from ..domain.mails import StepMail, StepMailState, waiting_for_a_plugin
 from ..domain.refunding import RefundDecision
 from ..domain.renewal import renew, start
 from ..domain.settlement import RETURNED, Settlement, money_only, without_effects
@@ -291,10 +291,12 @@ def record(services: Services, session: Session, settlement: Settlement, *, now:
     session.ledger.insert_many(settlement.entries)
     if settlement.licences:
         session.licences.insert_many(settlement.licences)  # those that are known take their new state
-    if settlement.mails:
-        session.step_mails.insert_many(settlement.mails)
+    delivered = services.plugins.listening("on_step_mail_due")
+    mails = settlement.mails if delivered else waiting_for_a_plugin(settlement.mails)
+    if mails:
+        session.step_mails.insert_many(mails)
     session.audit.insert_many(settlement.audit)
-    for mail in settlement.mails:
+    for mail in mails:
         if mail.state is StepMailState.SENT:
             announce(services, session, mail, now)
 

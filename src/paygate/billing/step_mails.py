@@ -8,7 +8,7 @@ from typing import Literal
 
 import attrs
 
-from ..domain import mails
+from ..domain import mails as mail_rules
 from ..domain.audit import AuditRecord
 from ..domain.contract import Actor, ActorKind
 from ..domain.mails import StepMail, StepMailState
@@ -16,7 +16,7 @@ from ..errors import PermissionDenied
 from ..flow import call
 from ..notices import OperationProposal
 from ..store import Session
-from .outbox import deliver_backlog
+from .outbox import deliver_backlog, operator
 from .permission import ask
 from .problems import Troubles
 from .reasons import ends_everything
@@ -25,12 +25,15 @@ from .settling import announce
 
 __all__ = ["Release", "change", "release"]
 
-_CHANGES = {"pause": mails.pause, "resume": mails.resume, "delete": mails.delete}
+_CHANGES = {"pause": mail_rules.pause, "resume": mail_rules.resume, "delete": mail_rules.delete}
 
 
 @attrs.frozen
 class Release:
-    """What a release did: ids of mails handed over, and how many stay queued because no plugin delivers mail."""
+    """What a release did: ids of mails handed over, and how many stay queued because no plugin delivers mail.
+
+    Mails that are overdue for too long are paused and not among the released ones (R-394).
+    """
 
     released: tuple[str, ...] = ()
     undeliverable: int = 0
@@ -49,7 +52,7 @@ async def change(
             mail = session.step_mails.get(mail_id)
             session.contracts.lock(mail.contract_id)
             mail = session.step_mails.get(mail_id)
-            changed = _CHANGES[verb](mail, now)
+            changed = _CHANGES[verb](mail, now, delivered=services.plugins.listening("on_step_mail_due"))
             if changed == mail:
                 return mail
             session.step_mails.update(changed)
@@ -118,13 +121,12 @@ def _release(
     try:
         with services.store.write() as session:
             due = [mail for mail in session.step_mails.due(by, chunk + len(left)) if mail.id not in left]
-            _hand_over(services, session, due)
+            sent = _hand_over(services, session, due)
     except Exception as exc:
         if ends_everything(exc):
             raise
     else:
-        ids = [mail.id for mail in due]
-        return ids, set(ids)
+        return sent, {mail.id for mail in due}
     with services.store.read() as session:
         tried = [mail_id for mail_id in session.step_mails.due_ids(by, chunk + len(left)) if mail_id not in left]
     released = []
@@ -132,26 +134,42 @@ def _release(
         with troubles.isolated(mail_id=mail_id), services.store.write() as session:
             mail = session.step_mails.get(mail_id)
             if mail.state is StepMailState.QUEUED and mail.due_at <= by:
-                _hand_over(services, session, [mail])
-                released.append(mail_id)
+                released += _hand_over(services, session, [mail])
     return released, set(tried)
 
 
-def _hand_over(services: Services, session: Session, due: list[StepMail]) -> None:
+def _hand_over(services: Services, session: Session, due: list[StepMail]) -> list[str]:
+    """Hand over what is due; what is overdue for too long is paused instead, and an operator told (R-394).
+
+    :returns: the ids of those that were handed over.
+    """
     now = services.now()
+    lateness = dt.timedelta(seconds=services.waiting.step_mail_lateness)
+    late = {mail.id: lapsed for mail in due if (lapsed := mail_rules.lapse(mail, now, lateness)) is not None}
     for mail in due:
+        if (lapsed := late.get(mail.id)) is not None:
+            session.step_mails.update(lapsed)
+            session.audit.insert_many([_record(services, mail, lapsed.state, "lapse_step_mail")])
+            continue
         session.step_mails.update(attrs.evolve(mail, state=StepMailState.SENT, sent_at=now))
-        session.audit.insert_many([_sent(services, mail)])
+        session.audit.insert_many([_record(services, mail, StepMailState.SENT, "send_step_mail")])
         announce(services, session, mail, now)
+    if late:
+        message = (
+            f"{len(late)} step mail(s) are overdue by more than {lateness} and were not sent but paused: look through them "
+            "with step_mails.list(state=PAUSED), and set running or delete them"
+        )
+        operator(services, session, "step_mails_late", message, now=now)
+    return [mail.id for mail in due if mail.id not in late]
 
 
-def _sent(services: Services, mail: StepMail) -> AuditRecord:
+def _record(services: Services, mail: StepMail, state: StepMailState, action: str) -> AuditRecord:
     return AuditRecord(
         id=services.new_id(),
         at=services.now(),
         actor=Actor.scheduler(),
-        action="send_step_mail",
+        action=action,
         contract_id=mail.contract_id,
         before={"mail": mail.id, "state": mail.state.value},
-        after={"mail": mail.id, "state": StepMailState.SENT.value, "set": mail.set.value, "name": mail.name},
+        after={"mail": mail.id, "state": state.value, "set": mail.set.value, "name": mail.name},
     )

@@ -12,7 +12,24 @@ from ..clock import JST, require_aware
 from ..errors import InvalidValue, MailAlreadySent
 from .contract import Contract
 
-__all__ = ["MailSet", "StepMail", "StepMailPlan", "StepMailState", "delete", "due_mails", "pause", "queue", "resume"]
+__all__ = [
+    "MailSet",
+    "StepMail",
+    "StepMailPlan",
+    "StepMailState",
+    "can_be_held",
+    "delete",
+    "due_mails",
+    "lapse",
+    "pause",
+    "queue",
+    "resume",
+    "waiting_for_a_plugin",
+]
+
+#: From its due instant on a mail counts as sent for so long: somebody is about to hand it over. One that is still queued
+#: after that has not been handed over by anybody.
+_HANDING_OVER = dt.timedelta(minutes=10)
 
 
 class MailSet(enum.Enum):
@@ -106,40 +123,72 @@ def queue(
     )
 
 
-def _held_back(mail: StepMail, now: dt.datetime, verb: str) -> None:
-    """Refuse from the due instant on, whether or not the dispatcher has run (R-229)."""
+def waiting_for_a_plugin(mails: tuple[StepMail, ...]) -> tuple[StepMail, ...]:
+    """*mails* where no plugin delivers mail: what would go out at once waits in the queue, because nobody sends it (R-393)."""
+    return tuple(
+        attrs.evolve(mail, state=StepMailState.QUEUED, sent_at=None) if mail.state is StepMailState.SENT else mail
+        for mail in mails
+    )
+
+
+def _held_back(mail: StepMail, now: dt.datetime, verb: str, *, delivered: bool) -> None:
+    """Refuse from the due instant on, whether or not the dispatcher has run (R-229); not what nobody hands over (R-393)."""
     if mail.state is StepMailState.DELETED:
         msg = f"step mail {mail.id} was deleted for good; it cannot be {verb}"
         raise InvalidValue(msg, rule="R-228")
-    if mail.state is StepMailState.SENT or (mail.state is StepMailState.QUEUED and now >= mail.due_at):
+    leaving = mail.state is StepMailState.QUEUED and _being_handed_over(mail, now, delivered=delivered)
+    if mail.state is StepMailState.SENT or leaving:
         due = mail.due_at.astimezone(JST).isoformat()
         msg = f"step mail {mail.id} was due at {due} and counts as sent; it can no longer be {verb}"
         raise MailAlreadySent(msg, rule="R-229")
 
 
-def pause(mail: StepMail, now: dt.datetime) -> StepMail:
+def can_be_held(mail: StepMail, now: dt.datetime, *, delivered: bool) -> bool:
+    """Whether :func:`pause` and :func:`delete` would take *mail* (R-227, R-229, R-393)."""
+    if mail.state in {StepMailState.SENT, StepMailState.DELETED}:
+        return False
+    return mail.state is StepMailState.PAUSED or not _being_handed_over(mail, now, delivered=delivered)
+
+
+def _being_handed_over(mail: StepMail, now: dt.datetime, *, delivered: bool) -> bool:
+    return delivered and mail.due_at <= now < mail.due_at + _HANDING_OVER
+
+
+def pause(mail: StepMail, now: dt.datetime, *, delivered: bool = True) -> StepMail:
     """Hold *mail* back (R-227).
 
-    :raises MailAlreadySent: at or after its due instant (R-229).
+    :param delivered: whether a plugin delivers mails, so that one that is due is about to be handed over.
+    :raises MailAlreadySent: it has been handed over, or is about to be: from its due instant on (R-229). One that nobody
+        has handed over ten minutes later can be held back (R-393).
     """
-    _held_back(mail, now, "paused")
+    _held_back(mail, now, "paused", delivered=delivered)
     return attrs.evolve(mail, state=StepMailState.PAUSED)
 
 
-def resume(mail: StepMail, now: dt.datetime) -> StepMail:
+def lapse(mail: StepMail, now: dt.datetime, lateness: dt.timedelta) -> StepMail | None:
+    """*mail* paused if it is overdue by more than *lateness*, which nobody wants to receive any more; else None (R-394).
+
+    A person may set it running again, or delete it.
+    """
+    late = mail.state is StepMailState.QUEUED and now - mail.due_at > lateness
+    return attrs.evolve(mail, state=StepMailState.PAUSED) if late else None
+
+
+def resume(mail: StepMail, now: dt.datetime, *, delivered: bool = True) -> StepMail:
     """Set *mail* running again; if its due time has passed it goes out at the next dispatch (R-227, R-231)."""
     if mail.state is StepMailState.QUEUED:
         return mail
-    _held_back(mail, now, "resumed")
+    _held_back(mail, now, "resumed", delivered=delivered)
     return attrs.evolve(mail, state=StepMailState.QUEUED, due_at=max(mail.due_at, now))
 
 
-def delete(mail: StepMail, now: dt.datetime) -> StepMail:
+def delete(mail: StepMail, now: dt.datetime, *, delivered: bool = True) -> StepMail:
     """Cancel the reservation for good (R-228).
 
-    :raises MailAlreadySent: at or after its due instant (R-229).
+    :param delivered: as for :func:`pause`.
+    :raises MailAlreadySent: it has been handed over, or is about to be (R-229, R-393).
     """
     if mail.state is StepMailState.DELETED:
         return mail
-    _held_back(mail, now, "deleted")
+    _held_back(mail, now, "deleted", delivered=delivered)
     return attrs.evolve(mail, state=StepMailState.DELETED)

@@ -489,6 +489,7 @@ def test_what_is_blocked_is_logged_with_its_ids(world: World, caplog: pytest.Log
 
     [record] = [it for it in caplog.records if getattr(it, "event", "") == "blocked"]
     assert (record.levelname, record.contract_id, record.code) == ("WARNING", contract.id, "account_missing")  # type: ignore[attr-defined]
+    assert record.account == "univapay"  # type: ignore[attr-defined]
     [summary] = [it for it in caplog.records if getattr(it, "event", "") == "billing_run"]
     assert summary.n_blocked == 1  # type: ignore[attr-defined]
 

@@ -7,7 +7,7 @@ does (R-311).
 from __future__ import annotations
 
 import datetime as dt
-import logging
+from functools import partial
 
 import attrs
 
@@ -18,12 +18,11 @@ from ..domain.discrepancy import Discrepancy, DiscrepancyKind, Source, discrepan
 from ..errors import InvalidValue
 from ..provider import ChargeResult, RefundResult
 from ..store import Session
+from . import logs
 from .outbox import operator
 from .services import Services
 
 __all__ = ["chosen", "close", "close_returned", "note", "refresh"]
-
-_logger = logging.getLogger(__name__)
 
 
 def note(
@@ -63,7 +62,7 @@ def _tell(services: Services, session: Session, found: Discrepancy, now: dt.date
         f"taken too often, then use {what}.resolve"
     )
     ids = {"contract_id": found.contract_id, "charge_id": found.charge_id, "refund_id": found.refund_id}
-    _logger.warning("discrepancy: %s", found.describe(), extra={"account": found.account, **ids})
+    session.after_commit.append(partial(logs.discrepancy, found))
     operator(services, session, "discrepancy", message, now=now, **ids)
 
 

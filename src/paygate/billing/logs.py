@@ -18,6 +18,7 @@ from ..drivers.redact import mask_text
 if TYPE_CHECKING:
     import datetime as dt
 
+    from ..domain.discrepancy import Discrepancy
     from ..errors import PaygateError
     from .problems import Problem
 
@@ -26,6 +27,7 @@ __all__ = [
     "blocked",
     "charge_settled",
     "contract_not_made",
+    "discrepancy",
     "not_recorded",
     "not_withdrawn",
     "notice_failed",
@@ -173,6 +175,12 @@ def not_withdrawn(charge: Charge, error: PaygateError) -> None:
     ids = {"contract_id": charge.contract_id, "charge_id": charge.id, "account": charge.account}
     text = f"charge {charge.id} waits for its customer too long and is not withdrawn yet: {error}"
     _log(_BILLING, logging.WARNING, "charge_not_withdrawn", text, **ids)
+
+
+def discrepancy(found: Discrepancy) -> None:
+    """What a provider reports against the record."""
+    ids = {"contract_id": found.contract_id, "charge_id": found.charge_id, "refund_id": found.refund_id}
+    _log(_BILLING, logging.WARNING, "discrepancy", found.describe(), account=found.account, **ids)
 
 
 def outbox_failed(reason: str) -> None:

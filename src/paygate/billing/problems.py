@@ -110,6 +110,7 @@ class Troubles:
         self._shown: list[Problem] = []
         self._seen: set[tuple[str | None, ...]] = set()
         self._paused: dict[str, str] = {}
+        self._about: str | None = None
         self._unsent: Counter[str] = Counter()
 
     @property
@@ -142,6 +143,7 @@ class Troubles:
 
         :raises Exception: the database cannot be used, which no other item can change.
         """
+        self._about = account
         try:
             yield
         except Exception as exc:
@@ -149,12 +151,16 @@ class Troubles:
                 raise
             self.failed(
                 exc,
-                account=account,
+                account=account or self._about,
                 contract_id=contract_id,
                 charge_id=charge_id,
                 refund_id=refund_id,
                 mail_id=mail_id,
             )
+
+    def about(self, account: str | None) -> None:
+        """What is worked on is paid through *account*, so that what goes wrong names it."""
+        self._about = account
 
     def failed(self, error: Exception, **ids: str | None) -> None:
         """Report *error* as the trouble of the item that *ids* name."""

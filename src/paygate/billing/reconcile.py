@@ -16,7 +16,7 @@ from . import aligning, customer_action, logs
 from . import refunds as refund_cases
 from .duplicates import follow_up
 from .health import finished
-from .outbox import deliver, deliver_backlog
+from .outbox import Delivery, deliver, deliver_backlog
 from .problems import Problem, Troubles, Unreadable, readable
 from .restoring import asked_since
 from .services import Services
@@ -38,6 +38,7 @@ class Reconciliation:
     :param requires_action: ids of charges that wait for their customer, whose time is not over (R-335).
     :param discrepancies: ids of charges and refunds of which a provider reports something against the record. No pass
         settles that (R-311); ``charges.discrepancies`` says what it is.
+    :param notices: what was told to observers at its end.
     """
 
     settled: tuple[str, ...] = ()
@@ -49,6 +50,7 @@ class Reconciliation:
     problems: tuple[Problem, ...] = ()
     discrepancies: tuple[str, ...] = ()
     requires_action: tuple[str, ...] = ()
+    notices: Delivery = attrs.field(factory=Delivery)
 
 
 async def look(services: Services, charge_id: str, troubles: Troubles | None = None) -> Charge:
@@ -169,7 +171,7 @@ async def run(services: Services) -> Reconciliation:
             else:
                 await _look_at_refund(services, refund, outcome)
     aligned, waiting = await aligning.run(services, outcome.troubles)
-    await deliver_backlog(services)
+    told = await deliver_backlog(services)
     await finished(services, "reconciliation", started, outcome.troubles.count)
     report = Reconciliation(
         tuple(outcome.settled),
@@ -181,11 +183,12 @@ async def run(services: Services) -> Reconciliation:
         outcome.troubles.problems,
         await call(partial(_contradicted, services)),
         tuple(outcome.awaited),
+        told,
     )
     counts = {
         name: value if isinstance(value, int) else len(value)
         for name, value in attrs.asdict(report, recurse=False).items()
-        if name != "problems"
+        if name not in {"problems", "notices"}
     }
     logs.run_finished(
         "reconciliation", counts, attention=bool(report.blocked or report.needs_operator or report.discrepancies)

@@ -211,6 +211,7 @@ def _step(
     services = running.services
     with services.store.write() as session:
         contract = session.contracts.lock(contract_id)
+        running.troubles.about(contract.account)
         _check_mode(services, contract)
         due = due_steps(contract, running.horizon, services.rules)
         if not due:
@@ -372,6 +373,7 @@ def _intend_retry(running: Run, contract_id: str, known: Known | None) -> tuple[
     services = running.services
     with services.store.write() as session:
         contract = session.contracts.lock(contract_id)
+        running.troubles.about(contract.account)
         lock_card(session, contract)
         unpaid = collectable(services, session, contract)
         if unpaid is None or unpaid.price is None or contract.past_due is None:

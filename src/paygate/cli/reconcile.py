@@ -23,8 +23,8 @@ def reconcile(ctx: click.Context) -> None:
     session = ctx.ensure_object(Session)
     with session.gateway() as gateway, session.waiting("asking the providers"):
         report = gateway.billing.reconcile()
-        delivery = gateway.billing.deliver()
         stuck = gateway.billing.stuck()
+    delivery = report.notices
     pairs = [
         ("Settled", ", ".join(report.settled)),
         ("Still open", ", ".join(report.still_open)),
@@ -46,6 +46,8 @@ def reconcile(ctx: click.Context) -> None:
             columns = ("Notice", "Observers of", ">Attempts", "Last error")
             table("Notices that no observer took", columns, (list(it.values()) for it in waiting))
 
+    if delivery.stalled:
+        note("observers fail or do not come back, so not all were told: see 'paygate outbox list'")
     if report.discrepancies:
         note("a provider reports something against the record: see paygate charges discrepancies")
     session.show({"attempts": report, "notices": delivery, "stuck_notices": waiting}, human)

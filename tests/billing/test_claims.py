@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import anyio
 import attrs
 import pytest
 
-from paygate import Card, ChargeState, Customer, Gateway, Money, Plan, RefundState, hookimpl
+from paygate import AsyncGateway, Card, ChargeState, Customer, Gateway, Money, Plan, RefundState, hookimpl
 from paygate.billing.services import Waiting
 from paygate.clock import SystemClock
 from paygate.domain.charge import Failure
@@ -264,6 +265,39 @@ def scene(database_url: str, clock: ManualClock) -> Iterator[Scene]:
         gateway.contracts.create(Customer("cus_1"), COURSE, Card("stripe", "tok_1"), contract_id="con_1")
         clock.advance(minutes=5)
         yield Scene(gateway, clock, stripe, options)
+
+
+@pytest.mark.rule("R-281")
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_many_tasks_at_a_pace_wait_before_anything_is_written_down(database_url: str, backend: str) -> None:
+    """All of them take longer than a claim lasts, and each is sent well within its own."""
+    emulator = StripeEmulator(SystemClock())
+    with serve(emulator, webhooks=False) as url:
+        known = {**emulator.credentials_for_plugin(), **emulator.webhook_settings()}
+        provider = Stripe(StripeSettings(**known, api_base=url))
+        options: dict[str, Any] = {"database": database_url, "providers": {"stripe": provider}}
+        with Gateway(**options) as gateway:
+            for order in range(20):
+                card = Card("stripe", emulator.store_card())
+                gateway.contracts.create(Customer(f"cus_{order}"), GOLD, card, contract_id=f"con_{order}")
+        states: list[ChargeState] = []
+
+        async def pay(gateway: AsyncGateway, order: int) -> None:
+            charge = await gateway.charges.create(f"con_{order}", Money(500, "JPY"), consent="form")
+            states.append(charge.state)
+
+        async def main() -> None:
+            paced = HttpSettings(requests_per_second=10, connect_timeout=2, read_timeout=2)
+            async with (
+                AsyncGateway(**options, waiting=Waiting(in_flight=2), http=paced) as gateway,
+                anyio.create_task_group() as tasks,
+            ):
+                for order in range(20):
+                    tasks.start_soon(pay, gateway, order)
+
+        anyio.run(main, backend=backend)
+
+    assert states == [ChargeState.SUCCEEDED] * 20
 
 
 @pytest.mark.rule("R-280")

@@ -300,3 +300,14 @@ def test_a_restore_is_in_the_audit_trail(shop: Shop) -> None:
     (record,) = [one for one in shop.gateway.audit.list() if one.action == "restored"]
 
     assert (record.actor.id, record.at) == ("admin", shop.clock.now())
+
+
+@pytest.mark.rule("R-286")
+def test_a_notice_about_a_forgotten_attempt_says_what_to_do_after_a_restore(shop: Shop) -> None:
+    lose_a_night(shop, "stripe")
+    shop.restore(told=False)
+    for delivery in shop.stripe.notifications():
+        receipt = shop.gateway.webhooks.receive("stripe", delivery.headers, delivery.body)
+
+        assert [event.outcome for event in receipt.events] == ["unmatched"]
+    assert "paygate db restored" in shop.operator.heard[-1].message

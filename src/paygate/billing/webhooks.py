@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Mapping
 from functools import partial
 
@@ -30,6 +31,9 @@ __all__ = ["MAX_BODY", "EventOutcome", "Receipt", "receive"]
 
 #: Largest delivery that is read, in bytes; providers' events are a few kilobytes.
 MAX_BODY = 1_048_576
+
+#: The ids that paygate gives to attempts, and providers give back.
+_OURS = re.compile(r"[0-9a-f]{32}")
 
 
 @attrs.frozen
@@ -159,6 +163,10 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
         f"{account.name} reports {event.kind.value} {event.reference or event.attempt_id or event.contract_id}, which paygate did not make "
         "or no longer has; compare with the provider's console"
     )
+    if event.attempt_id is not None and _OURS.fullmatch(event.attempt_id):
+        message += (
+            ". It carries an id of paygate's: if the database was restored from a backup, run 'paygate db restored'"
+        )
     operator(services, session, "unmatched_event", message, now=now)
     return EventOutcome(event.event_id, "unmatched")
 

@@ -62,6 +62,7 @@ STRANGE = {
     "a broken origin": b"GET /_paygate/book HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://[::1\r\n\r\n",
     "two origins": b"GET /_paygate/book HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://evil\r\nOrigin: http://localhost\r\n\r\n",
     "a folded header": b"GET /v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nIdempotency-Key: a\r\n b: c\r\n\r\n",
+    "a page without an address": b"POST /_paygate/reset HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-Fetch-Site: cross-site\r\n\r\n",
     "two lengths": b"POST /x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
     "a length and chunks": b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "a length with a sign": b"POST /x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: +1\r\n\r\na",

@@ -277,6 +277,12 @@ def refuse_strangers(request: Request, *, any_host: bool) -> Response | None:
     host = host_of(request.headers.get("host", ""))
     origin = request.headers.get("origin")
     sender = origin_host(origin) if origin is not None else host
+    if (
+        origin is None
+        and request.method not in {"GET", "HEAD"}
+        and request.headers.get("sec-fetch-site") == "cross-site"
+    ):
+        sender = None  # a browser that keeps the page's address to itself
     if host is not None and sender is not None:
         if is_loopback(host) and is_loopback(sender):
             return None

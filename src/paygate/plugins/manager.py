@@ -19,8 +19,9 @@ from ..hookspecs import PROVIDER_HOOKS
 from ..notices import ChargeProposal, OperationProposal
 from ..provider import Capabilities, Mode, Provider
 from ..settings import secret_problem
-from .account import Account, check_hooks, overridden
+from .account import Account
 from .border import Border
+from .declared import check_hooks, overridden
 from .known_secrets import known_secrets, secret_settings
 
 __all__ = ["Complaint", "Plugins"]
@@ -104,7 +105,7 @@ class Plugins:
 
     :param providers: account name → provider: a :class:`Provider`, or a module or object with hook implementations.
     :param observers: plugins that implement observer hooks, or wrap provider hooks.
-    :param overrides: account name → capability settings, see :func:`~paygate.plugins.account.overridden`.
+    :param overrides: account name → capability settings, see :func:`~paygate.plugins.declared.overridden`.
     :param modes: account name → whether it moves real money, where the provider cannot tell by its credentials (X-24).
     :raises PluginError: a misspelt hook, a declared capability without its hook, a hook that is not ``async``.
     """

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from ...errors import CapabilityNotSupported, Refused
 from ...money import Money
-from ...plugins.account import required_hooks
+from ...plugins.declared import required_hooks
 from ...provider import Capabilities, ChargeResult, LookupRequest, Outcome, Webhook
 from ..emulators import Emulator
 from .case import Case, CaseFailed, NotApplicable

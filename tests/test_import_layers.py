@@ -18,6 +18,7 @@ ROOMS: dict[str, set[str]] = {
     "base": {
         "_door",
         "_markers",
+        "bounds",
         "capabilities",
         "checkout",
         "dispute",

@@ -62,6 +62,7 @@ import attrs
 from ._config_source import Source as _Source
 from .billing.courier import INLINE, MODES
 from .billing.services import Waiting
+from .bounds import MAX_SECONDS, day_problem
 from .domain.deleting import REFUND_CUT_OFF
 from .domain.mails import MailSet, StepMailPlan
 from .domain.retry_schedule import RetrySchedule
@@ -250,6 +251,8 @@ def _zone(source: _Source, name: object) -> dt.tzinfo:
 def _date(source: _Source, where: str, value: object) -> dt.date:
     if not isinstance(value, dt.date) or isinstance(value, dt.datetime):
         raise source.wrong(where, f"must be a date without quotes, for example 2030-12-31; got {value!r}")
+    if (problem := day_problem(value)) is not None:
+        raise source.wrong(where, problem)
     return value
 
 
@@ -265,6 +268,8 @@ def _values(source: _Source, where: str, value: object, kind: type[Any]) -> Any:
         fits = type(given) in {int, float} if numeric else isinstance(given, type(expected))
         if not fits or (type(expected) is int and type(given) is not int) or (numeric and given < 0):
             raise source.wrong(f"{where}.{key}", f"must be like {expected!r}, got {given!r}")
+        if numeric and not given <= MAX_SECONDS:  # NaN, too
+            raise source.wrong(f"{where}.{key}", f"must be like {expected!r}, and at most {MAX_SECONDS:,}")
     return kind(**table)
 
 

@@ -189,3 +189,38 @@ def test_a_backup_is_taken_by_a_command_and_is_a_database(shell: Shell) -> None:
     (shell.folder / "paygate.db").unlink()
     shutil.copy(shell.folder / "backup.db", shell.folder / "paygate.db")
     assert len(shell.json("contracts", "list")) == 10
+
+
+@pytest.mark.rule("R-296")
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("bill", "--yes", "--until"),
+        ("bill", "--dry-run", "--until"),
+        ("reports", "charged", "--since"),
+        ("reports", "due", "--until"),
+        ("access", "ST-1", "--on"),
+    ],
+)
+def test_a_day_from_the_end_of_the_calendar_is_refused_in_one_line(
+    shell: Shell, command: tuple[str, ...], day: str
+) -> None:
+    value = f"{day} 00:00" if command[0] == "access" else day
+    result = shell(*command, value)
+    assert result.exit_code in {Exit.USAGE, Exit.REFUSED}, result.output
+    assert "Unexpected" not in result.output
+
+
+@pytest.mark.rule("R-296")
+def test_an_import_leaves_out_the_rows_from_the_ends_of_the_calendar(fresh: Shell) -> None:
+    header = "contract_id,customer_id,plan,kind,price,payment,start_on"
+    rows = [
+        f"C-{n},c,Gold,daily,500,bank_transfer,{day}"
+        for n, day in enumerate(["9999-12-31", "0001-01-01", "2026-01-31"])
+    ]
+    fresh.write("ends.csv", "\n".join([header, *rows]))
+    result = fresh("import", "ends.csv", "--skip-invalid", "--json")
+    outcome = json.loads(result.stdout)
+    assert outcome["imported"] == ["C-2"]
+    assert sorted({problem["line"] for problem in outcome["problems"]}) == [2, 3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from pathlib import Path
 
 import attrs
 import pytest
@@ -251,3 +252,23 @@ def test_accounts_that_only_look_alike_are_told_apart(write):
         for setting, value in (("API_KEY", "sk_test_1234567890123456"), ("WEBHOOK_SECRET", "whsec_1234567890123456"))
     }
     assert set(load(write(text), keys).providers) == {"shop", "shop2"}
+
+
+@pytest.mark.rule("R-296")
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("system_max_expiry = 9999-12-31", "system_max_expiry: is a day from 1900-01-01 to 2999-12-31"),
+        ("refund_cut_off = 0001-01-01", "refund_cut_off: is a day from"),
+        ("[waiting]\nunknown_after = 100000000000000000000", "waiting.unknown_after: must be like 900, and at most"),
+        ("[http]\nread_timeout = inf", "http.read_timeout: must be like"),
+        (
+            '[[step_mails]]\nname = "a"\nset = "ON_RENEWAL"\ndelay = 100000000000000',
+            "delay is a whole number of seconds",
+        ),
+    ],
+)
+def test_a_setting_that_no_calendar_or_clock_can_hold_is_named(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "paygate.toml").write_text(line, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=message):
+        load(tmp_path / "paygate.toml")

@@ -8,6 +8,7 @@ from functools import partial
 
 import attrs
 
+from ..bounds import check_bounds
 from ..clock import business_date, require_aware
 from ..domain.audit import change
 from ..domain.calendar import period_containing
@@ -122,6 +123,7 @@ def _import(
     with services.store.read() as session:
         for index, row in enumerate(rows):
             try:
+                check_bounds("row", row)
                 services.texts.check("row", row)
                 _check_new(session, row, seen, types)
                 contract, entry = _build(services, row, actor)

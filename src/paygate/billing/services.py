@@ -9,6 +9,7 @@ from functools import cached_property
 
 import attrs
 
+from ..bounds import MAX_SECONDS
 from ..clock import Clock, business_date
 from ..domain.charging import Rules
 from ..domain.contract import Contract, Cycle
@@ -16,7 +17,7 @@ from ..domain.deleting import REFUND_CUT_OFF
 from ..domain.network_rules import NetworkRules
 from ..domain.retry_schedule import RetrySchedule, default_schedule
 from ..drivers.settings import HttpSettings
-from ..errors import InvalidValue, WrongMode
+from ..errors import ConfigurationError, InvalidValue, WrongMode
 from ..free_text import TextRules
 from ..ids import new_id
 from ..networks import load
@@ -27,6 +28,11 @@ from ..store import Store
 from .courier import Courier
 
 __all__ = ["Services", "Waiting", "checked_key", "fingerprint", "secret_hash"]
+
+
+def _seconds(_instance: object, attribute: attrs.Attribute[int], value: object) -> None:
+    if type(value) is not int or not 0 <= value <= MAX_SECONDS:
+        raise ConfigurationError(f"waiting: {attribute.name} is a whole number of seconds, from 0 to {MAX_SECONDS:,}")
 
 
 @attrs.frozen
@@ -45,10 +51,10 @@ class Waiting:
     :param first_payment: how long creating a contract waits for its first payment.
     """
 
-    unknown_after: int = 900
-    in_flight: int = 120
-    operator_after: int = 86_400
-    first_payment: int = 60
+    unknown_after: int = attrs.field(default=900, validator=_seconds)
+    in_flight: int = attrs.field(default=120, validator=_seconds)
+    operator_after: int = attrs.field(default=86_400, validator=_seconds)
+    first_payment: int = attrs.field(default=60, validator=_seconds)
     action: int = 259_200
     renewal_notice: int = 259_200
     step_mail_lateness: int = 604_800

@@ -32,6 +32,8 @@ _DAYS = {Cycle.DAILY: 1, Cycle.WEEKLY: 7, Cycle.BIWEEKLY: 14}
 def _plus_months(day: dt.date, months: int, anchor_day: int) -> dt.date:
     years, month = divmod(day.month - 1 + months, 12)
     year = day.year + years
+    if not dt.MINYEAR <= year <= dt.MAXYEAR:
+        raise _beyond(day)
     if anchor_day > 28:
         anchor_day = min(anchor_day, calendar.monthrange(year, month + 1)[1])
     return dt.date(year, month + 1, anchor_day)
@@ -48,8 +50,17 @@ def advance(day: dt.date, cycle: Cycle, n: int = 1, anchor_day: int | None = Non
     """
     months = _MONTHS.get(cycle)
     if months is None:
-        return day + dt.timedelta(days=_DAYS[cycle] * n)
+        try:
+            return day + dt.timedelta(days=_DAYS[cycle] * n)
+        except OverflowError as exc:
+            raise _beyond(day) from exc
     return _plus_months(day, months * n, day.day if anchor_day is None else anchor_day)
+
+
+def _beyond(day: dt.date) -> InvalidValue:
+    return InvalidValue(
+        f"counted on from {day}, the calendar ends before that day; give an earlier date or fewer periods"
+    )
 
 
 def cycle_months(cycle: Cycle) -> int | None:
@@ -77,7 +88,7 @@ def renewal_days(start_on: dt.date, cycle: Cycle) -> Iterator[dt.date]:
     while True:
         try:
             day = advance(start_on, cycle, k)
-        except (ValueError, OverflowError):
+        except InvalidValue:
             return
         yield day
         k += 1
@@ -134,5 +145,7 @@ def years_later(instant: dt.datetime, years: int, zone: dt.tzinfo = JST) -> dt.d
     """
     local = require_aware(instant, "instant").astimezone(zone)
     year = local.year + years
+    if not dt.MINYEAR < year < dt.MAXYEAR:
+        raise _beyond(local.date())
     day = 28 if local.month == 2 and local.day == 29 and not calendar.isleap(year) else local.day
     return local.replace(year=year, day=day).astimezone(UTC)

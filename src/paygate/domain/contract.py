@@ -13,6 +13,9 @@ from ..money import Money
 from ..provider import Mode
 from .subscription import Subscription
 
+#: A century of months.
+_MOST_SPECIAL_PERIODS = 1200
+
 __all__ = [
     "Actor",
     "ActorKind",
@@ -199,8 +202,10 @@ class Plan:
         if not recurring and (self.special_price is not None or self.special_periods):
             msg = f"plan {self.name!r}: a special price cannot be set on a one-off plan"
             raise InvalidValue(msg, rule="R-064")
-        if type(self.special_periods) is not int or self.special_periods < 0:
-            msg = f"plan {self.name!r}: special_periods is a whole number of periods, got {self.special_periods!r}"
+        if type(self.special_periods) is not int or not 0 <= self.special_periods <= _MOST_SPECIAL_PERIODS:
+            msg = (
+                f"plan {self.name!r}: special_periods is a whole number of periods, from 0 to {_MOST_SPECIAL_PERIODS:,}"
+            )
             raise InvalidValue(msg, rule="R-060")
         if recurring and self.contract_type is not ContractType.PACKAGE:
             msg = f"plan {self.name!r}: only a PACKAGE can be recurring"

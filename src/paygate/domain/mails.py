@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import attrs
 
+from ..bounds import MAX_SECONDS
 from ..clock import JST, require_aware
 from ..errors import InvalidValue, MailAlreadySent
 from .contract import Contract
@@ -60,8 +61,8 @@ class StepMailPlan:
     body: str = attrs.field(default="", repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if type(self.delay) is not int or self.delay < 0:
-            msg = f"step mail {self.name!r}: delay is a whole number of seconds, 0 or more, got {self.delay!r}"
+        if type(self.delay) is not int or not 0 <= self.delay <= MAX_SECONDS:
+            msg = f"step mail {self.name!r}: delay is a whole number of seconds, from 0 to {MAX_SECONDS:,} (a hundred years)"
             raise InvalidValue(msg)
 
 

@@ -18,13 +18,19 @@ _CYCLE_DAYS = {
 }  # fmt: skip
 
 
+_LONGEST_GAP, _MOST_RETRIES = 366, 100
+
+
 def _tuple(gaps: Iterable[int]) -> tuple[int, ...]:
     return tuple(gaps)
 
 
 def _days_apart(_instance: object, _attribute: object, gaps: tuple[int, ...]) -> None:
-    if any(type(gap) is not int or gap < 1 for gap in gaps):
-        raise InvalidValue(f"retries are whole days apart, at least one, not {gaps!r}", rule="R-148")
+    if len(gaps) > _MOST_RETRIES or any(type(gap) is not int or not 1 <= gap <= _LONGEST_GAP for gap in gaps):
+        raise InvalidValue(
+            f"retries are whole days apart, at least one and at most {_LONGEST_GAP}, and no more than {_MOST_RETRIES}",
+            rule="R-148",
+        )
 
 
 @attrs.frozen

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..billing.courier import INLINE, Courier
 from ..billing.services import Services, Waiting
+from ..bounds import day_problem
 from ..clock import JST, Clock, SystemClock
 from ..config import load
 from ..domain.deleting import REFUND_CUT_OFF
@@ -17,6 +18,7 @@ from ..domain.mails import StepMailPlan
 from ..domain.retry_schedule import RetrySchedule
 from ..domain.rules import SYSTEM_MAX_EXPIRY, Rules
 from ..drivers.settings import HttpSettings
+from ..errors import ConfigurationError
 from ..free_text import TextRules
 from ..plugins.manager import Plugins
 from ..plugins.single_file import named
@@ -51,6 +53,9 @@ def assemble(
     """The services of a gateway; *create* as for :meth:`~paygate.store.Store.open`."""
     texts = TextRules(frozenset(allow_card_like))
     texts.check("step_mails", tuple(step_mails))
+    for name, day in (("system_max_expiry", system_max_expiry), ("refund_cut_off", refund_cut_off)):
+        if day is not None and (problem := day_problem(day)) is not None:
+            raise ConfigurationError(f"{name} {problem}")
     accounts = named(providers)
     clock = clock or SystemClock()
     observers = [plugin() if inspect.isclass(plugin) else plugin for plugin in plugins]

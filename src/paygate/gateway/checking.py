@@ -1,4 +1,4 @@
-"""Every text that enters by a public method of the gateway is checked first, and every refusal leaves masked."""
+"""Everything that enters by a public method of the gateway is checked first, and every refusal leaves masked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from ..bounds import check_bounds
 from ..errors import PaygateError
 from ..masking import mask_text
 
@@ -54,6 +55,7 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
         rules = self._services.texts
         for name, value in (*zip(parameters[1:], args, strict=False), *kwargs.items()):
             if value is not None and name in kinds:
+                check_bounds(name, value)
                 rules.check(name, value, looked_up=kinds[name])
 
     if inspect.iscoroutinefunction(method):

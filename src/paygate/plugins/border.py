@@ -21,8 +21,19 @@ from typing import Any, TypeVar
 import attrs
 
 from .. import errors
-from ..errors import OutcomeUnknown, PaygateError, PluginError, PluginFailed, ProviderError, WebhookRejected
+from ..bounds import check_bounds
+from ..errors import (
+    InvalidAmount,
+    InvalidValue,
+    OutcomeUnknown,
+    PaygateError,
+    PluginError,
+    PluginFailed,
+    ProviderError,
+    WebhookRejected,
+)
 from ..masking import is_sensitive, mask_text
+from ..money import Money
 from ..provider import (
     ChargeResult,
     Checkout,
@@ -112,12 +123,13 @@ class Border:
     # --- what plugins return -----------------------------------------------------------------------------------------
 
     def result(self, result: R) -> R:
-        """The outcome of a charge or refund; one whose reference cannot be kept as it is, is unknown."""
+        """The outcome of a charge or refund; one whose reference, time or sum cannot be kept as it is, is unknown."""
         try:
             return self._kept(result)
         except _NotKept as exc:
             return type(result).unknown(
                 f"{self.name} answered {result.outcome.value} with a {exc} that cannot be kept",
+                reference=result.reference if str(exc) != "reference" and self.keeps(result.reference) else None,
                 raw=self._raw_of(result),
             )
 
@@ -142,7 +154,8 @@ class Border:
         except _NotKept:
             pass
         raise WebhookRejected(
-            f"{self.name}: the delivery names an id that cannot be kept (empty, too long, or with control characters)"
+            f"{self.name}: the delivery holds an id, a day or a sum that cannot be kept (empty, too long or too large, or "
+            "with control characters)"
         )
 
     def checkout(self, checkout: Checkout) -> Checkout:
@@ -186,6 +199,9 @@ class Border:
                     raise _NotKept(name)
             elif name in _LINKS:
                 if not _is_link(given):
+                    raise _NotKept(name)
+            elif isinstance(given, dt.date | int | Money):
+                if not _fits(given):
                     raise _NotKept(name)
             elif name == "raw":
                 clean[name] = self._raw_of(value)
@@ -278,6 +294,17 @@ def _plain(error: BaseException, text: str) -> BaseException:
 
 def _is_link(value: object) -> bool:
     return value is None or (isinstance(value, str) and 0 < len(value) <= URL_LIMIT and is_storable(value))
+
+
+def _fits(value: dt.date | int | Money) -> bool:
+    """Whether the databases and the calendar can hold *value*, and an instant says which one it is."""
+    if isinstance(value, dt.datetime) and value.utcoffset() is None:
+        return False
+    try:
+        check_bounds("", value)
+    except (InvalidAmount, InvalidValue):
+        return False
+    return True
 
 
 class _Raw:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -88,9 +89,13 @@ def _sqlite(error: Any, place: str, *, committing: bool) -> PaygateError:
     if committing and name == "SQLITE_IOERR":  # the journal may be complete all the same
         return _save_unknown(place, _line(error))
     if name in _SQLITE:
-        return StoreUnavailable(f"{place}: {_SQLITE[name]} ({_line(error)}); {_NOTHING}")
+        return _unavailable(place, _SQLITE[name], _line(error))
     if name in _SQLITE_DAMAGED:
         return _damaged(place, _line(error))
+    if not name and isinstance(error, sqlite3.OperationalError):
+        return (
+            _save_unknown(place, _line(error)) if committing else _unavailable(place, "it cannot be used", _line(error))
+        )
     return StoreError(f"{place}: {_line(error)}; {_NOTHING}")
 
 
@@ -106,10 +111,14 @@ def _postgresql(error: Any, place: str, *, committing: bool) -> PaygateError:
         return _save_unknown(place, text)
     known = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
     if known or not state:
-        return StoreUnavailable(f"{place}: {known or 'it cannot be reached; try again'} ({text}); {_NOTHING}")
+        return _unavailable(place, known or "it cannot be reached; try again", text)
     if state[:2] in {"42", "XX", "0A", "F0"}:
         return _damaged(place, text)
     return StoreError(f"{place}: {text}; {_NOTHING}")
+
+
+def _unavailable(place: str, why: str, text: str) -> PaygateError:
+    return StoreUnavailable(f"{place}: {why} ({text}); {_NOTHING}")
 
 
 def _line(error: Exception) -> str:

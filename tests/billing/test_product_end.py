@@ -86,7 +86,7 @@ def test_a_final_month_that_is_set_ahead_ends_the_contract_with_it(world):
     assert world.stripe.book.captured() == 6000
 
 
-@pytest.mark.rule("R-389", "R-068")
+@pytest.mark.rule("R-389", "R-068", "T-77")
 def test_a_final_month_that_is_running_schedules_the_end_at_once_and_clearing_it_lets_the_contract_run_on(world):
     contract = world.contract("stripe", plan=GOLD)
 

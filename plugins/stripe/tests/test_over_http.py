@@ -364,3 +364,58 @@ def test_a_scheduled_cancellation_lets_the_period_be_the_last_unless_it_is_revok
         assert len(scene.emulator.book.captures) == 2
 
     play(scenario, renewals="provider")
+
+
+@pytest.mark.parametrize("confirms", [True, False])
+@pytest.mark.rule("R-335", "R-336", "R-145")
+def test_a_renewal_that_needs_the_customer_has_a_link_a_deadline_and_an_end(play, confirms):
+    async def scenario(scene):
+        gateway, emulator = scene.gateway, scene.emulator
+        made = await scene.contract()
+        emulator.wish(Wish(WishKind.ACTION), credential=made.credential)
+        scene.clock.set(dt.datetime(2026, 12, 22, 3, tzinfo=JST))
+
+        report = await done(gateway.billing.run())
+        (charge,) = await done(gateway.reports.requires_action().all())
+        scene.clock.advance(hours=30)
+        early = await done(gateway.billing.reconcile())
+        if confirms:
+            emulator.approve(charge.reference)
+        scene.clock.advance(hours=50)
+        await done(gateway.billing.reconcile())
+        contract = await done(gateway.contracts.get(made.id))
+        ended = await done(gateway.charges.get(charge.id))
+
+        assert (report.requires_action, report.unknown) == (1, 0)
+        assert charge.action_url.startswith("http")
+        assert early.requires_action == (charge.id,)
+        assert contract.status is (Status.ACTIVE if confirms else Status.PAST_DUE)
+        assert ended.state is (ChargeState.SUCCEEDED if confirms else ChargeState.FAILED)
+        assert ended.failure is None if confirms else ended.failure.code == "action_expired"
+        assert len(emulator.book.captures) == (2 if confirms else 1)
+        await scene.hear()
+        assert (await done(gateway.contracts.get(made.id))).status is contract.status
+
+    play(scenario, return_url="https://shop.example/back")
+
+
+@pytest.mark.parametrize("play", ["sync"], indirect=True)
+@pytest.mark.rule("R-331", "R-334")
+def test_a_stolen_card_is_sent_by_one_contract_only_and_the_networks_code_is_kept(play):
+    async def scenario(scene):
+        gateway, emulator = scene.gateway, scene.emulator
+        card = Card("stripe", token=emulator.store_card())
+        first = await scene.contract(payment=card)
+        second = await scene.contract(payment=card, customer=Customer("cus_43"))
+        emulator.wish(Wish(WishKind.DECLINE, "stolen_card"), credential=first.credential, times=9)
+        scene.clock.set(dt.datetime(2026, 12, 22, 3, tzinfo=JST))
+
+        report = await done(gateway.billing.run())
+        failed = [one for one in await done(gateway.charges.list().all()) if one.failure]
+
+        assert (report.failed, report.held_back) == (1, 2)
+        assert [(one.failure.code, one.response_code, one.network) for one in failed] == [("stolen_card", "43", "visa")]
+        for contract in (first, second):
+            assert (await done(gateway.contracts.get(contract.id))).status is Status.PAST_DUE
+
+    play(scenario)

@@ -115,3 +115,27 @@ def test_two_charges_of_one_attempt_are_one_payment_and_one_discrepancy(gateway,
     assert sum(row.amount.minor for row in rows) == 5000
     assert [one.unbooked for one in found] == [5000]
     assert {found[0].our_reference, found[0].their_reference} == set(taken)
+
+
+@pytest.mark.rule("R-335", "R-336")
+@pytest.mark.parametrize("confirms", [True, False])
+def test_an_additional_charge_that_needs_the_customer_waits_and_ends(gateway, contract, shop, confirms):
+    shop.emulator.behaviour.three_ds_required = True
+    shop.emulator.behaviour.customer_patience = 10 * 86_400.0  # how long UnivaPay itself waits is not documented
+    waiting = charge(gateway, contract)
+    (listed,) = gateway.reports.requires_action()
+    shop.clock.advance(hours=20)
+    early = gateway.billing.reconcile()
+    if confirms:
+        shop.emulator.customer_returns(waiting.reference, passed=True)
+    shop.clock.advance(hours=60)
+    gateway.billing.reconcile()
+    shop.clock.advance(minutes=10)  # a cancel takes its time
+    gateway.billing.reconcile()
+    ended = gateway.charges.get(waiting.id)
+
+    assert (listed.id, listed.state) == (waiting.id, ChargeState.PENDING)
+    assert early.requires_action == (waiting.id,)
+    assert ended.state is (ChargeState.SUCCEEDED if confirms else ChargeState.FAILED)
+    assert ended.failure is None if confirms else ended.failure.code == "action_expired"
+    assert [row.amount.minor for row in shop.book.captures].count(5000) == (1 if confirms else 0)

@@ -21,7 +21,10 @@ from .outbox import put
 from .packing import pack
 from .services import Services
 
-__all__ = ["asked", "expired", "expired_by", "is_awaited", "is_over"]
+__all__ = ["asked", "expired", "expired_by", "is_awaited", "is_ending", "is_over"]
+
+#: How long a provider may take to withdraw a charge before its outcome counts as unknown.
+_WITHDRAWING = dt.timedelta(days=1)
 
 
 def asked(
@@ -62,12 +65,17 @@ def asked(
 
 def is_awaited(services: Services, charge: Charge) -> bool:
     """Whether the customer may still act."""
-    return _waits(charge) and not is_over(services, charge)
+    return _waits(charge) and charge.action_until is not None and services.now() < charge.action_until
 
 
 def is_over(services: Services, charge: Charge) -> bool:
     """Whether the customer has let the time pass."""
     return _waits(charge) and charge.action_until is not None and services.now() >= charge.action_until
+
+
+def is_ending(services: Services, charge: Charge) -> bool:
+    """Whether the customer may still act, or has not for so short a time that withdrawing it may not have come to its end."""
+    return _waits(charge) and charge.action_until is not None and services.now() < charge.action_until + _WITHDRAWING
 
 
 def expired(charge: Charge) -> ChargeResult:
@@ -78,7 +86,8 @@ def expired(charge: Charge) -> ChargeResult:
 
 def expired_by(charge: Charge, result: ChargeResult, now: dt.datetime) -> ChargeResult:
     """*result*, or what it means: a charge that was withdrawn after its deadline is declined for that."""
-    late = _waits(charge) and charge.action_until is not None and now >= charge.action_until
+    asked_for = charge.open and charge.action_url is not None
+    late = asked_for and charge.action_until is not None and now >= charge.action_until
     if late and result.outcome is Outcome.DECLINED and result.decline is DeclineClass.UNKNOWN:
         return attrs.evolve(expired(charge), raw=result.raw)
     return result

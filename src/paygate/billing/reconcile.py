@@ -131,7 +131,7 @@ def _overdue(services: Services, charge: Charge) -> Charge:
     """Nothing new was learnt: after the waiting time PENDING becomes UNKNOWN (R-193); later an operator is told, once more."""
     with services.store.read() as session:
         age = session.instant() - charge.created_at
-    if customer_action.is_awaited(services, charge):
+    if customer_action.is_ending(services, charge):
         return charge
     if charge.state is ChargeState.PENDING and age >= dt.timedelta(seconds=services.waiting.unknown_after):
         waited = f"no result after {services.waiting.unknown_after} seconds"

@@ -20,7 +20,7 @@ from paygate.billing.services import Waiting
 from paygate.clock import SystemClock
 from paygate.domain.charge import Failure
 from paygate.drivers import HttpSettings
-from paygate.errors import ChargeInProgress, OperationNotAllowed, RefundFailed
+from paygate.errors import ChargeInProgress, ConfigurationError, OperationNotAllowed, RefundFailed
 from paygate.testing import FakeStripe, ManualClock
 from paygate.testing.emulators import serve
 from paygate.testing.emulators.stripe import StripeEmulator
@@ -417,6 +417,13 @@ def test_the_database_s_clock_is_not_the_host_s_wrong_one(database_url: str) -> 
         wrong_by = gateway.clock.now() - session.instant()
 
     assert dt.timedelta(minutes=59) < wrong_by < dt.timedelta(minutes=61)
+
+
+@pytest.mark.rule("R-280")
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_a_claim_that_leaves_no_time_to_send_is_refused_when_the_gateway_is_opened(seconds: int) -> None:
+    with pytest.raises(ConfigurationError, match="in_flight"):
+        Waiting(in_flight=seconds)
 
 
 class Hung:

@@ -59,6 +59,12 @@ class Waiting:
     renewal_notice: int = 259_200
     step_mail_lateness: int = 604_800
 
+    @in_flight.validator
+    def _leaves_time_to_send(self, _: object, value: float) -> None:
+        if not value > 0:
+            msg = f"waiting.in_flight is {value!r}; give the seconds in which an attempt may be sent, for example 120"
+            raise ConfigurationError(msg)
+
 
 @attrs.frozen(slots=False)  # a cached property needs a place
 class Services:

@@ -72,17 +72,29 @@ class _Ask:
     fingerprint: str
 
 
-def _consent(consent: str | Consent | None, actor: Actor) -> Consent | None:
-    if consent is None or isinstance(consent, Consent):
-        return consent
-    if not isinstance(consent, str):
+def _consent(services: Services, consent: str | Consent | None, actor: Actor) -> Consent | None:
+    """The agreement with what the caller left open: recorded now, by whoever makes the charge (R-188, R-395)."""
+    if consent is None:
+        return None
+    given = Consent(consent) if isinstance(consent, str) else consent
+    if not isinstance(given, Consent) or not isinstance(given.how, str):
         raise InvalidValue(
             f"consent is a text that says how the customer agreed, or a Consent; got {consent!r}", rule="R-188"
         )
-    return Consent(consent.strip(), recorded_by=actor.id)
+    if given.obtained_at is not None and not isinstance(given.obtained_at, dt.datetime):
+        raise InvalidValue(f"obtained_at of a consent is an aware datetime, got {given.obtained_at!r}", rule="R-395")
+    now = services.now()
+    obtained_at = require_aware(given.obtained_at, "obtained_at") if given.obtained_at else now
+    if obtained_at > now:
+        raise InvalidValue(
+            f"the customer cannot have agreed in the future, at {obtained_at.isoformat()}; give the time of the agreement",
+            rule="R-395",
+        )
+    return Consent(given.how.strip(), obtained_at, given.recorded_by or str(actor))
 
 
 def _ask(
+    services: Services,
     contract_id: str,
     amount: Money | None,
     renew_expiry: bool | None,
@@ -98,7 +110,7 @@ def _ask(
         raise InvalidValue(f"a contract is named by its id, a text; got {contract_id!r}")
     if purpose is not None and not isinstance(purpose, Purpose):
         raise InvalidValue(f"purpose is Purpose.ONE_OFF or Purpose.ARREARS, got {purpose!r}", rule="R-191")
-    given = _consent(consent, actor)
+    given = _consent(services, consent, actor)
     digest = fingerprint(
         "addon",
         contract_id,
@@ -174,6 +186,7 @@ async def preview(
 ) -> ChargePreview:
     """What :func:`create` would do now; raises what it would raise, but for a purpose that is still to be said."""
     ask = _ask(
+        services,
         contract_id,
         amount,
         renew_expiry,
@@ -230,7 +243,16 @@ async def create(
     """
     key = checked_key(idempotency_key, "")
     ask = _ask(
-        contract_id, amount, renew_expiry, send_step_mail, consent, key, purpose, actor, other_amount=other_amount
+        services,
+        contract_id,
+        amount,
+        renew_expiry,
+        send_step_mail,
+        consent,
+        key,
+        purpose,
+        actor,
+        other_amount=other_amount,
     )
     await permission.ask(services, partial(_proposal, services=services, ask=ask))
     if services.plugins.listening("before_charge"):

@@ -60,7 +60,11 @@ class Purpose(enum.Enum):
 
 @attrs.frozen
 class Consent:
-    """The customer's recorded agreement to one charge (R-188): how it was given, when, and who recorded it."""
+    """The customer's recorded agreement to one charge (R-188): how it was given, when, and who recorded it.
+
+    :param obtained_at: when the customer agreed, aware; by default when it is recorded. Never in the future (R-395).
+    :param recorded_by: by default whoever makes the charge.
+    """
 
     how: str
     obtained_at: dt.datetime | None = None

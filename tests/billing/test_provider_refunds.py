@@ -13,7 +13,7 @@ from paygate import JST, Card, ChargeState, Customer, Cycle, Gateway, Money, Pla
 from paygate.dispute import Dispute, DisputeState
 from paygate.domain.charge import RefundState
 from paygate.domain.ledger import EntryKind, EntryState
-from paygate.errors import NothingToRefund, OutcomeUnknown
+from paygate.errors import NothingToRefund, OutcomeUnknown, PendingMoney
 from paygate.provider import ChargeResult, EventKind, ProviderEvent, RefundResult
 from paygate.testing import FailLate, ManualClock, StayPending, Vanish
 
@@ -371,3 +371,39 @@ def _report(event_id, attempt, kind, result):
     return ProviderEvent(
         event_id, EventKind.DISPUTE, reference="dp_1", dispute=result, charge_reference="ch_1", charge_id=attempt
     )
+
+
+@pytest.mark.rule("R-315", "R-319")
+def test_a_renewal_that_the_provider_made_and_returned_before_it_was_reported_extends_nothing(renewing):
+    contract = renewing.contract("stripe")
+    renewing.clock.set(dt.datetime(2026, 2, 15, 9, 0, tzinfo=JST))
+    reports = renewing.stripe.notifications()
+    [capture] = [row for row in renewing.stripe.book.captures if row.at > contract.applied_at][-1:]
+    renewing.stripe.refund_in_console(capture.reference)
+
+    assert outcomes(renewing, "stripe") == ["unmatched"]
+    for one in reports:
+        renewing.gateway.webhooks.receive("stripe", one.headers, one.body)
+
+    [charge] = [one for one in renewing.gateway.charges.list() if one.reference == capture.reference]
+    after = renewing.gateway.contracts.get(contract.id)
+    assert (after.status, after.expires_on) == (Status.ACTIVE, contract.expires_on)
+    assert sale_of(renewing, charge).state is EntryState.REFUNDED
+    assert charge.id not in [notice.charge.id for notice in renewing.observer.of("success")]
+
+
+@pytest.mark.rule("R-310", "R-265")
+def test_a_contract_with_an_open_discrepancy_is_not_deleted(world):
+    contract = world.contract("univapay")
+    world.univapay.next(Vanish())
+    charge = world.charge(contract)
+    world.univapay.charge_again(charge.id)
+    world.clock.advance(minutes=1)
+    world.deliver("univapay")
+
+    with pytest.raises(PendingMoney, match="reports 5,000 JPY as succeeded"):
+        world.gateway.contracts.delete(contract.id, confirm=contract.id, reason="mistake")
+
+    world.gateway.charges.resolve(charge.id, succeeded=True, note="returned in the console")
+    world.gateway.contracts.delete(contract.id, confirm=contract.id, reason="mistake")
+    assert len(discrepancies(world, only_open=False)) == 1

@@ -96,6 +96,11 @@ async def _delete(services: Services, plan: Deletion, actor: Actor, reason: str,
 def _plan(services: Services, session: Session, contract: Contract, actor: Actor) -> Deletion:
     case = read_case(services, session, contract)
     charges = session.charges.page(contract_id=contract.id, limit=10_000)
+    if against := session.discrepancies.page(contract_id=contract.id, limit=10):
+        raise PendingMoney(
+            f"contract {contract.id}: {against[0].describe()}; resolve that first, it would be all that is left to show it",
+            rule="R-265",
+        )
     return plan_deletion(
         contract,
         case.now,

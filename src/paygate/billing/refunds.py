@@ -419,7 +419,7 @@ def apply_refund(
 def _follow(services: Services, session: Session, row: LedgerEntry, refund: Refund, now: dt.datetime) -> None:
     """What the provider has counted of the charge may have been this refund, or may not have been."""
     charge = session.charges.get(row.charge_id) if row.charge_id else None
-    if charge is None or not session.returns.of_charge(charge.id):
+    if charge is None:
         return
     if refund.state is RefundState.FAILED:
         returns.lower_total(session, charge, refund.amount)

@@ -17,14 +17,14 @@ from ..domain.due import StepKind, due_steps
 from ..domain.failing import FailedAttempt, fail, subscription_ended
 from ..domain.ledger import EntryKind, EntryState
 from ..domain.renewal import overtaken, renew, start
-from ..domain.settlement import Settlement
+from ..domain.settlement import Settlement, money_only
 from ..domain.subscription import SubscriptionState
 from ..drivers.redact import mask_text
 from ..errors import NotFound
 from ..plugins.account import Account
 from ..provider import ChargeResult, EventKind, Outcome, ProviderEvent
 from ..store import Session
-from . import logs
+from . import logs, returns
 from .no_retry import no_retry_left
 from .outbox import operator, put
 from .services import Services, fingerprint, secret_hash
@@ -74,9 +74,16 @@ def apply_renewal(
     now, actor = services.now(), Actor.provider(account.name)
     charge = _charge(services, contract, account, event, result, now)
     settlement = _settlement(services, session, contract, event, charge, actor, now)
+    returns.named_by_result(services, session, charge, result, now)
+    undone = charge.state is ChargeState.SUCCEEDED and returns.gone_back(session, charge, charge.reference)
+    if undone:
+        settlement = money_only(settlement, contract)
     session.charges.insert(attrs.evolve(charge, expires_on=settlement.contract.expires_on))
     session.after_commit.append(partial(logs.charge_settled, charge))
     write_settlement(services, session, contract, settlement)
+    returns.book(services, session, charge, now)
+    if undone:
+        return charge.id
     if charge.state is ChargeState.FAILED and not (event.retries or event.next_on):
         no_retry_left(services, session, settlement, charge, f"{account.capabilities.name} does not try again")
     hook = "on_charge_success" if charge.state is ChargeState.SUCCEEDED else "on_charge_failure"

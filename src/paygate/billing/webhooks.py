@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -15,10 +14,10 @@ from ..domain.discrepancy import Discrepancy, Source
 from ..errors import InvalidValue, NotFound, WebhookIncomplete, WebhookRejected
 from ..flow import call
 from ..plugins.account import Account
-from ..provider import EventKind, Outcome, ProviderEvent, Webhook
+from ..provider import EventKind, ProviderEvent, Webhook
 from ..store import Session
 from ..texts import is_storable
-from . import logs, returns
+from . import logs
 from .duplicates import follow_up_reported
 from .outbox import deliver, operator
 from .reasons import ends_everything, reason_of
@@ -26,6 +25,7 @@ from .refunds import apply_refund
 from .services import Services
 from .settling import apply_charge, contract_behind
 from .subscriptions import apply_end, apply_renewal, contract_of
+from .taken_back import by_id, of_a_deleted_contract, taken_back
 
 __all__ = ["MAX_BODY", "EventOutcome", "Receipt", "receive"]
 
@@ -133,22 +133,22 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
             source = Source.WEBHOOK
             apply_charge(services, session, charge, event.charge, actor=actor, now=now, source=source, noted=noted)
             return EventOutcome(event.event_id, _applied(noted), charge_id=charge.id)
-        if charge is None and _of_a_deleted_contract(session, event):
+        if charge is None and of_a_deleted_contract(session, event):
             return EventOutcome(event.event_id, "ignored")
     elif event.kind is EventKind.REFUND and event.refund is not None:
         refund = _refund(session, account.name, event)
         if refund is None:
-            outcome = _taken_back(services, session, account, event)
-            if outcome is not None:
-                return outcome
+            known, charge_id = taken_back(services, session, account.name, event)
+            if known is not None:
+                return EventOutcome(event.event_id, known, charge_id=charge_id)
         elif services.in_mode(session.contracts.get(refund.contract_id)):
             source = Source.WEBHOOK
             apply_refund(services, session, refund.id, event.refund, actor=actor, now=now, source=source, noted=noted)
             return EventOutcome(event.event_id, _applied(noted), refund_id=refund.id)
     elif event.kind is EventKind.DISPUTE and event.dispute is not None:
-        outcome = _taken_back(services, session, account, event)
-        if outcome is not None:
-            return outcome
+        known, charge_id = taken_back(services, session, account.name, event)
+        if known is not None:
+            return EventOutcome(event.event_id, known, charge_id=charge_id)
     elif event.kind in {EventKind.RENEWAL, EventKind.SUBSCRIPTION_ENDED}:
         contract = contract_of(services, session, account, event)
         if contract is not None and event.kind is EventKind.RENEWAL:
@@ -171,41 +171,6 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
     return EventOutcome(event.event_id, "unmatched")
 
 
-def _taken_back(services: Services, session: Session, account: Account, event: ProviderEvent) -> EventOutcome | None:
-    """Record a refund or dispute that paygate did not ask for (R-314, R-316); None where it matches nothing."""
-    reference = event.charge_reference
-    charge = _by_id(session, account.name, event.charge_id)
-    if charge is None and reference is not None:
-        charge = session.charges.by_reference(account.name, reference)
-        second = session.discrepancies.by_reference(account.name, reference) if charge is None else []
-        charge = _by_id(session, account.name, second[0].charge_id) if second else charge
-    if charge is not None and services.in_mode(contract_behind(session, charge)):
-        with contextlib.suppress(NotFound):  # a first payment makes its contract only when it succeeds (R-013)
-            session.contracts.lock(charge.contract_id)
-        charge, now = session.charges.get(charge.id), services.now()
-        returns.named_by_event(services, session, charge, event, now)
-        returns.told(services, session, charge, reference, now)
-        return EventOutcome(event.event_id, "applied", charge_id=charge.id)
-    if charge is None and _of_a_deleted_contract(session, event):
-        return EventOutcome(event.event_id, "ignored")
-    return None
-
-
-def _of_a_deleted_contract(session: Session, event: ProviderEvent) -> bool:
-    """Whether *event* tells only of what deleting its contract returned, which the tombstone reports (R-263).
-
-    That a refund failed after all, or that a payment is still there, is news.
-    """
-    if event.contract_id is None or not event.attempt_id:
-        return False
-    if event.refund is not None and event.refund.outcome not in {Outcome.SUCCEEDED, Outcome.PENDING}:
-        return False
-    if event.charge is not None and (not event.charge.refunded or event.charge.refunded != event.charge.amount):
-        return False
-    records = session.audit.page(contract_id=event.contract_id, limit=100)
-    return any(record.action == "delete" and record.after.get("refunds") for record in records)
-
-
 def _applied(noted: list[Discrepancy]) -> str:
     return "discrepancy" if noted else "applied"
 
@@ -216,18 +181,10 @@ def _checkout(event: ProviderEvent) -> str | None:
 
 def _charge(session: Session, account: str, event: ProviderEvent) -> Charge | None:
     """By our own id first: the event may come before the answer that would have told the provider's id."""
-    charge = _by_id(session, account, event.attempt_id)
+    charge = by_id(session, account, event.attempt_id)
     if charge is not None:
         return charge
     return session.charges.by_reference(account, event.reference) if event.reference else None
-
-
-def _by_id(session: Session, account: str, charge_id: str | None) -> Charge | None:
-    try:
-        charge = session.charges.get(charge_id) if charge_id else None
-    except NotFound:
-        return None
-    return charge if charge is not None and charge.account == account else None
 
 
 def _refund(session: Session, account: str, event: ProviderEvent) -> Refund | None:

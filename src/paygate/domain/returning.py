@@ -70,6 +70,7 @@ _DISPUTES = {
 class Return:
     """What a provider reports to have gone back, or to be disputed, of one payment.
 
+    :param charge_id: with *contract_id*, whose payment it is; both are empty while that is not known.
     :param charge_reference: the provider's id of the payment; None where it was not named.
     :param reference: the provider's id of the refund or dispute; of a TOTAL that of the payment.
     :param due_by: of a dispute: until when evidence can be handed in, UTC.
@@ -145,7 +146,14 @@ def _fact(
 
 
 def merged(known: Return, news: Return) -> Return:
-    """*known* with what *news* of the same thing adds: the later state, and of a total the greater sum."""
+    """*known* with what *news* of the same thing adds: the later state, of a total the greater sum, and whose it is."""
+    if not known.charge_id:
+        known = attrs.evolve(
+            known,
+            charge_id=news.charge_id,
+            contract_id=news.contract_id,
+            charge_reference=known.charge_reference or news.charge_reference,
+        )
     if known.kind is ReturnKind.TOTAL:
         return attrs.evolve(known, amount=max(known.amount, news.amount, key=lambda money: money.minor))
     if _ORDER.index(news.state) <= _ORDER.index(known.state):

@@ -16,7 +16,7 @@ __all__ = ["Returns"]
 
 _SELECTED = [column for column in returns.c if column.key != "seq"]
 _INSERT = Statement(insert_all(returns))
-_CHANGED = ("state", "amount", "currency", "due_by", "reason")
+_CHANGED = ("charge_id", "contract_id", "charge_reference", "state", "amount", "currency", "due_by", "reason")
 _UPDATE = Statement(
     returns.update().where(returns.c.id == value(returns.c.id)).values(values(returns.c[name] for name in _CHANGED))
 )
@@ -28,7 +28,18 @@ _GET = Statement(
     )
 )
 _OF_CHARGE = Statement(
-    sa.select(*_SELECTED).where(returns.c.charge_id == value(returns.c.charge_id)).order_by(returns.c.seq)
+    sa.select(*_SELECTED)
+    .where(
+        sa.or_(
+            returns.c.charge_id == value(returns.c.charge_id),
+            sa.and_(
+                returns.c.charge_id == sa.literal_column("''"),
+                returns.c.account == value(returns.c.account),
+                returns.c.charge_reference == value(returns.c.charge_reference),
+            ),
+        )
+    )
+    .order_by(returns.c.seq)
 )
 
 
@@ -97,6 +108,7 @@ class Returns:
         changed = {name: given[name] for name in ("id", *_CHANGED)}
         found((one.id,) if self._runner.change(_UPDATE, changed) else None, "return", one.id)
 
-    def of_charge(self, charge_id: str) -> list[Return]:
-        """All facts of one charge, oldest first."""
-        return [_return_of(row) for row in self._runner.all(_OF_CHARGE, {"charge_id": charge_id})]
+    def of_charge(self, charge_id: str, account: str, reference: str | None) -> list[Return]:
+        """All facts of one charge, and those about its payment *reference* that came before the charge; oldest first."""
+        given = {"charge_id": charge_id, "account": account, "charge_reference": reference}
+        return [_return_of(row) for row in self._runner.all(_OF_CHARGE, given)]

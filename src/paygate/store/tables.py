@@ -21,6 +21,7 @@ from .column_types import JSON, Id, Instant
 
 __all__ = [
     "ASSUMED",
+    "DISPUTES",
     "FAILED",
     "OPEN_CHARGE",
     "OPEN_DISCREPANCY",
@@ -384,6 +385,12 @@ sa.Index(
     "paygate_ledger_refunds_due", ledger.c.target_on, ledger.c.seq, sqlite_where=REFUND_DUE, postgresql_where=REFUND_DUE
 )
 
+#: What customers' banks have taken back, or asked about (R-316).
+DISPUTES = one_of(ledger.c.kind, EntryKind.DISPUTE)
+sa.Index(
+    "paygate_ledger_disputes", ledger.c.received_at, ledger.c.seq, sqlite_where=DISPUTES, postgresql_where=DISPUTES
+)
+
 refunds = sa.Table(
     "paygate_refunds",
     metadata,
@@ -560,7 +567,7 @@ returns = sa.Table(
     _seq(),
     sa.Column("id", Id, nullable=False, unique=True),
     sa.Column("account", Id, nullable=False),
-    sa.Column("charge_id", Id, nullable=False),
+    sa.Column("charge_id", Id, nullable=False),  # empty, like the next, while nobody knows whose payment it is
     sa.Column("contract_id", Id, nullable=False),  # no foreign key: it may come before the contract's first payment
     sa.Column("charge_reference", Id),
     sa.Column("kind", sa.Text, nullable=False),
@@ -573,6 +580,7 @@ returns = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.UniqueConstraint("account", "kind", "reference", name="paygate_returns_once"),
     sa.Index("paygate_returns_by_charge", "charge_id", "seq"),
+    sa.Index("paygate_returns_by_payment", "account", "charge_reference"),
 )
 
 restores = sa.Table(

@@ -19,6 +19,7 @@ ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 INSTANT = sa.Text().with_variant(sa.DateTime(timezone=True), "postgresql")
 SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 UNRESOLVED = sa.text("resolved_at IS NULL")
+DISPUTES = sa.text("kind IN ('DISPUTE')")
 PAID = sa.text(
     "kind IN ('INITIAL_FEE', 'PERIOD', 'ADDON') AND state IN ('SUCCEEDED', 'REFUND_PENDING', 'PARTLY_REFUNDED',"
     " 'REFUNDED') AND amount > 0"
@@ -138,6 +139,14 @@ def _returns() -> None:
         sa.UniqueConstraint("account", "kind", "reference", name="paygate_returns_once"),
     )
     op.create_index("paygate_returns_by_charge", "paygate_returns", ["charge_id", "seq"])
+    op.create_index("paygate_returns_by_payment", "paygate_returns", ["account", "charge_reference"])
+    op.create_index(
+        "paygate_ledger_disputes",
+        "paygate_ledger",
+        ["received_at", "seq"],
+        sqlite_where=DISPUTES,
+        postgresql_where=DISPUTES,
+    )
     op.add_column("paygate_ledger", sa.Column("due_by", INSTANT))
     op.drop_index("paygate_ledger_paid", "paygate_ledger")
     op.create_index(

@@ -1,0 +1,74 @@
+"""Events about refunds and disputes that paygate did not ask for: whose they are, and what becomes of them."""
+
+from __future__ import annotations
+
+import contextlib
+
+from ..domain.charge import Charge
+from ..errors import NotFound
+from ..provider import Outcome, ProviderEvent
+from ..store import Session
+from . import returns
+from .services import Services
+from .settling import contract_behind
+
+__all__ = ["by_id", "of_a_deleted_contract", "taken_back"]
+
+
+def taken_back(
+    services: Services, session: Session, account: str, event: ProviderEvent
+) -> tuple[str | None, str | None]:
+    """Record a refund or dispute that paygate did not ask for, inside the caller's write transaction (R-314, R-316).
+
+    :returns: what became of the event, None where it matches nothing; and the id of the charge that it takes back.
+    """
+    now, charge = services.now(), _charge(session, account, event)
+    if charge is None:
+        if of_a_deleted_contract(session, event):
+            return "ignored", None
+        returns.named_before(services, session, account, event, now)
+        return None, None
+    if not services.in_mode(contract_behind(session, charge)):
+        return None, None
+    with contextlib.suppress(NotFound):  # a first payment makes its contract only when it succeeds (R-013)
+        session.contracts.lock(charge.contract_id)
+    charge = session.charges.get(charge.id)
+    returns.named_by_event(services, session, charge, event, now)
+    returns.told(services, session, charge, event.charge_reference, now)
+    return "applied", charge.id
+
+
+def of_a_deleted_contract(session: Session, event: ProviderEvent) -> bool:
+    """Whether *event* tells only of what deleting its contract returned, which the tombstone reports (R-263).
+
+    That a refund failed after all, or that a payment is still there, is news.
+    """
+    if event.contract_id is None or not event.attempt_id:
+        return False
+    if event.refund is not None and event.refund.outcome not in {Outcome.SUCCEEDED, Outcome.PENDING}:
+        return False
+    if event.charge is not None and (not event.charge.refunded or event.charge.refunded != event.charge.amount):
+        return False
+    records = session.audit.page(contract_id=event.contract_id, limit=1000)
+    return any(record.action == "delete" and record.after.get("refunds") for record in records)
+
+
+def by_id(session: Session, account: str, charge_id: str | None) -> Charge | None:
+    """The charge of that id, if it is one of *account*."""
+    try:
+        charge = session.charges.get(charge_id) if charge_id else None
+    except NotFound:
+        return None
+    return charge if charge is not None and charge.account == account else None
+
+
+def _charge(session: Session, account: str, event: ProviderEvent) -> Charge | None:
+    """By paygate's own id, by the payment's reference, or as the second payment of an attempt (R-310)."""
+    charge, reference = by_id(session, account, event.charge_id), event.charge_reference
+    if charge is not None or reference is None:
+        return charge
+    charge = session.charges.by_reference(account, reference)
+    if charge is not None:
+        return charge
+    second = session.discrepancies.by_reference(account, reference)
+    return by_id(session, account, second[0].charge_id) if second else None

@@ -191,6 +191,7 @@ def test_a_dispute_holds_the_money_and_then_gives_it_back_or_takes_it(world, acc
     [row] = [row for row in rows_of(world, charge) if row.kind is EntryKind.DISPUTE]
     assert (row.state, row.amount, row.origin) == (EntryState.OPENED, yen(4000), "provider")
     assert row.due_by is not None
+    assert [one.id for one in world.gateway.reports.disputed()] == [row.id]
     assert world.gateway.refunds.preview(charge.id).amount == yen(1000)
     assert world.gateway.ledger.net(contract.id).minor == before
 

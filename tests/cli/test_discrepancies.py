@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from paygate import Gateway
 from paygate.testing import FakeStripe
 from paygate.testing.fakes import FakeSettings
 
@@ -31,3 +32,21 @@ def test_a_second_payment_is_listed_shown_and_closed(shell):
     assert shell.json("charges", "discrepancies") == []
     [closed] = shell.json("charges", "discrepancies", "--all")
     assert closed["note"] == "returned in the dashboard"
+
+
+@pytest.mark.rule("R-316")
+def test_disputes_are_listed_with_their_deadline(shell):
+    shell("charge", "ST-1", "5000", "--consent", "phone", "--yes")
+    [charge] = shell.json("charges", "list", "--contract", "ST-1")
+    fake = FakeStripe(FakeSettings(state_file="stripe.json"))
+    fake.notifications()
+    dispute = fake.dispute(charge["reference"])
+    with Gateway(database="sqlite:///paygate.db", providers={"stripe": fake}) as gateway:
+        for one in fake.notifications():
+            gateway.webhooks.receive("stripe", one.headers, one.body)
+
+    [row] = shell.json("reports", "disputed")
+    shown = shell("reports", "disputed")
+
+    assert (row["state"], row["reference"], row["amount"]["minor"]) == ("OPENED", dispute, 5000)
+    assert "2026-11-27 10:00 JST" in shown.output

@@ -32,6 +32,7 @@ __all__ = [
     "charged",
     "closing_windows",
     "contracts",
+    "disputed",
     "failed",
     "refunded",
     "requires_action",
@@ -169,6 +170,20 @@ async def refunded(
     """A page of refunds that are done, by hand or not, by the day on which that became known."""
     span = _span(services, since, until, account, instants=True)
     return await _read(services, size, lambda session: session.reports.refunded(span, after, size))
+
+
+async def disputed(
+    services: Services,
+    after: Key | None,
+    size: int,
+    *,
+    since: dt.date | None,
+    until: dt.date | None,
+    account: str | None,
+) -> tuple[list[LedgerEntry], Key | None]:
+    """A page of disputes, by the day on which they became known (R-316)."""
+    span = _span(services, since, until, account, instants=True)
+    return await _read(services, size, lambda session: session.reports.disputed(span, after, size))
 
 
 async def assumed(

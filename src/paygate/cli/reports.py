@@ -27,7 +27,18 @@ _CONTRACT_COLUMNS = ("Day", "Contract", "Customer", "Plan", ">Price", "Paid by",
 _CHARGED_COLUMNS = ("Charged", "Contract", "Customer", "Account", "Kind", ">Amount", "State", "Provider's id", "Row")
 _FAILED_COLUMNS = ("Failed", "Contract", "Customer", "Account", "Kind", ">Amount", "Why", "Charge")
 _AWAITED_COLUMNS = ("Until", "Contract", "Customer", "Account", "Kind", ">Amount", "Link", "Charge")
-_REFUNDED_COLUMNS = ("Refunded", "Contract", "Account", ">Amount", "By hand", "Refunded row", "Refund")
+_DISPUTED_COLUMNS = (
+    "Known since",
+    "Contract",
+    "Account",
+    ">Amount",
+    "State",
+    "Evidence by",
+    "Dispute",
+    "Disputed row",
+    "Why",
+)
+_REFUNDED_COLUMNS = ("Refunded", "Contract", "Account", ">Amount", "By hand", "By", "Refunded row", "Refund")
 
 
 @click.group()
@@ -179,11 +190,31 @@ def refunded(
     """Money that went back, by hand or through a provider, by the day of the result."""
 
     def row(it: Refund) -> tuple[object, ...]:
-        return it.settled_at, it.contract_id, it.account, it.amount, it.by_hand, it.entry_id, it.id
+        return it.settled_at, it.contract_id, it.account, it.amount, it.by_hand, it.actor, it.entry_id, it.id
 
     with session.gateway() as gateway:
         found = gateway.reports.refunded(since=since, until=until, account=account)
         session.show_rows(session.page(found, limit), "Refunded", _REFUNDED_COLUMNS, row)
+
+
+@reports.command()
+@_between
+@limit_option
+@json_option
+@pass_session
+def disputed(
+    session: Session, since: dt.date | None, until: dt.date | None, account: str | None, limit: int | None
+) -> None:
+    """Payments that customers' banks took back or asked about, by the day on which that became known."""
+
+    def row(it: LedgerEntry) -> tuple[object, ...]:
+        return (
+            it.received_at, it.contract_id, it.account, it.amount, it.state, it.due_by, it.reference, it.refunds, it.remarks,
+        )  # fmt: skip
+
+    with session.gateway() as gateway:
+        found = gateway.reports.disputed(since=since, until=until, account=account)
+        session.show_rows(session.page(found, limit), "Disputed", _DISPUTED_COLUMNS, row)
 
 
 @reports.command()

@@ -127,6 +127,26 @@ class AsyncReports(AsyncNamespace):
 
         return AsyncCursor(fetch)
 
+    def disputed(
+        self,
+        *,
+        since: dt.date | None = None,
+        until: dt.date | None = None,
+        account: str | None = None,
+        page_size: int = 100,
+    ) -> AsyncCursor[LedgerEntry]:
+        """DISPUTE rows, open and decided, by the day on which the dispute became known (R-316).
+
+        ``row.state`` says how each stands, ``row.due_by`` until when evidence can be handed in.
+        """
+
+        async def fetch(after: Any) -> tuple[list[LedgerEntry], Any]:
+            return await self._run(
+                reports.disputed(self._services, after, page_size, since=since, until=until, account=account)
+            )
+
+        return AsyncCursor(fetch)
+
     def assumed(self, *, days: int = 30, page_size: int = 100) -> AsyncCursor[LedgerEntry]:
         """Renewals without a card that were taken as paid and are still ASSUMED, the oldest first (X-15, R-037).
 

@@ -127,6 +127,26 @@ class Reports(Namespace):
 
         return Cursor(fetch)
 
+    def disputed(
+        self,
+        *,
+        since: dt.date | None = None,
+        until: dt.date | None = None,
+        account: str | None = None,
+        page_size: int = 100,
+    ) -> Cursor[LedgerEntry]:
+        """DISPUTE rows, open and decided, by the day on which the dispute became known (R-316).
+
+        ``row.state`` says how each stands, ``row.due_by`` until when evidence can be handed in.
+        """
+
+        def fetch(after: Any) -> tuple[list[LedgerEntry], Any]:
+            return self._run(
+                reports.disputed(self._services, after, page_size, since=since, until=until, account=account)
+            )
+
+        return Cursor(fetch)
+
     def assumed(self, *, days: int = 30, page_size: int = 100) -> Cursor[LedgerEntry]:
         """Renewals without a card that were taken as paid and are still ASSUMED, the oldest first (X-15, R-037).
 

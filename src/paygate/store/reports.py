@@ -18,7 +18,7 @@ from .contracts import COLUMNS, contract_of
 from .ledger import entry_of
 from .refunds import refund_of
 from .statements import Row, Runner, Statement
-from .tables import ASSUMED, FAILED, PAID, RETURNED, charges, contracts, ledger, one_of, paid, refunds
+from .tables import ASSUMED, DISPUTES, FAILED, PAID, RETURNED, charges, contracts, ledger, one_of, paid, refunds
 
 __all__ = ["Key", "Reports", "Span"]
 
@@ -131,6 +131,7 @@ _PAST_DUE = _contracts(contracts.c.past_due_since)
 _CHARGED = _rows(ledger, entry_of, ledger.c.received_at, PAID, ledger.c.account.is_not(None))
 _FAILED = _rows(charges, charge_of, charges.c.settled_at, FAILED)
 _REFUNDED = _rows(refunds, refund_of, refunds.c.settled_at, RETURNED)
+_DISPUTED = _rows(ledger, entry_of, ledger.c.received_at, DISPUTES)
 _ASSUMED = _rows(ledger, entry_of, ledger.c.target_on, ASSUMED)
 _LAST_PAYMENTS = _rows(ledger, entry_of, ledger.c.received_at, PAID, _NEWEST)
 
@@ -170,6 +171,10 @@ class Reports:
     def refunded(self, span: Span, after: Key | None, limit: int) -> tuple[list[Refund], Key | None]:
         """DONE refunds, those made by hand among them, by the instant at which that became known."""
         return _REFUNDED.page(self._runner, span, after, limit)
+
+    def disputed(self, span: Span, after: Key | None, limit: int) -> tuple[list[LedgerEntry], Key | None]:
+        """Disputes by the instant at which they became known, those that are decided among them."""
+        return _DISPUTED.page(self._runner, span, after, limit)
 
     def assumed(self, span: Span, after: Key | None, limit: int) -> tuple[list[LedgerEntry], Key | None]:
         """Renewals that were taken as paid and are not confirmed, by their renewal day (R-037)."""

@@ -49,7 +49,9 @@ class Leaky(paygate.Provider):
         raise RuntimeError(SAYS)
 """
 LINE = "k-1,c-1,Hana,hana@example.com,Gold,one_off,3000,card,leaky,tok_1,2026-01-31,2026-10-31 09:00"
-HEAD = "contract_id,customer_id,customer_name,customer_email,plan,kind,price,payment,account,token,start_on,last_paid_at"
+HEAD = (
+    "contract_id,customer_id,customer_name,customer_email,plan,kind,price,payment,account,token,start_on,last_paid_at"
+)
 LEAKS = ("canary", "4111", "98765", "\x00", "\ud800", "\x1b")
 
 

@@ -31,9 +31,10 @@ def test_the_same_charge_given_again_charges_nothing_and_shows_the_first(shell):
     first = shell.json(*CHARGE)["charge"]
     again = shell(*CHARGE)
     asked = shell("charge", "ST-1", "5000", *CONSENT, answer="y\n")
+    nobody = shell("charge", "ST-1", "5000", *CONSENT)
     told = shell.json(*CHARGE)
 
-    assert (again.exit_code, asked.exit_code) == (0, 0)
+    assert (again.exit_code, asked.exit_code, nobody.exit_code) == (0, 0, 7)
     assert first["id"] in again.stderr
     assert "nothing more is charged; add --again" in again.stderr
     assert "[y/N]" not in asked.stderr
@@ -67,6 +68,18 @@ def test_again_means_it_once_more_and_is_itself_repeated_safely(shell):
 
     assert third["id"] == second["id"]
     assert len(charges(shell)) == 2
+
+
+@pytest.mark.rule("R-379")
+@pytest.mark.parametrize(
+    ("answer", "made"), [("again\ny\n", 2), ("again\nn\n", 1), ("\n", 1), ("yes\n", 1), ("y\ny\n", 1)]
+)
+def test_whoever_sits_there_is_asked_by_a_word_that_nobody_types_out_of_habit(shell, answer, made):
+    shell.json(*CHARGE)
+    asked = shell("charge", "ST-1", "5000", *CONSENT, answer=answer)
+
+    assert "Type 'again'" in asked.stderr
+    assert len(charges(shell)) == made
 
 
 @pytest.mark.rule("R-379")

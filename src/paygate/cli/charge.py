@@ -14,7 +14,7 @@ from .charges import print_charge
 from .failures import exit_for
 from .output import cell, facts, note
 from .params import YEN, AmountCommand
-from .repeats import again_option, key_of
+from .repeats import again_option, key_of, once_more
 from .session import Session, json_option, yes_option
 
 if TYPE_CHECKING:
@@ -72,11 +72,13 @@ def charge(
     with session.gateway() as gateway:
         preview = None
         typed = (contract, amount, purpose, consent, renew_expiry, step_mail, other_amount)
-        before = gateway.charges.list(contract_id=contract)
+        before = gateway.charges.list(contract_id=contract).all()
         key, made = key_of("charge", typed, before, gateway.clock.now(), given=idempotency_key, again=again)
         if made is not None:
             note(_repeated(made, idempotency_key))
-        else:
+            if idempotency_key is None and once_more(yes=yes):
+                key, made = key_of("charge", typed, before, gateway.clock.now(), given=None, again=True)
+        if made is None:
             preview = gateway.charges.preview(
                 contract,
                 amount,

@@ -15,7 +15,7 @@ from .failures import exit_for
 from .output import cell, facts, note
 from .params import YEN, AmountCommand
 from .refunds import print_refund
-from .repeats import again_option, key_of
+from .repeats import again_option, key_of, once_more
 from .session import Session, json_option, yes_option
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def refund(
         key, made = key_of("refund", typed, before, gateway.clock.now(), given=idempotency_key, again=again)
         if made is not None:
             note(_repeated(made, idempotency_key))
-        else:
+            if idempotency_key is None and once_more(yes=yes):
+                key, made = key_of("refund", typed, before, gateway.clock.now(), given=None, again=True)
+        if made is None:
             preview = gateway.refunds.preview(target, amount, remove_license=remove_license)
             if not session.json:
                 _print_preview(preview)
@@ -93,7 +95,7 @@ def _of_contract(gateway: Gateway, target: str) -> Iterable[Refund]:
         contract_id = gateway.charges.get(target).contract_id
     except NotFound:
         contract_id = gateway.ledger.get(target).contract_id
-    return gateway.refunds.list(contract_id=contract_id)
+    return gateway.refunds.list(contract_id=contract_id).all()
 
 
 def _repeated(made: Refund, key: str | None) -> str:

@@ -17,7 +17,7 @@ import click
 
 from ..domain.charge import Charge, ChargeState, Refund, RefundState
 
-__all__ = ["WITHIN", "again_option", "key_of"]
+__all__ = ["WITHIN", "again_option", "key_of", "once_more"]
 
 A = TypeVar("A", Charge, Refund)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,6 +33,19 @@ def again_option(command: F) -> F:
     hours = int(WITHIN.total_seconds() // 3600)
     text = f"The same once more, although the same command did it within the last {hours} hours."
     return click.option("--again", is_flag=True, help=text)(command)
+
+
+def once_more(*, yes: bool) -> bool:
+    """Ask whether a repeat is meant once more: by a word, because a *y* is typed out of habit.
+
+    :param yes: nobody is asked, and it is not meant.
+    :raises click.Abort: there is nobody to answer.
+    """
+    if yes:
+        return False
+    question = "Type 'again' to do the same once more, or press Enter to see what became of the first"
+    typed: str = click.prompt(question, default="", show_default=False, err=True)
+    return typed.strip().lower() == "again"
 
 
 def key_of(

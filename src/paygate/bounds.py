@@ -29,6 +29,8 @@ MAX_SECONDS = 36_525 * 86_400
 _MAX_NUMBER = 2**31 - 1
 #: Characters of a free text, and of an id, which is indexed.
 _TEXT, _ID = 100_000, 500
+#: Rows that a list reads at once.
+_PAGE = 10_000
 
 _IDS = frozenset(
     {"account", "customer_id", "email", "id", "idempotency_key", "name", "reference", "subscription", "target"}
@@ -61,6 +63,8 @@ def check_bounds(name: str, value: object) -> None:
         elif isinstance(one, float):
             if place == "timeout" and not abs(one) <= MAX_SECONDS:  # NaN, too
                 raise InvalidValue(f"{place} is a number of seconds, at most {MAX_SECONDS:,}", rule="R-296")
+        elif place == "page_size" and isinstance(one, int) and not 1 <= one <= _PAGE:
+            raise InvalidValue(f"page_size is a whole number from 1 to {_PAGE:,}", rule="R-296")
         elif isinstance(one, int) and abs(one) > _MAX_NUMBER:
             raise InvalidValue(f"{place} is a whole number of at most {_MAX_NUMBER:,}", rule="R-296")
 

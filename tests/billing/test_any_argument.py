@@ -39,7 +39,7 @@ from paygate.billing.importing import NewContract
 from paygate.domain.charge import ChargeState
 from paygate.domain.contract import PaymentMethod, Status
 from paygate.domain.mails import StepMailState
-from paygate.errors import PaygateError, StoreUnavailable
+from paygate.errors import InvalidValue, PaygateError, StoreUnavailable
 from paygate.store import Session, Store
 
 from .conftest import PLAN, World
@@ -221,6 +221,16 @@ def test_no_argument_makes_anything_but_an_error_of_paygate(world: World) -> Non
     call()
     made = world.gateway.contracts.create(Customer("after"), PLAN, BankTransfer())
     assert world.gateway.contracts.get(made.id) == made  # and the database still answers
+
+
+@pytest.mark.rule("R-296")
+@pytest.mark.parametrize("size", [0, -1, 10_001, 2**80, 10**5000], ids=lambda size: size.bit_length())
+def test_every_list_refuses_a_page_that_is_none(world: World, size: int) -> None:
+    lists = [method for _, method in _methods(world.gateway) if "page_size" in inspect.signature(method).parameters]
+    assert len(lists) > 12
+    for method in lists:
+        with pytest.raises(InvalidValue, match="page_size is a whole number from 1 to 10,000"):
+            method(page_size=size).all()
 
 
 @pytest.mark.rule("R-296")

@@ -148,3 +148,21 @@ def test_a_shop_that_configures_no_logging_sees_nothing(capfd: pytest.CaptureFix
         univapay.next(Vanish(after=True))
         gateway.charges.create(contract.id, Money(500, "JPY"), consent="phone")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.rule("R-353")
+def test_a_handler_that_raises_changes_nothing_of_what_it_is_told(world: World) -> None:
+    class Full(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise OSError(28, "no space left on device")
+
+    full = Full()
+    logger = logging.getLogger("paygate")
+    logger.addHandler(full)
+    try:
+        contract = world.contract("univapay")
+        world.univapay.next(Vanish(after=True))
+        assert world.charge(contract).open
+        assert world.gateway.billing.run().unknown == 0
+    finally:
+        logger.removeHandler(full)

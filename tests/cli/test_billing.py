@@ -386,3 +386,13 @@ def test_a_reconciliation_in_which_something_was_blocked_does_not_end_with_0(sho
     report = json.loads(result.stdout)
     assert report["attempts"]["blocked"] == 1
     assert report["attempts"]["problems"][0]["code"] == "account_missing"
+
+
+@pytest.mark.rule("R-345")
+def test_the_schedule_of_a_contract_whose_account_is_missing_is_shown_and_says_so(shop):
+    without_stripe(shop)
+    result = shop("schedule", "ST-1")
+
+    assert result.exit_code == 0
+    assert "2026-12-20" in result.stdout
+    assert "account 'stripe' is missing from the configuration" in result.stderr

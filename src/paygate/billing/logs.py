@@ -8,6 +8,7 @@ or customer's name is ever among them.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -53,10 +54,11 @@ _OPERATOR = logging.getLogger("paygate.operator")
 
 
 def _log(logger: logging.Logger, level: int, event: str, text: str, **fields: Any) -> None:
-    """One line; *fields* without a value are left out."""
+    """One line; *fields* without a value are left out. A handler that raises changes nothing of what it reports."""
     if logger.isEnabledFor(level):
         known = {name: value for name, value in fields.items() if value is not None}
-        logger.log(level, "%s", mask_text(_one_line(text)), extra={"event": event, **known})
+        with contextlib.suppress(Exception):
+            logger.log(level, "%s", mask_text(_one_line(text)), extra={"event": event, **known})
 
 
 def _one_line(text: str) -> str:

@@ -25,6 +25,9 @@ def schedule(session: Session, contract: str, months: int) -> None:
     with session.gateway() as gateway:
         known = gateway.contracts.get(contract)
         events = gateway.contracts.forecast(contract, months=months)
+        accounts = [account.name for account in gateway.providers.list()]
+    if known.account is not None and known.account not in accounts:
+        note(f"account {known.account!r} is missing from the configuration: nothing is charged until it is back")
     session.show_rows(
         events,
         f"Schedule of {contract}, {known.plan.name}, {known.status.value}",

@@ -157,7 +157,7 @@ def test_a_sender_that_was_stopped_for_longer_than_its_claim_sends_nothing(datab
             "database": database_url,
             "providers": {
                 "stripe": Held(
-                    StripeSettings(**emulator.credentials_for_plugin(), **emulator.webhook_settings(), api_base=url)
+                    StripeSettings(**emulator.credentials_for_plugin(), **emulator.webhook_settings(), base_url=url)
                 )
             },
             "waiting": Waiting(in_flight=1),
@@ -192,7 +192,7 @@ def test_many_charges_at_a_pace_and_a_second_process_that_reconciles_take_each_o
             "waiting": Waiting(in_flight=1),
             "http": HttpSettings(requests_per_second=20, connect_timeout=2, read_timeout=2),
         }
-        stripe = StripeSettings(**emulator.credentials_for_plugin(), **emulator.webhook_settings(), api_base=url)
+        stripe = StripeSettings(**emulator.credentials_for_plugin(), **emulator.webhook_settings(), base_url=url)
         with (
             Gateway(**options, providers={"stripe": Stripe(stripe)}) as here,
             Gateway(**{**options, "http": None}, providers={"stripe": Stripe(stripe)}) as there,
@@ -274,7 +274,7 @@ def test_many_tasks_at_a_pace_wait_before_anything_is_written_down(database_url:
     emulator = StripeEmulator(SystemClock())
     with serve(emulator, webhooks=False) as url:
         known = {**emulator.credentials_for_plugin(), **emulator.webhook_settings()}
-        provider = Stripe(StripeSettings(**known, api_base=url))
+        provider = Stripe(StripeSettings(**known, base_url=url))
         options: dict[str, Any] = {"database": database_url, "providers": {"stripe": provider}}
         with Gateway(**options) as gateway:
             for order in range(20):

@@ -57,7 +57,7 @@ if where == "while connecting":
         return stream
     httpcore.SyncBackend.connect_tcp = connect_slowly
 
-provider = Stopped(StripeSettings(api_key=key, webhook_secret=secret, api_base=url))
+provider = Stopped(StripeSettings(api_key=key, webhook_secret=secret, base_url=url))
 with Gateway(database=database, providers={"stripe": provider}, waiting=Waiting(in_flight=1)) as gateway:
     if what == "charge":
         done = gateway.charges.create(target, Money(500, "JPY"), consent="form", idempotency_key="order-1")
@@ -96,7 +96,7 @@ def shop(database_url: str) -> Iterator[Shop]:
     with serve(emulator, webhooks=False) as url:
         known = {**emulator.credentials_for_plugin(), **emulator.webhook_settings()}
         options: dict[str, Any] = {"database": database_url, "waiting": Waiting(in_flight=1)}
-        provider = Stripe(StripeSettings(**known, api_base=url))
+        provider = Stripe(StripeSettings(**known, base_url=url))
         with Gateway(**options, providers={"stripe": provider}) as gateway:
             card = Card("stripe", emulator.store_card())
             gateway.contracts.create(Customer("cus_1"), GOLD, card, contract_id="con_1")

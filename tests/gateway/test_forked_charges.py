@@ -39,7 +39,7 @@ pytestmark = [
 ]
 
 WORKERS, CHARGES = 4, 10
-PROVIDERS = {"stripe": (StripeEmulator, Stripe, "api_base"), "univapay": (UnivaPayEmulator, UnivaPay, "base_url")}
+PROVIDERS = {"stripe": (StripeEmulator, Stripe, "base_url"), "univapay": (UnivaPayEmulator, UnivaPay, "base_url")}
 HERE = Path(__file__).parent
 
 

@@ -112,8 +112,8 @@ def test_an_ordinary_secret_is_taken_as_it_is(value):
 def test_an_address_with_a_blank_or_a_line_break_is_refused(value):
     with pytest.raises(ConfigurationError, match="base_url"):
         UnivaPaySettings(app_token=TOKEN.app_token, secret="s", webhook_auth_token="w", base_url=value)
-    with pytest.raises(ConfigurationError, match="api_base"):
-        StripeSettings(api_key="sk_test_canary", webhook_secret="whsec_canary", api_base=value)
+    with pytest.raises(ConfigurationError, match="base_url"):
+        StripeSettings(api_key="sk_test_canary", webhook_secret="whsec_canary", base_url=value)
     with pytest.raises(ConfigurationError, match="return_url"):
         StripeSettings(api_key="sk_test_canary", webhook_secret="whsec_canary", return_url=value)
 

@@ -82,7 +82,7 @@ def emulated(account: str, clock: ManualClock) -> Emulator:
 
 def stripe_plugin(emulator: Emulator, base_url: str) -> Stripe:
     known = {**emulator.credentials_for_plugin(), **emulator.webhook_settings()}
-    return Stripe(StripeSettings(**known, api_base=base_url))
+    return Stripe(StripeSettings(**known, base_url=base_url))
 
 
 def univapay_plugin(emulator: Emulator, base_url: str) -> UnivaPay:

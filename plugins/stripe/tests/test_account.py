@@ -63,15 +63,15 @@ def test_what_is_no_signing_secret_is_refused_without_being_quoted(secret):
     ["http://api.stripe.com", "ftp://api.stripe.com", "api.stripe.com", "https://", "http://127.0.0.1.evil.example"],
 )
 def test_the_key_travels_encrypted_or_stays_on_the_machine(base):
-    with pytest.raises(ConfigurationError, match="api_base"):
-        StripeSettings(**KEYS, api_base=base)
+    with pytest.raises(ConfigurationError, match="base_url"):
+        StripeSettings(**KEYS, base_url=base)
 
 
 @pytest.mark.parametrize("base", ["http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:1"])
 def test_an_emulator_on_this_machine_takes_test_keys_only(base):
-    assert StripeSettings(**KEYS, api_base=base).api_base == base
+    assert StripeSettings(**KEYS, base_url=base).base_url == base
     with pytest.raises(ConfigurationError, match="live key"):
-        StripeSettings(api_key="sk_live_abcd", webhook_secret="whsec_abcd", api_base=base)
+        StripeSettings(api_key="sk_live_abcd", webhook_secret="whsec_abcd", base_url=base)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_telemetry_is_off():
 def test_nothing_else_of_the_packages_global_state_is_touched():
     names = (
         "api_key",
-        "api_base",
+        "base_url",
         "api_version",
         "app_info",
         "default_http_client",
@@ -212,7 +212,7 @@ def test_nothing_else_of_the_packages_global_state_is_touched():
     )
     before = {name: getattr(stripe, name, None) for name in names}
 
-    connect(StripeSettings(**KEYS, stripe_account="acct_1234", api_base="http://127.0.0.1:1"))
+    connect(StripeSettings(**KEYS, stripe_account="acct_1234", base_url="http://127.0.0.1:1"))
 
     assert {name: getattr(stripe, name, None) for name in names} == before
 

@@ -81,7 +81,7 @@ def play(request):
         emulator.set_webhook_target(ENDPOINT)
         with serve(emulator, webhooks=False) as url:
             known = {**emulator.credentials_for_plugin(), **emulator.webhook_settings(), **settings}
-            provider = Stripe(StripeSettings(**known, api_base=url))
+            provider = Stripe(StripeSettings(**known, base_url=url))
             options = {"database": "sqlite://", "providers": {"stripe": provider}, "clock": clock}
             if request.param == "sync":
                 with Gateway(**options) as gateway:

@@ -88,7 +88,7 @@ def charge_refusal(reply: Reply) -> ChargeResult:
         )
     if reply.status == 404 and reply.type == "invalid_request_error" and not reply.missing:
         return ChargeResult.not_sent(
-            f"Stripe knows no such address (HTTP 404); check the account's api_base: {reply.message}",
+            f"Stripe knows no such address (HTTP 404); check the account's base_url: {reply.message}",
             code=reply.code,
             decline=DeclineClass.CONFIG,
         )

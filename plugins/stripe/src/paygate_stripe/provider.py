@@ -136,7 +136,7 @@ class Stripe(Provider):
         """
         if await self._client.read(self._client.stripe.v1.balance.retrieve_async()) is None:
             raise ProviderUnavailable(
-                "stripe: HTTP 404 for the balance; is api_base the address of Stripe's interface?"
+                "stripe: HTTP 404 for the balance; is base_url the address of Stripe's interface?"
             )
         return f"Stripe answers in {self.mode.value} mode" if self.mode else "Stripe answers"
 

@@ -54,16 +54,16 @@ def _split(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-def _api_base(instance: StripeSettings, _attribute: object, value: str) -> None:
+def _base_url(instance: StripeSettings, _attribute: object, value: str) -> None:
     parts = urlsplit(_one_line(value))
     if not (parts.scheme == "https" and parts.hostname) and not _local(value):
         raise ConfigurationError(
-            "stripe: api_base has to begin with https:// (http:// only for an emulator on this machine); "
+            "stripe: base_url has to begin with https:// (http:// only for an emulator on this machine); "
             "leave it out for https://api.stripe.com"
         )
     if _local(value) and instance.mode == "live":
         raise ConfigurationError(
-            "stripe: api_base is an emulator's and api_key is a live key; use a key that begins with sk_test_"
+            "stripe: base_url is an emulator's and api_key is a live key; use a key that begins with sk_test_"
         )
 
 
@@ -92,7 +92,7 @@ class StripeSettings:
     :param api_key: secret or restricted key; it says whether test or live mode is meant.
     :param webhook_secret: signing secret of the webhook endpoint; while it is being replaced the new and the old one,
         with a comma between them.
-    :param api_base: where the interface is.
+    :param base_url: where the interface is.
     :param stripe_account: the connected account to act for, if the key is a platform's.
     :param renewals: ``merchant``: paygate charges renewals; ``provider``: Stripe's subscriptions do.
     :param checkout: how a card is stored: ``hosted`` on Stripe's page, ``setup_intent`` in a form of your own page.
@@ -103,7 +103,7 @@ class StripeSettings:
 
     api_key: str = attrs.field(repr=False, validator=_api_key, metadata={"paygate_secret": True})
     webhook_secret: str = attrs.field(repr=False, validator=_webhook_secret, metadata={"paygate_secret": True})
-    api_base: str = attrs.field(default="https://api.stripe.com", validator=_api_base)
+    base_url: str = attrs.field(default="https://api.stripe.com", validator=_base_url)
     stripe_account: str | None = attrs.field(default=None, validator=_account)
     renewals: str = attrs.field(default="merchant", validator=_choice)
     checkout: str = attrs.field(default="hosted", validator=_choice)

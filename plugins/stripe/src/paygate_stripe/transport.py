@@ -128,7 +128,7 @@ def connect(settings: StripeSettings) -> stripe.StripeClient:
         settings.api_key,
         stripe_account=settings.stripe_account,
         stripe_version=STRIPE_VERSION,
-        base_addresses={"api": settings.api_base.rstrip("/")},
+        base_addresses={"api": settings.base_url.rstrip("/")},
         max_network_retries=0,
         http_client=_FlowClient(),
     )

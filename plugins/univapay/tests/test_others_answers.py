@@ -9,7 +9,7 @@ import pytest
 from paygate.drivers import SyncDriver
 from paygate.errors import OutcomeUnknown, ProviderError, ProviderUnavailable
 from paygate.flow import Response
-from paygate.provider import LookupRequest, Outcome, SubscriptionRequest
+from paygate.provider import LookupRequest, Outcome, SubscriptionRequest, Webhook
 
 OURS = f"{1:032x}"
 CHARGE = {
@@ -133,6 +133,16 @@ def test_the_subscription_of_another_contract_is_not_changed(renewing, verb):
     with pytest.raises(ProviderError, match="is not of contract"):
         answering(renewing, answer).run(getattr(renewing.provider, verb)(asked))
     assert writes == []
+
+
+@pytest.mark.rule("R-301")
+def test_an_event_about_a_refund_of_another_charge_is_applied_to_none(shop):
+    told = {"event": "refund_finished", "data": {**REFUND, "charge_id": CHARGE["id"]}}
+    driver = answering(shop, lambda *_: {**REFUND, "charge_id": "another"})
+    delivery = Webhook({"authorization": shop.settings.webhook_auth_token}, json.dumps(told).encode())
+
+    with pytest.raises(ProviderUnavailable, match="another charge"):
+        driver.run(shop.provider.parse_webhook(delivery))
 
 
 MALFORMED = [

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from paygate.errors import WebhookRejected
+from paygate.errors import ProviderUnavailable, WebhookRejected
 from paygate.provider import EventKind, ProviderEvent, Webhook
 
 from .charges import read_charge, shown
@@ -94,6 +94,8 @@ async def _refund_events(client: Client, event: str, data: Mapping[str, Any]) ->
     seen = await read_refund(client, charge_id, data["id"])
     if seen is None or not client.owns(seen):
         return []
+    if seen.get("charge_id", charge_id) != charge_id:
+        raise ProviderUnavailable("univapay: a refund was read that is of another charge; look again later")
     own = reference_in(seen, REFUND_REF) is not None
     return [await refund_event(client, event, seen, None if own else await read_charge(client, charge_id))]
 

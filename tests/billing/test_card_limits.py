@@ -120,6 +120,11 @@ def test_a_first_attempt_that_a_limit_forbids_makes_past_due_and_is_made_when_th
     }
     assert {n.facts["next_attempt_on"] for n in told} == {dt.date(2026, 3, 18)}
     assert {n.facts["amount"] for n in told} == {Money(3000, "JPY")}
+    coming = world.gateway.contracts.forecast(second.id, months=2)
+    assert next((one.on, one.amount) for one in coming if one.what.value == "retry") == (
+        dt.date(2026, 3, 18),
+        Money(3000, "JPY"),
+    )
 
     world.stripe.script_for(TOKEN, Succeed())
     at(world, "2026-03-18T04:00:00")

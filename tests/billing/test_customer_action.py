@@ -9,9 +9,11 @@ import attrs
 import pytest
 
 from paygate import JST, Card, ChargeState, Customer, Money, Status
+from paygate.billing.customer_action import asked
+from paygate.billing.services import Waiting
 from paygate.domain.followup import Next
 from paygate.errors import ChargeDeclined, OutcomeUnknown, ProviderUnavailable
-from paygate.provider import DeclineClass
+from paygate.provider import ChargeResult, DeclineClass
 from paygate.testing import Decline, FakeStripe, RequireAction
 
 LINK = "https://bank.example/confirm?id=1234567890123456"
@@ -242,3 +244,26 @@ def test_a_providers_own_renewal_that_needs_the_customer_hands_the_link_on(world
         ("customer", Next.CONFIRM, LINK),
         ("admin", Next.CONFIRM, LINK),
     }
+
+
+@pytest.mark.rule("R-335")
+def test_the_shop_says_how_long_a_customer_may_take_and_a_provider_that_says_so_outranks_it(world):
+    world.options["waiting"] = Waiting(action=3600)
+    world.reopen()
+    contract = world.contract("stripe")
+    world.stripe.next(RequireAction(LINK))
+    charge = world.charge(contract)
+    assert charge.action_until == charge.created_at + dt.timedelta(hours=1)
+    world.clock.advance(minutes=59)
+    world.gateway.billing.reconcile()
+    before = world.gateway.charges.get(charge.id).state
+    world.clock.advance(minutes=1)
+    world.gateway.billing.reconcile()
+
+    assert (before, world.gateway.charges.get(charge.id).state) == (ChargeState.PENDING, ChargeState.FAILED)
+
+    told = ChargeResult.pending("pi_9", action_url=LINK, action_until=world.clock.now() + dt.timedelta(minutes=5))
+    monday = attrs.evolve(charge, action_until=None, action_url=None)
+    with world.gateway._services.store.write() as session:
+        waiting = asked(world.gateway._services, session, monday, None, told, world.clock.now())
+    assert waiting.action_until == told.action_until

@@ -55,7 +55,7 @@ class Waiting:
     in_flight: int = attrs.field(default=120, validator=_seconds)
     operator_after: int = attrs.field(default=86_400, validator=_seconds)
     first_payment: int = attrs.field(default=60, validator=_seconds)
-    action: int = 259_200
+    action: int = attrs.field(default=259_200, validator=_seconds)
     renewal_notice: int = 259_200
     step_mail_lateness: int = 604_800
 

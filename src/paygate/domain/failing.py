@@ -160,7 +160,7 @@ def hold_back(
     after = attrs.evolve(contract, status=Status.PAST_DUE, past_due=PastDue(now, period, failures=0))
     reason = held.forbidden_by or held.because[-1]
     record = step(
-        find(contract.status, Event.CHARGE_FAILED, after.status),
+        _row_taken(contract, after, FailedAttempt(period)),
         contract,
         after,
         at=now,

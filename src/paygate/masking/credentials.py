@@ -32,10 +32,11 @@ _ABOUT = re.compile(r"(?:tokens?|auth\w*|schemes?|credentials?|keys?|headers?|ch
 _ENCODED = re.compile(r"\d|[+/=]|[a-z][A-Z]|[A-Z]{2}[a-z]")
 #: A card's code in a sentence: "CVV 987", "security code is 987"
 _CODE = re.compile(
-    r"(?<![A-Za-z0-9])(?:cvv|cvc|csc|cvn|cav|cvd)2?(?![A-Za-z0-9])\W{0,3}(?:(?:code|number|is|was|of|value)\W{1,3}){0,2}(?P<value>\d{3,4})(?![\w])"
+    r"(?<![A-Za-z0-9])(?:cvv|cvc|csc|cvn|cav|cvd)2?(?![A-Za-z0-9])\W{0,3}(?:(?:code|number|is|was|of|to|value)\W{1,3}){0,2}(?P<value>\d{3,4})(?![\w])"
     r"|(?:security|card|verification)[ _-]?code\W{0,3}(?:(?:is|was|of|number)\W{1,3}){0,2}(?P<value2>\d{3,4})(?!\w)"
     r"|(?<![A-Za-z0-9])pin\W{0,3}(?:(?:code|is|was|number)\W{1,3}){0,2}(?P<value3>\d{4,12})(?!\w)"
     r"|(?<![A-Za-z0-9])(?:one[ -]time (?:password|code)|otp|passcode|verification (?:code|value))\W{0,3}(?:is\W{1,3})?(?P<value5>\d{3,10})(?!\w)"
+    r"|(?<![\w-])authorization\s{1,3}(?:token|basic|bearer|digest|key)\s{1,3}(?P<value7>\S{4,400})"
     # "password is hunter2", but not "password is wrong"
     r"|(?<![A-Za-z0-9])(?:password|passwd|passphrase|passcode|pwd|(?:api|secret|access|private)[ _-]?key|secret)"
     r"\s{1,3}(?:is|was)\s{1,3}(?P<value6>(?=\S{0,60}\d)\S{1,200})"

@@ -109,7 +109,9 @@ def _values(view: View, pattern: re.Pattern[str]) -> Iterator[tuple[int, int, st
     done = 0
     for found in pattern.finditer(view.text):
         # what stands inside a value is hidden already, and reading it again and again would take time without end
-        if found.start() >= done and (is_sensitive(found["name"]) or _completes_a_name(view.text, found)):
+        if found.start() >= done and (
+            is_sensitive(found["name"]) or _completes_a_name(view.text, found) or _is_inside(view.text, found)
+        ):
             start, end = _value(view, found)
             if start < end:
                 yield start, end, _SECRET
@@ -123,6 +125,23 @@ def _completes_a_name(text: str, found: re.Match[str]) -> bool:
         return False
     before = _WORD_BEFORE.search(text, max(0, start - 32), start)
     return before is not None and completes(before[1], name) and not _reads_like_words(text, found.end() + 1)
+
+
+def _is_inside(text: str, found: re.Match[str]) -> bool:
+    """Whether the object around the pair completes its name, as in ``{"card": {"code": "987"}}``."""
+    name = found["name"]
+    if name.lower() not in _COMPLETED:
+        return False
+    depth, at = 0, found.start()
+    for at in range(found.start() - 1, max(-1, found.start() - _OBJECT), -1):
+        if text[at] == "}":
+            depth += 1
+        elif text[at] == "{":
+            depth -= 1
+            if depth < 0:
+                break
+    outer = _NAME_BEFORE.search(text, max(0, at - 64), at) if depth < 0 else None
+    return outer is not None and bool(parts := words(outer[1])) and completes(parts[-1], name)
 
 
 def _value(view: View, found: re.Match[str]) -> tuple[int, int]:
@@ -247,6 +266,10 @@ def _line(view: View, at: int, quote: int | None) -> int:
 
 
 _LONGEST_WORD = 10
+_COMPLETED = frozenset({"code", "number", "no", "num", "nr", "value", "key"})
+#: Characters of an object that are looked through for its beginning.
+_OBJECT = 400
+_NAME_BEFORE = re.compile(rf"([\w.\-]{{1,48}})[{_QUOTES}]?\s{{0,4}}(?:=>|[:=])\s{{0,4}}\Z")
 _WORD_BEFORE = re.compile(r"(?<![^\W\d])([^\W\d]{2,20}) \Z")
 _WORDS_FOLLOW = re.compile(r"[a-z]{1,20}(?:[\s.,;!?]|$)", re.IGNORECASE)
 
@@ -271,13 +294,18 @@ def _elements(view: View) -> Iterator[tuple[int, int, str]]:
         if tag["close"]:
             closing.setdefault(tag["name"], []).append(tag.start())
     done = 0
+    around: list[str] = []
     for tag in tags:
-        if (
-            tag["close"]
-            or tag["rest"].endswith("/")
-            or tag.start() < done
-            or not is_sensitive(tag["name"].split(":")[-1])
-        ):
+        name = tag["name"].split(":")[-1]
+        if tag["close"]:
+            if around and around[-1] == name:
+                around.pop()
+            continue
+        if tag["rest"].endswith("/"):
+            continue
+        outer = words(around[-1])[-1:] if around else ()
+        around.append(name)
+        if tag.start() < done or not (is_sensitive(name) or (outer and completes(outer[0], name))):
             continue
         ends = closing.get(tag["name"], [])
         place = bisect_left(ends, tag.end())

@@ -15,7 +15,20 @@ import anyio
 import attrs
 import pytest
 
-from paygate import AsyncGateway, Card, ChargeState, Customer, Gateway, Money, Plan, RefundState, hookimpl
+from paygate import (
+    JST,
+    AsyncGateway,
+    Card,
+    ChargeState,
+    Customer,
+    Cycle,
+    Gateway,
+    Money,
+    NewContract,
+    Plan,
+    RefundState,
+    hookimpl,
+)
 from paygate.billing.services import Waiting
 from paygate.clock import SystemClock
 from paygate.domain.charge import Failure
@@ -73,6 +86,7 @@ class Hosts:
     here: Gateway
     there: Gateway
     provider: Slow
+    url: str
 
     def held_up(self, act: Any) -> threading.Thread:
         """*act* in a thread of this host, stopped just before it would be sent."""
@@ -97,7 +111,7 @@ def hosts(request: pytest.FixtureRequest, database_url: str) -> Iterator[Hosts]:
         Gateway(database=database_url, providers={"stripe": provider}, clock=Ahead(request.param)) as there,
     ):
         here.contracts.create(Customer("cus_1"), GOLD, Card("stripe", "tok_1"), contract_id="con_1")
-        yield Hosts(here, there, provider)
+        yield Hosts(here, there, provider, database_url)
 
 
 @pytest.mark.rule("R-280", "R-282")
@@ -124,6 +138,32 @@ def test_another_host_s_clock_does_not_end_a_refund_that_is_on_its_way(hosts: Ho
     (refund,) = hosts.here.refunds.list(contract_id="con_1")
     assert report.still_open == (refund.id,)
     assert refund.state is RefundState.DONE
+
+
+@pytest.mark.rule("R-280", "R-282", "R-040")
+def test_another_host_s_clock_does_not_charge_a_renewal_again_that_is_on_its_way(hosts: Hosts) -> None:
+    week_ago = Ahead(-7 * 24 * 60)
+    with Gateway(database=hosts.url, providers={"stripe": hosts.provider}, clock=week_ago) as earlier:
+        member = NewContract(
+            contract_id="con_due",
+            customer=Customer("cus_due"),
+            plan=Plan.recurring("Gold", Money(3000, "JPY"), Cycle.WEEKLY),
+            payment=Card("stripe", "tok_due"),
+            start_on=week_ago.now().astimezone(JST).date(),
+            last_paid_at=week_ago.now(),
+        )
+        earlier.contracts.import_many([member])
+    sender = hosts.held_up(hosts.here.billing.run)
+    hosts.there.billing.reconcile()
+    hosts.provider.holds = False
+    report = hosts.there.billing.run()
+    hosts.let_go(sender)
+    hosts.there.billing.reconcile()
+    hosts.there.billing.run()
+
+    assert (report.renewed, report.unknown) == (0, 0)
+    assert hosts.provider.book.captured() == 3000 + 3000
+    assert len([row for row in hosts.here.ledger.list(contract_id="con_due") if row.charge_id is not None]) == 1
 
 
 @pytest.mark.rule("R-283")

@@ -311,3 +311,17 @@ def test_a_notice_about_a_forgotten_attempt_says_what_to_do_after_a_restore(shop
 
         assert [event.outcome for event in receipt.events] == ["unmatched"]
     assert "paygate db restored" in shop.operator.heard[-1].message
+
+
+@pytest.mark.rule("R-284")
+def test_an_order_repeated_with_other_contents_is_no_decline_while_the_provider_remembers_the_first(shop: Shop) -> None:
+    shop.member("stripe")
+    shop.clock.advance(minutes=5)
+    shop.back_up()
+    shop.gateway.charges.create("con_1", YEN, consent="form", idempotency_key="order-1")
+    shop.clock.advance(hours=2)
+    shop.restore()
+    again = shop.gateway.charges.create("con_1", Money(700, "JPY"), consent="form", idempotency_key="order-1")
+
+    assert again.state is ChargeState.UNKNOWN
+    assert shop.stripe.book.captured() == 500

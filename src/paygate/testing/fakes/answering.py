@@ -64,6 +64,8 @@ R = TypeVar("R", ChargeResult, RefundResult, StartedSubscription)
 _SYSTEM = SystemClock()
 # how a best-effort provider says in its header what it did with a key (UnivaPay's words, provider fact sheet §13)
 _STORED, _REPLAYED, _NOT_CHECKED = "successfully_stored", "retrieved_idempotent_response", "error"
+# what the plugins make of it, too: no decline, for the other request was this very attempt once
+_OTHER_REQUEST = "the idempotency key is in use for another request: that one may have been processed"
 
 
 @attrs.frozen
@@ -220,7 +222,7 @@ class AnsweringProvider(Provider):
         ready: ChargeResult | None = None
         if known := self._known(memory, MovementKind.CAPTURE, request.key, now):
             if self._other_body(known, digest):
-                ready = self._refusal(Decline(self.codes.key_reused, DeclineClass.CONFIG))
+                ready = ChargeResult.unknown(_OTHER_REQUEST, code=self.codes.key_reused)
             else:
                 ready = self._charge_result(known, known.steps[0], _REPLAYED)
         elif refused := refused_charge(request, self._capabilities, self.codes, memory, now):
@@ -262,7 +264,7 @@ class AnsweringProvider(Provider):
         ready: RefundResult | None = None
         if known := self._known(memory, MovementKind.REFUND, request.key, now):
             if self._other_body(known, digest):
-                ready = RefundResult.declined(self.codes.key_reused)
+                ready = attrs.evolve(RefundResult.unknown(_OTHER_REQUEST), code=self.codes.key_reused)
             else:
                 ready = refund_result(known, known.steps[0], self._raw(_REPLAYED))
         elif code := refused_refund(request, self._capabilities, self.codes, memory, now):

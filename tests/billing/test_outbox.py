@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ import pytest
 
 from paygate import AsyncGateway, Card, ChargeState, Customer, Gateway, Money, hookimpl
 from paygate.errors import ConfigurationError, NotFound
+from paygate.plugins.smtp import Smtp
+from paygate.plugins.smtp_settings import SmtpSettings
 from paygate.testing import FakeStripe, ManualClock
 
 from .conftest import PLAN, World
@@ -296,3 +299,27 @@ def test_a_failed_notice_is_logged_with_its_ids(shop: World, slow: Slow, caplog:
 def test_an_unknown_way_to_tell_is_refused() -> None:
     with pytest.raises(ConfigurationError, match='"inline" or "worker"'):
         Gateway(database="sqlite://", providers={"stripe": FakeStripe()}, outbox="later")
+
+
+@pytest.mark.rule("R-350")
+def test_a_mail_server_that_accepts_and_says_nothing_holds_no_charge_up(world: World) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host, port = silent.getsockname()[:2]
+        settings = SmtpSettings(
+            host=host, port=port, security="none", sender="shop@example.com", admin_to="admin@example.com", timeout=3
+        )
+        world.options["plugins"] = [Smtp(settings)]
+        world.reopen()
+        began = time.perf_counter()
+        contract = world.gateway.contracts.create(
+            Customer("c", "山田", "c@example.com"), PLAN, Card("stripe", "tok_m"), contract_id="con_m"
+        )
+        world.clock.advance(minutes=5)
+        charge = world.gateway.charges.create(contract.id, Money(500, "JPY"), consent="phone")
+        took = time.perf_counter() - began
+
+        assert charge.state is ChargeState.SUCCEEDED
+        assert took < 3
+        assert world.gateway.billing.backlog().waiting > 0
+        world.gateway.close()
+    world.reopen()

@@ -367,7 +367,7 @@ def test_a_run_in_which_something_was_blocked_says_why_does_the_rest_and_ends_wi
     again = json.loads(second.stdout)
     assert "Renewed 1" in said(result.stdout)
     assert "Blocked 3" in said(result.stdout)
-    assert "ST-1 – – account_missing no provider account 'stripe' is configured" in said(result.stdout)
+    assert "ST-1 – stripe account_missing no provider account 'stripe' is configured" in said(result.stdout)
     assert (again["renewed"], again["blocked"]) == (0, 3)
     assert [problem["contract_id"] for problem in again["problems"]] == ["LATER", "ST-1", "ST-2"]
 

@@ -13,9 +13,8 @@ from ..domain.arrears import owed
 from ..domain.charge import Charge, ChargeKind, ChargeState, Consent, Purpose
 from ..domain.charging import AddonCommand, AddonDecision, ChargeFacts, check_actor, decide_addon
 from ..domain.contract import Actor, ActorKind, Contract, Customer, Status
-from ..domain.discrepancy import NO_REFERENCE, Discrepancy, Source
 from ..domain.operations import Operation
-from ..errors import ChargeInProgress, IdempotencyConflict, InvalidValue, OperationNotAllowed, Vetoed
+from ..errors import IdempotencyConflict, InvalidValue, OperationNotAllowed, Vetoed
 from ..flow import call, sleep
 from ..money import Money
 from ..notices import ChargeProposal, OperationProposal
@@ -25,14 +24,13 @@ from ..store import Session
 from . import interrupted, logs, permission, reconcile
 from .card_limits import check
 from .claims import take
-from .discrepancies import chosen, close
-from .duplicates import follow_up, is_doubted
+from .duplicates import follow_up
 from .outbox import deliver
 from .recording import once_sent, write_down
 from .repeats import attempt_id
-from .restoring import HELD
+from .resolving import resolve
 from .services import Services, checked_key, fingerprint, secret_hash
-from .settling import apply_charge, asked_in_vain, charge_request, check_resolution, contract_behind
+from .settling import apply_charge, asked_in_vain, charge_request
 
 __all__ = ["ChargePreview", "create", "preview", "resolve", "wait"]
 
@@ -385,87 +383,3 @@ async def wait(services: Services, charge_id: str, timeout: float) -> Charge:  #
         await sleep(step)
         waited += step
         pause = min(pause * 1.5, 5.0)
-
-
-async def resolve(
-    services: Services,
-    charge_id: str,
-    *,
-    succeeded: bool,
-    reference: str | None,
-    charged_at: dt.datetime | None,
-    note: str,
-    actor: Actor,
-) -> Charge:
-    """An operator says what became of an attempt that cannot be looked up, or contradicts itself (design §6.5, R-311).
-
-    The open discrepancies about *reference*, or all of the attempt where none is named, are closed with the note.
-
-    :raises ChargeInProgress: a process may still be sending it (R-283).
-    """
-    check_resolution(note, actor)
-
-    def proposal(session: Session) -> OperationProposal:
-        charge = session.charges.get(charge_id)
-        return OperationProposal("resolve_charge", actor, contract_behind(session, charge), charge.amount)
-
-    def write() -> Charge:
-        with services.store.write() as session:
-            charge, now = session.charges.get(charge_id), services.now()
-            known = [one for one in session.discrepancies.of_attempt(charge_id) if one.open]
-            meant = chosen(known, reference) if not charge.open else _about(known, reference)
-            if not charge.open and not meant and not (succeeded and is_doubted(charge)):
-                raise OperationNotAllowed(
-                    f"charge {charge_id} has ended as {charge.state.value}; there is nothing to resolve"
-                )
-            if (until := session.charges.claimed_until(charge_id)) is not None:
-                raise ChargeInProgress(
-                    f"charge {charge_id} may still be sent by the process that made it until {until:%Y-%m-%d %H:%M:%S} "
-                    "UTC; resolve it after that, if it is still open then",
-                    rule="R-283",
-                )
-            close(services, session, meant, note, actor=actor, now=now)
-            if succeeded and charge.state is ChargeState.SUCCEEDED:
-                return charge
-            if charge.state is ChargeState.SUCCEEDED:
-                raise OperationNotAllowed(
-                    f"charge {charge_id} is in the ledger as SUCCEEDED; give its money back with refunds.create, or say "
-                    "that it succeeded once the provider's console shows the money",
-                    rule="R-311",
-                )
-            if not succeeded and not charge.open:
-                return charge
-            at = require_aware(charged_at, "charged_at") if charged_at else None
-            if succeeded:
-                named = reference or _only(meant, charge_id) or charge.reference or f"{NO_REFERENCE}{charge_id}"
-                result = ChargeResult.succeeded(named, charged_at=at)
-            else:
-                result = ChargeResult.declined("resolved_by_operator", note)
-                if charge.failure is not None and charge.failure.code == HELD:
-                    result = ChargeResult.not_sent(note, code=HELD)  # nobody has declined anything (R-286)
-            return apply_charge(services, session, charge, result, actor=actor, now=now, source=Source.OPERATOR)
-
-    await permission.ask(services, proposal)
-    resolved = await call(write)
-    await deliver(services)
-    return resolved
-
-
-def _about(known: list[Discrepancy], reference: str | None) -> list[Discrepancy]:
-    """The discrepancies that go with an open attempt: its own reference has none, and then none of them is closed."""
-    return [one for one in known if reference in {None, one.their_reference}]
-
-
-def _only(meant: list[Discrepancy], charge_id: str) -> str | None:
-    """The one payment that *meant* are about, to be booked as the success of the attempt.
-
-    :raises InvalidValue: they are about several, and nobody said which is meant.
-    """
-    told = {one.their_reference for one in meant if one.their_reference}
-    if len(told) > 1:
-        raise InvalidValue(
-            f"charge {charge_id} has several payments at the provider ({', '.join(sorted(told))}): say by its reference "
-            "which of them paid for it",
-            rule="R-311",
-        )
-    return next(iter(told), None)

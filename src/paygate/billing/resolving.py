@@ -1,0 +1,108 @@
+"""An operator's word about an attempt that cannot be looked up, or contradicts itself (design §6.5, R-311)."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from ..clock import require_aware
+from ..domain.charge import Charge, ChargeState
+from ..domain.contract import Actor
+from ..domain.discrepancy import NO_REFERENCE, Discrepancy, Source
+from ..errors import ChargeInProgress, InvalidValue, OperationNotAllowed
+from ..flow import call
+from ..notices import OperationProposal
+from ..provider import ChargeResult
+from ..store import Session
+from . import permission
+from .discrepancies import chosen, close
+from .duplicates import is_doubted
+from .outbox import deliver
+from .restoring import HELD
+from .services import Services
+from .settling import apply_charge, check_resolution, contract_behind
+
+__all__ = ["resolve"]
+
+
+async def resolve(
+    services: Services,
+    charge_id: str,
+    *,
+    succeeded: bool,
+    reference: str | None,
+    charged_at: dt.datetime | None,
+    note: str,
+    actor: Actor,
+) -> Charge:
+    """An operator says what became of an attempt that cannot be looked up, or contradicts itself (design §6.5, R-311).
+
+    The open discrepancies about *reference*, or all of the attempt where none is named, are closed with the note.
+
+    :raises ChargeInProgress: a process may still be sending it (R-283).
+    """
+    check_resolution(note, actor)
+
+    def proposal(session: Session) -> OperationProposal:
+        charge = session.charges.get(charge_id)
+        return OperationProposal("resolve_charge", actor, contract_behind(session, charge), charge.amount)
+
+    def write() -> Charge:
+        with services.store.write() as session:
+            charge, now = session.charges.get(charge_id), services.now()
+            known = [one for one in session.discrepancies.of_attempt(charge_id) if one.open]
+            meant = chosen(known, reference) if not charge.open else _about(known, reference)
+            if not charge.open and not meant and not (succeeded and is_doubted(charge)):
+                raise OperationNotAllowed(
+                    f"charge {charge_id} has ended as {charge.state.value}; there is nothing to resolve"
+                )
+            if (until := session.charges.claimed_until(charge_id)) is not None:
+                raise ChargeInProgress(
+                    f"charge {charge_id} may still be sent by the process that made it until {until:%Y-%m-%d %H:%M:%S} "
+                    "UTC; resolve it after that, if it is still open then",
+                    rule="R-283",
+                )
+            close(services, session, meant, note, actor=actor, now=now)
+            if succeeded and charge.state is ChargeState.SUCCEEDED:
+                return charge
+            if charge.state is ChargeState.SUCCEEDED:
+                raise OperationNotAllowed(
+                    f"charge {charge_id} is in the ledger as SUCCEEDED; give its money back with refunds.create, or say "
+                    "that it succeeded once the provider's console shows the money",
+                    rule="R-311",
+                )
+            if not succeeded and not charge.open:
+                return charge
+            at = require_aware(charged_at, "charged_at") if charged_at else None
+            if succeeded:
+                named = reference or _only(meant, charge_id) or charge.reference or f"{NO_REFERENCE}{charge_id}"
+                result = ChargeResult.succeeded(named, charged_at=at)
+            else:
+                result = ChargeResult.declined("resolved_by_operator", note)
+                if charge.failure is not None and charge.failure.code == HELD:
+                    result = ChargeResult.not_sent(note, code=HELD)  # nobody has declined anything (R-286)
+            return apply_charge(services, session, charge, result, actor=actor, now=now, source=Source.OPERATOR)
+
+    await permission.ask(services, proposal)
+    resolved = await call(write)
+    await deliver(services)
+    return resolved
+
+
+def _about(known: list[Discrepancy], reference: str | None) -> list[Discrepancy]:
+    """The discrepancies that go with an open attempt: its own reference has none, and then none of them is closed."""
+    return [one for one in known if reference in {None, one.their_reference}]
+
+
+def _only(meant: list[Discrepancy], charge_id: str) -> str | None:
+    """The one payment that *meant* are about, to be booked as the success of the attempt.
+
+    :raises InvalidValue: they are about several, and nobody said which is meant.
+    """
+    told = {one.their_reference for one in meant if one.their_reference}
+    if len(told) > 1:
+        raise InvalidValue(
+            f"charge {charge_id} has several payments at the provider ({', '.join(sorted(told))}): say by its reference "
+            "which of them paid for it",
+            rule="R-311",
+        )
+    return next(iter(told), None)

@@ -146,7 +146,9 @@ async def find_charge(request: LookupRequest) -> Found:
 
     Called by polling and reconciliation, any number of times, only where ``capabilities().lookup`` is not NONE. A flow.
 
-    Must not move money that the attempt had not already moved, except by the provider's own native idempotency key.
+    Must not move money that the attempt had not already moved, except by the provider's own native idempotency key. Say
+    what has gone back of the charge, whoever asked for that (``result.refunded``), what is disputed (``result.disputes``),
+    and every further payment that carries the attempt (``result.others``).
 
     :param request: the attempt as it was sent, and the provider's reference if it is known.
     :returns: ``Found(result)``, or ``Found(None)`` where nothing was found; what that proves is declared.
@@ -229,7 +231,9 @@ async def parse_webhook(webhook: Webhook) -> list[ProviderEvent]:
     Called once per delivery, before anything is stored, only where ``capabilities().webhooks``. A flow: where the
     provider's proof is weak, re-read the resource with ``send`` and believe only that.
 
-    Must compare secrets in constant time, and must not trust an amount, state or id of an unauthenticated body.
+    Must compare secrets in constant time, and must not trust an amount, state or id of an unauthenticated body. Must report
+    refunds and disputes of charges whoever made them: one that paygate did not ask for is an event of kind REFUND or DISPUTE
+    that names the charge (``charge_reference``, ``charge_id``) and no attempt. Events may be repeated and come in any order.
 
     :param webhook: raw headers (lower-case names) and body.
     :returns: events; an authentic delivery that paygate does not act on is one event of kind OTHER.
@@ -423,7 +427,11 @@ def on_contract_notice(notice: ContractNotice) -> None:
 
 @hookspec
 def on_operator_action_required(notice: OperatorNotice) -> None:
-    """A person has to look: an outcome that nobody can look up, money to be returned by hand, a failed late refund.
+    """A person has to look: an outcome that nobody can look up, a report against the record, a dispute, money to be returned.
+
+    ``notice.code`` says which: among others ``unknown_outcome``, ``discrepancy``, ``late_success``, ``provider_refund``,
+    ``provider_refund_failed``, ``dispute_opened``, ``dispute_lost``, ``dispute_won``, ``manual_refund_due``,
+    ``refund_failed``, ``unmatched_event``.
 
     Called from the outbox, at least once. Must be idempotent.
 

@@ -408,3 +408,18 @@ def test_a_contract_with_an_open_discrepancy_is_not_deleted(world):
     world.gateway.charges.resolve(charge.id, succeeded=True, note="returned in the console")
     world.gateway.contracts.delete(contract.id, confirm=contract.id, reason="mistake")
     assert len(discrepancies(world, only_open=False)) == 1
+
+
+@pytest.mark.rule("R-316", "R-265")
+def test_a_contract_with_an_open_dispute_is_not_deleted(world):
+    contract, charge = paid(world, "stripe")
+    dispute = world.stripe.dispute(charge.reference)
+    outcomes(world, "stripe")
+
+    with pytest.raises(PendingMoney, match="no result yet"):
+        world.gateway.contracts.delete(contract.id, confirm=contract.id, reason="mistake")
+
+    world.stripe.close_dispute(dispute, won=True)
+    outcomes(world, "stripe")
+    report = world.gateway.contracts.delete(contract.id, confirm=contract.id, reason="mistake")
+    assert {refund.amount.minor for refund in report.refunds} == {3000, 5000}

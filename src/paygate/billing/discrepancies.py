@@ -22,7 +22,7 @@ from . import logs
 from .outbox import operator
 from .services import Services
 
-__all__ = ["chosen", "close", "close_returned", "note", "refresh"]
+__all__ = ["chosen", "close", "note", "refresh"]
 
 
 def note(
@@ -111,12 +111,3 @@ def chosen(open_ones: list[Discrepancy], reference: str | None) -> list[Discrepa
         known = ", ".join(one.their_reference or "without a reference" for one in open_ones)
         raise InvalidValue(f"no open discrepancy is about {reference!r}; there are: {known}", rule="R-311")
     return named
-
-
-def close_returned(
-    services: Services, session: Session, account: str, reference: str, note: str, *, actor: Actor, now: dt.datetime
-) -> list[Discrepancy]:
-    """Close the discrepancies about the payment *reference*, which has gone back in whole."""
-    found = [one for one in session.discrepancies.by_reference(account, reference) if one.open]
-    close(services, session, found, note, actor=actor, now=now)
-    return found

@@ -23,16 +23,7 @@ from ..errors import (
 from ..flow import call, sleep
 from ..money import Money
 from ..notices import OperationProposal
-from ..provider import (
-    Capabilities,
-    EventKind,
-    Lookup,
-    LookupRequest,
-    Outcome,
-    ProviderEvent,
-    RefundRequest,
-    RefundResult,
-)
+from ..provider import Capabilities, Lookup, LookupRequest, Outcome, RefundRequest, RefundResult
 from ..store import Session
 from . import interrupted, logs, permission, returns
 from .claims import Claim, take
@@ -44,6 +35,7 @@ from .recording import once_sent, write_down
 from .repeats import attempt_id
 from .services import Services, checked_key, fingerprint
 from .settling import check_resolution, failure, write_by_hand
+from .taken_back import heard_of
 from .unknowns import refund_became_unknown
 
 __all__ = [
@@ -390,7 +382,7 @@ def apply_refund(
         if result.reference and refund.reference is None:
             refund = attrs.evolve(refund, reference=result.reference)
             session.refunds.update(refund)
-            _follow(services, session, row, refund, now)
+            returns.follow_refund(services, session, row, refund, now)
         if source is Source.ANSWER and refund.reference is None and refund.state.open:
             session.refunds.release(refund.id)  # the process that sent it has reported
         return refund
@@ -403,7 +395,7 @@ def apply_refund(
     for licence in settlement.licences:
         session.licences.set_state(licence.id, licence.state)
     session.audit.insert_many([settlement.audit])
-    _follow(services, session, row, settlement.refund, now)
+    returns.follow_refund(services, session, row, settlement.refund, now)
     if not settlement.refund.state.open:
         put(services, session, "on_refund", {"refund_id": refund.id}, contract_id=refund.contract_id, now=now)
     if settlement.refund.state is RefundState.UNKNOWN:
@@ -414,16 +406,6 @@ def apply_refund(
         ids = {"contract_id": refund.contract_id, "refund_id": refund.id}
         operator(services, session, "refund_failed", message, now=now, **ids)
     return settlement.refund
-
-
-def _follow(services: Services, session: Session, row: LedgerEntry, refund: Refund, now: dt.datetime) -> None:
-    """What the provider has counted of the charge may have been this refund, or may not have been."""
-    charge = session.charges.get(row.charge_id) if row.charge_id else None
-    if charge is None:
-        return
-    if refund.state is RefundState.FAILED:
-        returns.lower_total(session, charge, refund.amount)
-    returns.book(services, session, charge, now)
 
 
 async def look(services: Services, refund: Refund, troubles: Troubles | None = None) -> Refund:
@@ -453,26 +435,12 @@ async def look(services: Services, refund: Refund, troubles: Troubles | None = N
         return refund
     result = found.result
     if made_there:
-        return await call(partial(_heard, services, refund, result))
+        return await call(partial(heard_of, services, refund, result))
     if result is None and lookup is Lookup.AUTHORITATIVE:
         result = RefundResult.not_sent("the provider knows nothing of it")
     if not isinstance(result, RefundResult) or result.outcome is Outcome.UNKNOWN:
         return await _overdue(services, refund)
     return await settle(services, refund, result, Actor.provider(account.name))
-
-
-def _heard(services: Services, refund: Refund, result: object) -> Refund:
-    """Record what was found of a refund that was made at the provider."""
-    if isinstance(result, RefundResult) and result.reference == refund.reference:
-        with services.store.write() as session:
-            row = session.ledger.get(refund.entry_id)
-            session.contracts.lock(refund.contract_id)
-            charge = session.charges.get(row.charge_id or "")
-            event = ProviderEvent("", EventKind.REFUND, refund=result, charge_reference=charge.reference)
-            returns.named_by_event(services, session, charge, event, services.now())
-            returns.book(services, session, charge, services.now())
-            return session.refunds.get(refund.id)
-    return refund
 
 
 def _stand(services: Services, refund: Refund) -> tuple[bool, bool]:

@@ -10,8 +10,9 @@ import datetime as dt
 
 import attrs
 
-from ..domain.charge import Charge
+from ..domain.charge import Charge, Refund, RefundState
 from ..domain.contract import Actor
+from ..domain.ledger import LedgerEntry
 from ..domain.returning import Payment, Return, ReturnKind, dispute_fact, merged, refund_fact, returned, total_fact
 from ..money import Money
 from ..provider import ChargeResult, ProviderEvent
@@ -20,7 +21,16 @@ from . import discrepancies
 from .returns_ledger import book, facts_of, own_sum, tell
 from .services import Services
 
-__all__ = ["book", "gone_back", "lower_total", "named_before", "named_by_event", "named_by_result", "told"]
+__all__ = [
+    "book",
+    "follow_refund",
+    "gone_back",
+    "lower_total",
+    "named_before",
+    "named_by_event",
+    "named_by_result",
+    "told",
+]
 
 
 def named_by_result(
@@ -110,6 +120,16 @@ def lower_total(session: Session, charge: Charge, amount: Money) -> None:
     if total.amount.minor - amount.minor >= named + own_sum(session, charge):
         lowered = Money(total.amount.minor - amount.minor, amount.currency)
         session.returns.update(attrs.evolve(total, amount=lowered))
+
+
+def follow_refund(services: Services, session: Session, row: LedgerEntry, refund: Refund, now: dt.datetime) -> None:
+    """Compare again what the provider has counted of a charge, now that paygate's own *refund* of *row* has a result."""
+    charge = session.charges.get(row.charge_id) if row.charge_id else None
+    if charge is None:
+        return
+    if refund.state is RefundState.FAILED:
+        lower_total(session, charge, refund.amount)
+    book(services, session, charge, now)
 
 
 def _payment(charge: Charge, reference: str | None, now: dt.datetime) -> Payment:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 
-from ..domain.charge import Charge
+from ..domain.charge import Charge, Refund
 from ..errors import NotFound
-from ..provider import Outcome, ProviderEvent
+from ..provider import EventKind, Outcome, ProviderEvent, RefundResult
 from ..store import Session
 from . import returns
 from .services import Services
 from .settling import contract_behind
 
-__all__ = ["by_id", "of_a_deleted_contract", "taken_back"]
+__all__ = ["by_id", "heard_of", "of_a_deleted_contract", "taken_back"]
 
 
 def taken_back(
@@ -36,6 +36,20 @@ def taken_back(
     returns.named_by_event(services, session, charge, event, now)
     returns.told(services, session, charge, event.charge_reference, now)
     return "applied", charge.id
+
+
+def heard_of(services: Services, refund: Refund, result: object) -> Refund:
+    """Record what was found of a *refund* that was made at the provider, in a transaction of its own."""
+    if not isinstance(result, RefundResult) or result.reference != refund.reference:
+        return refund
+    with services.store.write() as session:
+        row = session.ledger.get(refund.entry_id)
+        session.contracts.lock(refund.contract_id)
+        charge, now = session.charges.get(row.charge_id or ""), services.now()
+        event = ProviderEvent("", EventKind.REFUND, refund=result, charge_reference=charge.reference)
+        returns.named_by_event(services, session, charge, event, now)
+        returns.book(services, session, charge, now)
+        return session.refunds.get(refund.id)
 
 
 def of_a_deleted_contract(session: Session, event: ProviderEvent) -> bool:

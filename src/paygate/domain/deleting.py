@@ -198,7 +198,11 @@ def tombstone(
 
 def _check_nothing_pending(contract: Contract, entries: Iterable[LedgerEntry], open_charges: Sequence[str]) -> None:
     # a refund by hand is no result that is awaited: it is reported with the sum
-    refunds = [row.id for row in entries if row.kind is EntryKind.REFUND and row.state is EntryState.PENDING]
+    refunds = [
+        row.id
+        for row in entries
+        if (row.kind is EntryKind.REFUND and row.state is EntryState.PENDING) or row.state is EntryState.OPENED
+    ]
     if open_charges or refunds:
         raise PendingMoney(
             f"contract {contract.id}: {', '.join((*open_charges, *refunds))} has no result yet; wait for it or reconcile, "

@@ -48,6 +48,7 @@ def own_sum(session: Session, charge: Charge) -> int:
 
 
 def tell(services: Services, session: Session, charge: Charge, fact: Return, now: dt.datetime) -> None:
+    """Tell the operator of a refund or dispute that was made at the provider, in the caller's transaction."""
     about = f"{fact.amount} of charge {charge.id} ({fact.charge_reference or 'no reference'}) on {charge.account}"
     match fact.kind, fact.state:
         case ReturnKind.TOTAL, _:

@@ -144,6 +144,8 @@ class Capabilities:
         PAST_DUE until somebody acts (R-156).
     :param starts_subscriptions: whether paygate starts the provider's own subscriptions (``start_recurring``), only where
         the provider owns the renewals; else they start elsewhere and are only reported.
+    :param changes_recurring_payment: whether the provider's own subscription can be given another card
+        (``change_recurring_payment``), only where the provider owns the renewals.
     :param cancels_charges: whether a charge that waits for the customer can be withdrawn (``cancel_charge``).
     :param checkout: whether the provider can store a card on a page of its own (``begin_checkout``).
     """
@@ -168,6 +170,7 @@ class Capabilities:
     starts_subscriptions: bool = attrs.field(default=False)
     checkout: bool = False
     cancels_charges: bool = False
+    changes_recurring_payment: bool = False
 
     @starts_subscriptions.validator
     def _only_its_own(self, _: object, value: bool) -> None:

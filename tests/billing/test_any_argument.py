@@ -115,6 +115,7 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "actor": st.just(Actor.admin()) | st.builds(Actor.admin, _TEXTS),
     "amount": st.none() | _MONEY,
     "body": st.sampled_from([b"", b"{}", b"\xff" * 100]),
+    "card": _quietly(st.builds(Card, st.sampled_from(["stripe", "univapay", "telecom"]) | _TEXTS, _TEXTS)),
     "customer": _quietly(_CUSTOMERS),
     "headers": st.just({}),
     "ids": st.none() | st.lists(_TEXTS, max_size=2),
@@ -322,6 +323,7 @@ def test_every_public_method_fails_as_a_store_error_while_the_database_fails(
     good: dict[str, Any] = {
         **{name: values[0] for name, values in known.items() if values},
         "account": "stripe", "amount": Money(500, "JPY"), "attempts": 1, "consent": "phone", "customer": Customer("cus_9"),
+        "card": Card("stripe", "tok_8"),
         "idempotency_key": "k-1", "note": "console", "on": dt.date(2026, 1, 15), "paid": True, "payment": Card("stripe", "tok_9"),
         "plan": PLAN, "reason": "told so", "reference": "ref", "return_url": "https://shop.example/done", "rows": [],
         "start_on": dt.date(2026, 1, 15), "succeeded": True, "to": dt.date(2027, 1, 1), "product": "mag", "end_month": "2027-01",

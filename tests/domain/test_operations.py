@@ -339,7 +339,12 @@ def test_customers_end_their_own_contracts_and_undo_only_unpaid_ones(given):
     me, other = Actor.customer("cus-1"), Actor.customer("cus-2")
     customers = {operation for operation, kinds in ACTORS.items() if ActorKind.CUSTOMER in kinds}
 
-    assert customers == {Operation.CANCEL, Operation.SCHEDULE_CANCELLATION, Operation.REVOKE_CANCELLATION}
+    assert customers == {
+        Operation.CANCEL,
+        Operation.SCHEDULE_CANCELLATION,
+        Operation.REVOKE_CANCELLATION,
+        Operation.CHANGE_PAYMENT,
+    }
     authorise(Operation.SCHEDULE_CANCELLATION, given(Status.ACTIVE), me)
     for operation, status, actor in (
         (Operation.SCHEDULE_CANCELLATION, Status.ACTIVE, other),

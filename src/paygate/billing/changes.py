@@ -19,8 +19,8 @@ from .written import note_written
 __all__ = ["changed", "unpack_change"]
 
 _HOOK = "on_contract_change"
-#: Not facts about the contract, but about its row; nor may a credential show up in a notice.
-_UNTOLD = frozenset({"version", "credential"})
+#: Not a fact about the contract, but about its row. Of all others only the names are told, never a credential.
+_UNTOLD = frozenset({"version"})
 
 
 def changed(

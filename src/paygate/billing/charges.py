@@ -32,7 +32,7 @@ from .resolving import resolve
 from .services import Services, checked_key, fingerprint, secret_hash
 from .settling import apply_charge, asked_in_vain, charge_request
 
-__all__ = ["ChargePreview", "create", "preview", "resolve", "wait"]
+__all__ = ["ChargePreview", "check_arrears", "create", "preview", "recorded_consent", "resolve", "wait"]
 
 
 @attrs.frozen
@@ -70,7 +70,7 @@ class _Ask:
     fingerprint: str
 
 
-def _consent(services: Services, consent: str | Consent | None, actor: Actor) -> Consent | None:
+def recorded_consent(services: Services, consent: str | Consent | None, actor: Actor) -> Consent | None:
     """The agreement with what the caller left open: recorded now, by whoever makes the charge (R-188, R-395)."""
     if consent is None:
         return None
@@ -108,7 +108,7 @@ def _ask(
         raise InvalidValue(f"a contract is named by its id, a text; got {contract_id!r}")
     if purpose is not None and not isinstance(purpose, Purpose):
         raise InvalidValue(f"purpose is Purpose.ONE_OFF or Purpose.ARREARS, got {purpose!r}", rule="R-191")
-    given = _consent(services, consent, actor)
+    given = recorded_consent(services, consent, actor)
     digest = fingerprint(
         "addon",
         contract_id,
@@ -148,6 +148,11 @@ def _decide(
     decision = decide_addon(contract, command, account.capabilities, facts, services.rules, now, preview=preview)
     check(services, session, contract, amount)
     return account, decision
+
+
+def check_arrears(services: Services, session: Session, contract: Contract, command: AddonCommand) -> None:
+    """Refuse what :func:`create` would refuse of *command* now; *contract* may be one that is still to be stored."""
+    _decide(services, session, contract, command)
 
 
 def _earlier(services: Services, session: Session, contract: Contract, ask: _Ask) -> Charge | None:

@@ -95,13 +95,14 @@ def unpaid_period(services: Services, session: Session, contract: Contract) -> U
     account = services.plugins.account(contract.account)
     ours = not charged_by_provider(contract, account.capabilities, missing.period_start)
     now = services.now()
+    card = secret_hash(account.name, contract.credential)
     made = session.charges.of_period(contract.id, missing.period_start)
-    attempts = tuple(Attempt.of(charge) for charge in made)
+    # with another card the schedule begins anew
+    attempts = tuple(Attempt.of(charge) for charge in made if charge.credential_hash == card)
     untried = missing.failures == 0 and all(attempt.outcome is Outcome.NOT_SENT for attempt in attempts)
     price = made[0].amount if made else None
     if untried and price is None:
         price = period_price(contract.plan, contract.start_on, missing.period_start)
-    card = secret_hash(account.name, contract.credential)
     return UnpaidPeriod(
         services.schedule(account.name, cycle) if ours else None,
         attempts,

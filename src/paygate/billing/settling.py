@@ -314,7 +314,11 @@ def _period_failed(services: Services, session: Session, charge: Charge, actor: 
     if cycle is None:
         return
     schedule = services.schedule(charge.account, cycle)
-    attempts = [Attempt.of(made) for made in session.charges.of_period(contract.id, period)]
+    attempts = [
+        Attempt.of(made)
+        for made in session.charges.of_period(contract.id, period)
+        if made.credential_hash == charge.credential_hash  # with another card the schedule begins anew
+    ]
     plan = plan_retry(
         schedule,
         attempts,

@@ -9,6 +9,7 @@ import click
 
 from ..domain.contract import PaymentMethod, Status
 from .deleting import delete
+from .new_card import change_card
 from .operations import OPERATIONS
 from .output import facts, table
 from .params import DAY, INSTANT, YEN
@@ -29,7 +30,7 @@ def contracts() -> None:
     """List, show and change contracts."""
 
 
-for operation in (*OPERATIONS, delete, closing):
+for operation in (*OPERATIONS, change_card, delete, closing):
     contracts.add_command(operation)
 
 

@@ -136,6 +136,11 @@ def rows(system_max: dt.date) -> tuple[Row, ...]:
     return (
         Row("Charge a stored card again", ("additional_charge",), lambda it: _yes(it.additional_charge)),
         Row("Withdraw a charge that waits for the customer", ("cancels_charges",), lambda it: _yes(it.cancels_charges)),
+        Row(
+            "Give its subscriptions another card",
+            ("changes_recurring_payment",),
+            lambda it: _yes(it.changes_recurring_payment),
+        ),
         Row("Store a card on the provider's page", ("checkout",), lambda it: _yes(it.checkout)),
         Row("Recurring contracts", ("renewals", "starts_subscriptions"), _recurring),
         Row("After the last failed retry", ("ends_after_retries",), _exhausted),

@@ -184,7 +184,7 @@ def decide_addon(
             f"contract {contract.id} has ended: renewing its expiry would open nothing; leave renew_expiry out",
             rule="R-384",
         )
-    closes_at = _check_history(contract, capabilities, facts, rules, now)
+    closes_at = _check_history(contract, capabilities, facts, rules, now, pays_period=pays_period)
     today = business_date(now, rules.zone)
     if capabilities.expiry is ExpiryPolicy.SYSTEM_MAX and today > rules.system_max:
         raise SystemMaxPassed(
@@ -287,14 +287,25 @@ def _effective(policy: OptionPolicy, value: bool | None, name: str, capabilities
 
 
 def _check_history(
-    contract: Contract, capabilities: Capabilities, facts: ChargeFacts, rules: Rules, now: dt.datetime
+    contract: Contract,
+    capabilities: Capabilities,
+    facts: ChargeFacts,
+    rules: Rules,
+    now: dt.datetime,
+    *,
+    pays_period: bool,
 ) -> dt.datetime | None:
-    """The instant at which the window closes, if it closes soon."""
+    """The instant at which the window closes, if it closes soon.
+
+    The unpaid period of a contract may be the first payment through the account of a card that is new (R-404).
+    """
     if facts.open_charge is not None:
         raise ChargeInProgress(
             f"contract {contract.id}: charge {facts.open_charge} has no result yet; wait for it or reconcile",
             rule="R-189",
         )
+    if pays_period and contract.credential is not None and facts.last_paid_at is None:
+        return None
     if contract.credential is None or facts.last_paid_at is None:
         raise OperationNotAllowed(
             f"contract {contract.id}: the customer has never paid through {contract.account!r}, so there is no stored "

@@ -52,6 +52,7 @@ __all__ = [
     "Creation",
     "activate",
     "application_notices",
+    "check_provider",
     "confirm_payment",
     "decide_creation",
     "first_payment",
@@ -141,7 +142,7 @@ def decide_creation(
     if card is not None:
         if capabilities is None:
             raise NotFound(f"no account {card.account!r} is set up; configure it or name another")
-        _check_provider(plan, due, capabilities)
+        check_provider(plan, due, capabilities)
         if paid and not imported:
             raise OperationNotAllowed(
                 "a card is charged at once; leave out paid=True, or import the contract if it was paid elsewhere",
@@ -210,7 +211,8 @@ def _check_start(plan: Plan, start_on: dt.date, today: dt.date, *, imported: boo
         raise ProductEnded(f"plan {plan.name!r} ends with {end_month}; it cannot start on {start_on}", rule="R-071")
 
 
-def _check_provider(plan: Plan, due: Money, capabilities: Capabilities) -> None:
+def check_provider(plan: Plan, due: Money, capabilities: Capabilities) -> None:
+    """Refuse a provider that cannot take the payments of *plan*, beginning with *due* (R-004, R-215, R-220)."""
     if plan.is_recurring and not capabilities.recurring:
         raise CapabilityNotSupported(
             f"{capabilities.name} takes lump-sum payments only; choose another provider for recurring plan {plan.name!r}",

@@ -24,6 +24,7 @@ class ProviderAction(enum.Enum):
     STOP = "stop"  #: end it now and retry nothing any more (R-092, R-143, R-264)
     END_AT_PERIOD_END = "end at period end"  #: charge no further renewal (R-130)
     GO_ON = "go on"  #: charge renewals again (R-130)
+    NEW_CARD = "new card"  #: charge renewals to another card (R-403)
 
 
 @attrs.frozen
@@ -32,11 +33,15 @@ class Wanted:
 
     :param account: the contract's account.
     :param on: the business date on which the period ends, for END_AT_PERIOD_END.
+    :param credential: the stored card to charge from now on, and :param collect: whether what is unpaid is to be charged to
+        it at once, for NEW_CARD.
     """
 
     account: str
     action: ProviderAction
     on: dt.date | None = None
+    credential: str | None = attrs.field(default=None, repr=False)
+    collect: bool = False
 
 
 class NoticeKind(enum.Enum):
@@ -52,6 +57,7 @@ class NoticeKind(enum.Enum):
     CANCELLATION_SCHEDULED = "cancellation_scheduled"
     CANCELLATION_REVOKED = "cancellation_revoked"
     CANCELLATION_EFFECTIVE = "cancellation_effective"
+    CARD_CHANGED = "card_changed"  #: another card was registered (R-400)
     MANUAL_REFUND_DUE = "manual_refund_due"
     DUNNING = "dunning"  #: a reminder that an administrator sends (R-159)
     OPERATOR_ACTION = "operator_action"  #: a person has to look
@@ -93,7 +99,7 @@ class Notice:
 
     :param facts: what the text may show, by name: ``amount`` (Money), ``attempt`` (from 1), ``happened_on``,
         ``next_attempt_on``, ``effective_on``, ``last_day_of_use``, ``due_on`` (business dates), ``code``, ``reason``,
-        ``message``, ``action_url``, ``charge_id``. Contract, plan and customer are read from their own records.
+        ``message``, ``action_url``, ``charge_id``, ``card``. Contract, plan and customer are read from their own records.
     """
 
     kind: NoticeKind

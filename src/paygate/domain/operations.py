@@ -53,6 +53,7 @@ class Operation(enum.Enum):
     REFUND_ENTRY = "refund_entry"
     SET_EXPIRY = "set_expiry"
     SET_PRODUCT_END = "set_product_end"
+    CHANGE_PAYMENT = "change_payment"
     SEND_DUNNING_MAIL = "send_dunning_mail"
     MARK_RETRIES_STOPPED = "mark_retries_stopped"
     MARK_PAID = "mark_paid"
@@ -264,6 +265,9 @@ TABLE: Mapping[Operation, Mapping[Status, _Guard]] = {
     Operation.SET_PRODUCT_END: _in(
         _recurring, Status.PENDING_PAYMENT, Status.NOT_STARTED, *_RUNNING, Status.PAST_DUE, Status.CANCEL_SCHEDULED
     ),
+    Operation.CHANGE_PAYMENT: _in(
+        _card, Status.NOT_STARTED, Status.ESTABLISHED, *_RUNNING, Status.PAST_DUE, Status.CANCEL_SCHEDULED
+    ),
     Operation.SEND_DUNNING_MAIL: _in(_always, Status.PENDING_PAYMENT, Status.PAST_DUE),
     Operation.MARK_RETRIES_STOPPED: _in(_retrying, Status.PAST_DUE),
     Operation.MARK_PAID: _in(_markable_paid, *_BEGUN),
@@ -281,6 +285,7 @@ _CUSTOMER_TOO = _ADMIN | {ActorKind.CUSTOMER}
 #: A provider that ends its subscription does not ask: that is an event (R-152).
 ACTORS: Mapping[Operation, frozenset[ActorKind]] = dict.fromkeys(Operation, _ADMIN) | {
     Operation.CANCEL: _CUSTOMER_TOO,
+    Operation.CHANGE_PAYMENT: _CUSTOMER_TOO,
     Operation.SCHEDULE_CANCELLATION: _CUSTOMER_TOO,
     Operation.REVOKE_CANCELLATION: _CUSTOMER_TOO,
     Operation.CONFIRM_PAYMENT: _ADMIN | {ActorKind.PROVIDER},

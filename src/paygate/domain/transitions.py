@@ -50,6 +50,7 @@ class Event(enum.Enum):
     MANUAL_REFUND_DONE = "mark_manual_refund_done"
     SET_EXPIRY = "set_expiry"
     SET_PRODUCT_END = "set_product_end"
+    CHANGE_PAYMENT = "change_payment"
     PRODUCT_END_MOVED = "product_end_moved"
     EXPIRY_PASSED = "expiry date passed"
     REPEATED_EVENT = "repeated or overtaken provider event"
@@ -179,6 +180,7 @@ _ROWS = (
     _row("T-92", _ANY, Event.REFUND_ENTRY, (_A,), "", None, "246"),
     _row("T-92", _ANY, Event.SET_EXPIRY, (_A,), "", None, "057"),
     _row("T-92", _ANY, Event.SET_PRODUCT_END, (_A,), "", None, "389"),
+    _row("T-92", (_NOT_STARTED, _ESTABLISHED, *_RUNNING, _PAST_DUE, _SCHEDULED), Event.CHANGE_PAYMENT, (_A, _C), "card", None, "400"),
     _row("T-92", _ANY, Event.EXPIRY_PASSED, (_S,), "", None, "059"),
     _row("T-93", _ANY, Event.DELETE, (_A,), "nothing pending, confirmed", (), "252"),
     _row("T-94", _ANY, Event.REPEATED_EVENT, _RESULT, "", None, "269 162 153"),

@@ -6,13 +6,15 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..billing import contracts, deleting, forecast, importing, listing, operations
+from ..billing import contracts, deleting, forecast, importing, listing, new_card, operations
 from ..billing.contracts import ContractDetails
 from ..billing.deleting import DeletionReport
 from ..billing.importing import ImportReport, NewContract
+from ..billing.new_card import PaymentChange
 from ..billing.operations import OperationResult
 from ..domain.access import Opening
-from ..domain.contract import Actor, Contract, Customer, Payment, PaymentMethod, Plan, Status
+from ..domain.charge import Consent
+from ..domain.contract import Actor, Card, Contract, Customer, Payment, PaymentMethod, Plan, Status
 from ..domain.deleting import Deletion
 from ..domain.forecast import Forecast
 from ..domain.operations import Offer
@@ -262,6 +264,49 @@ class Contracts(Namespace):
         :param period: the first day of the period, the ``target_on`` of its ledger row.
         """
         return self._run(operations.mark_unpaid(self._services, contract_id, period, actor=actor, reason=reason))
+
+    def change_payment(
+        self,
+        contract_id: str,
+        card: Card,
+        *,
+        collect: bool = False,
+        consent: str | Consent | None = None,
+        changed_elsewhere: bool = False,
+        idempotency_key: str | None = None,
+        reason: str = "",
+        actor: Actor = ADMIN,
+    ) -> PaymentChange:
+        """Pay a card contract from another card from now on: the way out of PAST_DUE (R-400 to R-404).
+
+        What happened to the old card no longer counts: an unpaid period is tried with the new one by the next run, from the
+        first attempt on. A subscription that the provider runs is given the card first; if that is refused, nothing changes.
+        Both sides are told.
+
+        :param card: of the same account or another one that can take the contract's payments.
+        :param collect: charge the unpaid period at once, with purpose ARREARS; nothing if nothing is unpaid.
+        :param consent: how the customer agreed to that; needed with *collect* where a period is unpaid.
+        :param changed_elsewhere: the card was changed on the screen of a provider that charges the renewals; this records it.
+        :param idempotency_key: of the charge: the same call again charges nothing more. The same card changes nothing.
+        :returns: the contract, and the charge with its state; a decline leaves the new card in place.
+        :raises OperationNotAllowed: not paid by card, not paid yet, or ended.
+        :raises ChargeInProgress: a charge of the contract has no result yet (R-401).
+        :raises CapabilityNotSupported: the provider that charges the renewals takes no other card from here (R-402).
+        :raises ConsentRequired: *collect* without a consent; nothing was changed.
+        """
+        return self._run(
+            new_card.change_payment(
+                self._services,
+                contract_id,
+                card,
+                collect=collect,
+                consent=consent,
+                changed_elsewhere=changed_elsewhere,
+                idempotency_key=idempotency_key,
+                reason=reason,
+                actor=actor,
+            )
+        )
 
     def send_dunning_mail(
         self, contract_id: str, *, due_on: dt.date | None = None, actor: Actor = ADMIN

@@ -44,7 +44,8 @@ class OperationProposal:
 
     :param operation: its name as in the audit trail: the value of an :class:`~paygate.domain.operations.Operation`, or
         ``create``, ``import``, ``resolve_charge``, ``resolve_refund``.
-    :param contract: as it is now; for ``create`` the contract that would be made, for ``import`` None.
+    :param contract: as it is now; for ``create`` the contract that would be made; None for ``import``
+        and for a refund by hand that a deleted contract owed.
     :param amount: what is to be charged or returned, where the call names an amount.
     """
 

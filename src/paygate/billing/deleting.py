@@ -15,6 +15,7 @@ from ..errors import PendingMoney
 from ..flow import call
 from ..money import Money
 from ..store import Session
+from . import after_deletion
 from .changes import changed
 from .operations import read_case, tell_provider
 from .outbox import deliver
@@ -54,7 +55,7 @@ async def preview(services: Services, contract_id: str, *, actor: Actor) -> Dele
 
 
 async def delete(services: Services, contract_id: str, *, confirm: str, reason: str, actor: Actor) -> DeletionReport:
-    """Refund what can be refunded, then remove the contract.
+    """Refund what can be refunded, then remove the contract. What only a person can return stays in ``refunds.dues``.
 
     A refund that is still on its way when the waiting time is over keeps the contract: its result would have nowhere to
     go (R-265). Deleting again later finds it done.
@@ -125,12 +126,15 @@ def _intend(services: Services, contract_id: str, actor: Actor) -> list[Refund]:
 def _remove(services: Services, contract_id: str, refunds: list[Refund], actor: Actor, reason: str) -> DeletionReport:
     with services.store.write() as session:
         contract = session.contracts.lock(contract_id)
+        refunds = [session.refunds.get(refund.id) for refund in refunds]
         tried = {refund.entry_id for refund in refunds}
         plan = _plan(services, session, contract, actor)
+        kept = after_deletion.keep(services, session, plan, refunds, actor)
         # what this deletion has just refunded is reported as such, and not as refunded before
         plan = attrs.evolve(plan, skipped=tuple(kept for kept in plan.skipped if kept.entry_id not in tried))
         stone = tombstone(plan, refunds, services.now(), services.new_id, actor=actor, reason=reason)
         session.remove_contract(contract_id, contract.customer_id)
         session.audit.insert_many([stone])
+        after_deletion.write(services, session, contract_id, kept)
         changed(services, session, contract, None, [stone])
     return DeletionReport(contract_id, tuple(refunds), plan.skipped, plan.by_hand, stone)

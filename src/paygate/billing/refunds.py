@@ -25,7 +25,7 @@ from ..money import Money
 from ..notices import OperationProposal
 from ..provider import Capabilities, Lookup, LookupRequest, Outcome, RefundRequest, RefundResult
 from ..store import Session
-from . import interrupted, logs, permission, returns
+from . import after_deletion, interrupted, logs, permission, returns
 from .claims import Claim, take
 from .discrepancies import chosen, close
 from .discrepancies import note as note_discrepancy
@@ -529,11 +529,11 @@ async def wait(services: Services, refund_id: str, timeout: float) -> Refund:  #
 
 
 async def dues(services: Services) -> list[LedgerEntry]:
-    """Manual refunds that are still due (X-14)."""
+    """Manual refunds that are still due (X-14); those of deleted contracts last (R-415)."""
 
     def read() -> list[LedgerEntry]:
         with services.store.read() as session:
-            return session.ledger.dues()
+            return [*session.ledger.dues(), *after_deletion.dues(services, session)]
 
     return await call(read)
 
@@ -542,12 +542,18 @@ async def mark_done(services: Services, entry_id: str, *, on: dt.date | None, no
     """A person has returned the money (R-250)."""
 
     def proposal(session: Session) -> OperationProposal:
+        kept = session.remainders.get(entry_id)
+        if kept is not None:
+            return OperationProposal(Operation.MARK_MANUAL_REFUND_DONE.value, actor, None, kept.amount)
         row = session.ledger.get(entry_id)
         contract = session.contracts.get(row.contract_id)
         return OperationProposal(Operation.MARK_MANUAL_REFUND_DONE.value, actor, contract, row.amount)
 
     def write() -> LedgerEntry:
         with services.store.write() as session:
+            owed = after_deletion.done(services, session, entry_id, on, note, actor)
+            if owed is not None:
+                return owed
             row = session.ledger.get(entry_id)
             session.contracts.lock(row.contract_id)
             row = session.ledger.get(entry_id)

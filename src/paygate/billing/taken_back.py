@@ -6,13 +6,13 @@ import contextlib
 
 from ..domain.charge import Charge, Refund
 from ..errors import NotFound
-from ..provider import EventKind, Outcome, ProviderEvent, RefundResult
+from ..provider import EventKind, ProviderEvent, RefundResult
 from ..store import Session
 from . import returns
 from .services import Services
 from .settling import contract_behind
 
-__all__ = ["by_id", "heard_of", "of_a_deleted_contract", "taken_back"]
+__all__ = ["by_id", "heard_of", "taken_back"]
 
 
 def taken_back(
@@ -24,8 +24,6 @@ def taken_back(
     """
     now, charge = services.now(), _charge(session, account, event)
     if charge is None:
-        if of_a_deleted_contract(session, event):
-            return "ignored", None
         returns.named_before(services, session, account, event, now)
         return None, None
     if not services.in_mode(contract_behind(session, charge)):
@@ -50,21 +48,6 @@ def heard_of(services: Services, refund: Refund, result: object) -> Refund:
         returns.named_by_event(services, session, charge, event, now)
         returns.book(services, session, charge, now)
         return session.refunds.get(refund.id)
-
-
-def of_a_deleted_contract(session: Session, event: ProviderEvent) -> bool:
-    """Whether *event* tells only of what deleting its contract returned, which the tombstone reports (R-263).
-
-    That a refund failed after all, or that a payment is still there, is news.
-    """
-    if event.contract_id is None or not event.attempt_id:
-        return False
-    if event.refund is not None and event.refund.outcome not in {Outcome.SUCCEEDED, Outcome.PENDING}:
-        return False
-    if event.charge is not None and (not event.charge.refunded or event.charge.refunded != event.charge.amount):
-        return False
-    records = session.audit.page(contract_id=event.contract_id, limit=1000)
-    return any(record.action == "delete" and record.after.get("refunds") for record in records)
 
 
 def by_id(session: Session, account: str, charge_id: str | None) -> Charge | None:

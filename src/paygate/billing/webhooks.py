@@ -18,6 +18,7 @@ from ..provider import EventKind, ProviderEvent, Webhook
 from ..store import Session
 from ..texts import is_storable
 from . import logs
+from .after_deletion import reported
 from .duplicates import follow_up_reported
 from .outbox import deliver, operator
 from .reasons import ends_everything, reason_of
@@ -25,7 +26,7 @@ from .refunds import apply_refund
 from .services import Services
 from .settling import apply_charge, contract_behind
 from .subscriptions import apply_end, apply_renewal, contract_of
-from .taken_back import by_id, of_a_deleted_contract, taken_back
+from .taken_back import by_id, taken_back
 
 __all__ = ["MAX_BODY", "EventOutcome", "Receipt", "receive"]
 
@@ -133,11 +134,13 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
             source = Source.WEBHOOK
             apply_charge(services, session, charge, event.charge, actor=actor, now=now, source=source, noted=noted)
             return EventOutcome(event.event_id, _applied(noted), charge_id=charge.id)
-        if charge is None and of_a_deleted_contract(session, event):
-            return EventOutcome(event.event_id, "ignored")
+        if charge is None and (gone := _deleted(services, session, account, event)) is not None:
+            return gone
     elif event.kind is EventKind.REFUND and event.refund is not None:
         refund = _refund(session, account.name, event)
         if refund is None:
+            if (gone := _deleted(services, session, account, event)) is not None:
+                return gone
             known, charge_id = taken_back(services, session, account.name, event)
             if known is not None:
                 return EventOutcome(event.event_id, known, charge_id=charge_id)
@@ -146,6 +149,8 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
             apply_refund(services, session, refund.id, event.refund, actor=actor, now=now, source=source, noted=noted)
             return EventOutcome(event.event_id, _applied(noted), refund_id=refund.id)
     elif event.kind is EventKind.DISPUTE and event.dispute is not None:
+        if (gone := _deleted(services, session, account, event)) is not None:
+            return gone
         known, charge_id = taken_back(services, session, account.name, event)
         if known is not None:
             return EventOutcome(event.event_id, known, charge_id=charge_id)
@@ -157,6 +162,8 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
         if contract is not None:
             apply_end(services, session, account, contract, event.type)
             return EventOutcome(event.event_id, "applied")
+        if (gone := _deleted(services, session, account, event)) is not None:
+            return gone
     else:
         return EventOutcome(event.event_id, "ignored", checkout=_checkout(event))
     message = (
@@ -169,6 +176,12 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
         )
     operator(services, session, "unmatched_event", message, now=now)
     return EventOutcome(event.event_id, "unmatched")
+
+
+def _deleted(services: Services, session: Session, account: Account, event: ProviderEvent) -> EventOutcome | None:
+    """What became of *event* if it is about a contract that was deleted."""
+    known = reported(services, session, account.name, event)
+    return None if known is None else EventOutcome(event.event_id, known[0], refund_id=known[1])
 
 
 def _applied(noted: list[Discrepancy]) -> str:

@@ -291,7 +291,7 @@ class AsyncRefunds(AsyncNamespace):
         )
 
     async def dues(self) -> tuple[LedgerEntry, ...]:
-        """Refunds that a person has yet to make by hand (X-14)."""
+        """Refunds that a person has yet to make by hand (X-14). What deleted contracts owe comes last (R-415)."""
         return tuple(await self._run(refunds.dues(self._services)))
 
     async def mark_done(

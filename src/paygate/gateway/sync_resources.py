@@ -291,7 +291,7 @@ class Refunds(Namespace):
         )
 
     def dues(self) -> tuple[LedgerEntry, ...]:
-        """Refunds that a person has yet to make by hand (X-14)."""
+        """Refunds that a person has yet to make by hand (X-14). What deleted contracts owe comes last (R-415)."""
         return tuple(self._run(refunds.dues(self._services)))
 
     def mark_done(self, entry_id: str, *, on: dt.date | None = None, note: str, actor: Actor = ADMIN) -> LedgerEntry:

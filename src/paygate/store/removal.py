@@ -11,8 +11,15 @@ __all__ = ["remove_contract"]
 
 _OF_CONTRACT = [
     Statement(table.delete().where(table.c.contract_id == value(table.c.contract_id)))
-    for table in (outbox, step_mails, licences, refunds, returns, ledger, audit)
+    for table in (step_mails, licences, refunds, returns, ledger, audit)
 ]
+# what an operator has not been told yet, a refund that failed above all, is nobody else's to remember
+_NOTICES = Statement(
+    outbox.delete().where(
+        outbox.c.contract_id == value(outbox.c.contract_id),
+        sa.or_(outbox.c.kind != sa.literal_column("'on_operator_action_required'"), outbox.c.delivered_at.is_not(None)),
+    )
+)
 _DRAFTS = Statement(
     drafts.delete().where(
         drafts.c.charge_id.in_(sa.select(charges.c.id).where(charges.c.contract_id == value(charges.c.contract_id)))
@@ -31,7 +38,7 @@ _CUSTOMER = Statement(
 
 def remove_contract(runner: Runner, contract_id: str, customer_id: str) -> None:
     """Delete the contract, all that belongs to it, and its customer if nothing else is known of that customer."""
-    for statement in (*_OF_CONTRACT, _DRAFTS, _CHARGES):
+    for statement in (*_OF_CONTRACT, _NOTICES, _DRAFTS, _CHARGES):
         runner.change(statement, {"contract_id": contract_id})
     runner.change(_CONTRACT, {"id": contract_id})
     runner.change(_CUSTOMER, {"id": customer_id})

@@ -21,6 +21,7 @@ from .modes import Modes
 from .outbox import Outbox
 from .products import Products
 from .refunds import Refunds
+from .remainders import Remainders
 from .removal import remove_contract
 from .reports import Reports
 from .restores import Restores
@@ -105,6 +106,10 @@ class Session:
     @cached_property
     def returns(self) -> Returns:
         return Returns(self._runner)
+
+    @cached_property
+    def remainders(self) -> Remainders:
+        return Remainders(self._runner)
 
     @cached_property
     def restores(self) -> Restores:

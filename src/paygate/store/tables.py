@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..domain.after_deletion import RemainderKind
 from ..domain.charge import ChargeState, RefundState
 from ..domain.contract import CancellationOrigin, Status
 from ..domain.ledger import EntryKind, EntryState
@@ -28,6 +29,7 @@ __all__ = [
     "OPEN_REFUND",
     "PAID",
     "REFUND_DUE",
+    "REMAINDER_DUE",
     "RETURNED",
     "STARTING_DRAFT",
     "SUBSCRIPTION_OPEN",
@@ -49,6 +51,7 @@ __all__ = [
     "paid",
     "products",
     "refunds",
+    "remainders",
     "restores",
     "returns",
     "step_mails",
@@ -590,3 +593,35 @@ restores = sa.Table(
     sa.Column("at", Instant, nullable=False),
     sa.Column("since", Instant),
 )
+
+#: The money of deleted contracts by number (R-415): what is owed, and what a provider may still report. No personal data.
+remainders = sa.Table(
+    "paygate_remainders",
+    metadata,
+    _seq(),
+    sa.Column("id", Id, nullable=False, unique=True),
+    sa.Column("contract_id", Id, nullable=False),  # no foreign key: the contract is gone
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("account", Id),
+    sa.Column("reference", Id),
+    sa.Column("charge_id", Id),
+    sa.Column("entry_id", Id),
+    sa.Column("refund_id", Id),
+    sa.Column("done_on", sa.Date),
+    sa.Column("remarks", sa.Text, nullable=False),
+    sa.Index("paygate_remainders_by_contract", "contract_id", "seq"),
+    sa.Index("paygate_remainders_by_reference", "account", "reference"),
+    sa.Index("paygate_remainders_by_charge", "charge_id", "seq"),
+)
+
+#: What deleted contracts still owe.
+REMAINDER_DUE = sa.and_(
+    one_of(remainders.c.kind, RemainderKind.DUE),
+    one_of(remainders.c.state, EntryState.PENDING),
+)
+sa.Index("paygate_remainders_due", remainders.c.seq, sqlite_where=REMAINDER_DUE, postgresql_where=REMAINDER_DUE)

@@ -19,6 +19,7 @@ ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 INSTANT = sa.Text().with_variant(sa.DateTime(timezone=True), "postgresql")
 SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 UNRESOLVED = sa.text("resolved_at IS NULL")
+OWED = sa.text("kind IN ('DUE') AND state IN ('PENDING')")
 DISPUTES = sa.text("kind IN ('DISPUTE')")
 PAID = sa.text(
     "kind IN ('INITIAL_FEE', 'PERIOD', 'ADDON') AND state IN ('SUCCEEDED', 'REFUND_PENDING', 'PARTLY_REFUNDED',"
@@ -34,6 +35,7 @@ def upgrade() -> None:
     _charges_of_cards()
     _returns()
     _restores()
+    _remainders()
     for table in ("paygate_contracts", "paygate_drafts"):
         op.add_column(table, sa.Column("overdue_period", sa.Date()))
     op.create_table(
@@ -168,3 +170,32 @@ def _restores() -> None:
         sa.Column("since", INSTANT),
         sa.PrimaryKeyConstraint("seq", name="paygate_restores_pkey"),
     )
+
+
+def _remainders() -> None:
+    """The money of deleted contracts, by number."""
+    op.create_table(
+        "paygate_remainders",
+        sa.Column("seq", SEQ, autoincrement=True, nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("contract_id", ID, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("account", ID),
+        sa.Column("reference", ID),
+        sa.Column("charge_id", ID),
+        sa.Column("entry_id", ID),
+        sa.Column("refund_id", ID),
+        sa.Column("done_on", sa.Date()),
+        sa.Column("remarks", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="paygate_remainders_pkey"),
+        sa.UniqueConstraint("id", name="paygate_remainders_id_key"),
+    )
+    op.create_index("paygate_remainders_by_contract", "paygate_remainders", ["contract_id", "seq"])
+    op.create_index("paygate_remainders_by_reference", "paygate_remainders", ["account", "reference"])
+    op.create_index("paygate_remainders_by_charge", "paygate_remainders", ["charge_id", "seq"])
+    op.create_index("paygate_remainders_due", "paygate_remainders", ["seq"], sqlite_where=OWED, postgresql_where=OWED)

@@ -423,3 +423,40 @@ def test_a_contract_with_an_open_dispute_is_not_deleted(world):
     outcomes(world, "stripe")
     report = world.gateway.contracts.delete(contract.id, confirm=contract.id, reason="mistake")
     assert {refund.amount.minor for refund in report.refunds} == {3000, 5000}
+
+
+@pytest.mark.rule("R-318")
+def test_a_refund_that_paygate_makes_after_the_provider_counted_is_no_part_of_what_it_counted(telling):  # noqa: F811
+    _, charge = paid(telling, "univapay")
+    total = attrs.evolve(ChargeResult.succeeded(charge.reference, amount=yen(5000)), refunded=yen(200))
+    tell(telling, charge.id, total)
+    telling.clock.advance(minutes=1)
+
+    own = telling.gateway.refunds.wait(telling.gateway.refunds.create(charge.id, yen(1000)).id)
+    assert _back(telling, charge) == [200, 1000]
+    tell(telling, charge.id, attrs.evolve(total, refunded=yen(1200)))
+    assert _back(telling, charge) == [200, 1000]
+
+    tell(telling, own.id, RefundResult.declined("bank", reference=own.reference))
+    assert _back(telling, charge) == [200]
+
+
+@pytest.mark.rule("R-318", "R-311")
+def test_a_refund_of_paygate_that_was_reported_as_a_strangers_is_known_once_it_is_found(telling):  # noqa: F811
+    _, charge = paid(telling, "univapay")
+    telling.univapay.script_refund(Vanish())
+    own = telling.gateway.refunds.create(charge.id)
+    assert own.state is RefundState.UNKNOWN
+    reference = telling.univapay.book.refunds[-1].reference
+    report = RefundResult.succeeded(reference, amount=yen(5000))
+    telling.univapay.told.append(_report("evt_stranger", charge.id, "REFUND", report))
+    telling.univapay.told[-1] = attrs.evolve(telling.univapay.told[-1], charge_reference=charge.reference)
+    body = b'{"tell": %d}' % (len(telling.univapay.told) - 1)
+    telling.gateway.webhooks.receive("univapay", {}, body)
+    telling.clock.advance(minutes=5)
+
+    telling.gateway.billing.reconcile()
+
+    assert telling.gateway.refunds.get(own.id).state is RefundState.DONE
+    assert _back(telling, charge) == [5000]
+    assert discrepancies(telling) == []

@@ -12,6 +12,7 @@ import attrs
 
 from ..domain.charge import Charge, Refund, RefundState
 from ..domain.contract import Actor
+from ..domain.discrepancy import DiscrepancyKind
 from ..domain.ledger import LedgerEntry
 from ..domain.returning import Payment, Return, ReturnKind, dispute_fact, merged, refund_fact, returned, total_fact
 from ..money import Money
@@ -110,14 +111,17 @@ def gone_back(session: Session, charge: Charge, reference: str | None) -> bool:
     return bool(facts) and returned(facts, charge.amount.currency) >= charge.amount.minor
 
 
-def lower_total(session: Session, charge: Charge, amount: Money) -> None:
-    """A refund of *amount* did not go back after all: a total that counted it is too high by so much."""
+def lower_total(session: Session, charge: Charge, amount: Money, made_at: dt.datetime) -> None:
+    """A refund of *amount* did not go back after all: a total that counted it is too high by so much.
+
+    :param made_at: when it was made, or first heard of: a total that was seen before has not counted it.
+    """
     total = session.returns.get(charge.account, ReturnKind.TOTAL, charge.reference or charge.id)
-    if total is None or total.amount.currency != amount.currency:
+    if total is None or total.amount.currency != amount.currency or made_at > total.seen_at:
         return
     facts = facts_of(session, charge, charge.reference)
     named = sum(fact.amount.minor for fact in facts if fact.kind is ReturnKind.REFUND and fact.counts)
-    if total.amount.minor - amount.minor >= named + own_sum(session, charge):
+    if total.amount.minor - amount.minor >= named + own_sum(session, charge, total.seen_at):
         lowered = Money(total.amount.minor - amount.minor, amount.currency)
         session.returns.update(attrs.evolve(total, amount=lowered))
 
@@ -128,7 +132,13 @@ def follow_refund(services: Services, session: Session, row: LedgerEntry, refund
     if charge is None:
         return
     if refund.state is RefundState.FAILED:
-        lower_total(session, charge, refund.amount)
+        lower_total(session, charge, refund.amount, refund.created_at)
+    if refund.reference is not None:
+        # what seemed to be one refund too many was this one, before its reference was known
+        named = session.discrepancies.by_reference(charge.account, refund.reference)
+        over = [one for one in named if one.open and one.kind is DiscrepancyKind.OVER_REFUNDED]
+        said = f"it is refund {refund.id} of paygate's own"
+        discrepancies.close(services, session, over, said, actor=Actor.provider(charge.account), now=now)
     book(services, session, charge, now)
 
 
@@ -154,6 +164,6 @@ def _keep(services: Services, session: Session, charge: Charge | None, fact: Ret
     if charge is None:
         return
     if known.kind is ReturnKind.REFUND and known.counts and not news.counts:
-        lower_total(session, charge, known.amount)
+        lower_total(session, charge, known.amount, known.seen_at)
     if news.state is not known.state or not known.charge_id:
         tell(services, session, charge, news, now)

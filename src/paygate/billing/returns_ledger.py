@@ -42,12 +42,13 @@ def facts_of(session: Session, charge: Charge, reference: str | None) -> list[Re
     return [fact for fact in known if fact.charge_reference in {None, reference}]
 
 
-def own_sum(session: Session, charge: Charge) -> int:
-    """Minor units of paygate's own refunds of *charge*, those without a result included."""
-    return sum(refund.amount.minor for refund in _refunds(session, _sales(session, charge)) if _own(refund))
+def own_sum(session: Session, charge: Charge, until: dt.datetime) -> int:
+    """Minor units of paygate's own refunds of *charge* that a total seen at *until* may count, without a result included."""
+    return _own_sum(_refunds(session, _sales(session, charge)), until)
 
 
 def tell(services: Services, session: Session, charge: Charge, fact: Return, now: dt.datetime) -> None:
+    """Tell the operator how a refund or dispute of *charge* stands, with ids, sum and deadline."""
     """Tell the operator of a refund or dispute that was made at the provider, in the caller's transaction."""
     about = f"{fact.amount} of charge {charge.id} ({fact.charge_reference or 'no reference'}) on {charge.account}"
     match fact.kind, fact.state:
@@ -84,7 +85,7 @@ def book(services: Services, session: Session, charge: Charge, now: dt.datetime)
     ours = {refund.reference for refund in refunds if not _made_there(refund)}
     named = [fact for fact in facts if fact.kind is ReturnKind.REFUND and fact.reference not in ours]
     totals = [fact for fact in facts if fact.kind is ReturnKind.TOTAL]
-    own = sum(refund.amount.minor for refund in refunds if _own(refund))
+    own = _own_sum(refunds, max((fact.seen_at for fact in totals), default=now))
     more = unnamed([*named, *totals], own, charge.amount.currency)
     nameless = [one for one in refunds if _made_there(one) and _nameless(charge, one) and _alive(one)]
     there = sum(one.amount.minor for one in nameless)
@@ -280,6 +281,10 @@ def _alive(refund: Refund) -> bool:
 def _own(refund: Refund) -> bool:
     """Whether paygate asked the provider for it, and it may have gone back."""
     return not _made_there(refund) and not refund.by_hand and _alive(refund)
+
+
+def _own_sum(refunds: Sequence[Refund], until: dt.datetime) -> int:
+    return sum(refund.amount.minor for refund in refunds if _own(refund) and refund.created_at <= until)
 
 
 def _prefix(charge: Charge) -> str:

@@ -155,10 +155,15 @@ def merged(known: Return, news: Return) -> Return:
             charge_reference=known.charge_reference or news.charge_reference,
         )
     if known.kind is ReturnKind.TOTAL:
-        return attrs.evolve(known, amount=max(known.amount, news.amount, key=lambda money: money.minor))
+        # seen when it was as high as that: what paygate has returned since is not a part of it
+        return attrs.evolve(known, amount=news.amount, seen_at=news.seen_at) if _more(news, known) else known
     if _ORDER.index(news.state) <= _ORDER.index(known.state):
         return attrs.evolve(known, due_by=known.due_by or news.due_by, reason=known.reason or news.reason)
     return attrs.evolve(known, state=news.state, due_by=news.due_by or known.due_by, reason=news.reason or known.reason)
+
+
+def _more(news: Return, known: Return) -> bool:
+    return news.amount.minor > known.amount.minor
 
 
 def returned(facts: Iterable[Return], currency: str) -> int:

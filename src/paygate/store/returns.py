@@ -16,7 +16,17 @@ __all__ = ["Returns"]
 
 _SELECTED = [column for column in returns.c if column.key != "seq"]
 _INSERT = Statement(insert_all(returns))
-_CHANGED = ("charge_id", "contract_id", "charge_reference", "state", "amount", "currency", "due_by", "reason")
+_CHANGED = (
+    "charge_id",
+    "contract_id",
+    "charge_reference",
+    "state",
+    "amount",
+    "currency",
+    "seen_at",
+    "due_by",
+    "reason",
+)
 _UPDATE = Statement(
     returns.update().where(returns.c.id == value(returns.c.id)).values(values(returns.c[name] for name in _CHANGED))
 )

@@ -460,3 +460,23 @@ def test_a_refund_of_paygate_that_was_reported_as_a_strangers_is_known_once_it_i
     assert telling.gateway.refunds.get(own.id).state is RefundState.DONE
     assert _back(telling, charge) == [5000]
     assert discrepancies(telling) == []
+
+
+@pytest.mark.rule("R-315")
+def test_a_failed_charge_that_took_money_after_all_and_gave_it_back_stays_failed(telling):  # noqa: F811
+    contract = telling.contract("univapay")
+    telling.univapay.next(Vanish())
+    charge = telling.charge(contract, renew_expiry=True)
+    tell(telling, charge.id, ChargeResult.declined("no", reference="ch_1"))
+    telling.observer.heard.clear()
+    late = attrs.evolve(ChargeResult.succeeded("ch_1", amount=yen(5000)), refunded=yen(5000))
+
+    tell(telling, charge.id, late)
+    tell(telling, charge.id, ChargeResult.succeeded("ch_1", amount=yen(5000)))
+
+    after = telling.gateway.charges.get(charge.id)
+    assert (after.state, after.failure.code) == (ChargeState.FAILED, "returned_at_provider")
+    assert rows_of(telling, charge) == []
+    assert telling.gateway.contracts.get(contract.id).expires_on == contract.expires_on
+    assert telling.observer.of("success") == telling.observer.of("failure") == []
+    assert codes(telling) == ["provider_refund"]

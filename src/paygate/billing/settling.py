@@ -196,8 +196,8 @@ def _succeed(
     draft = session.charges.draft(charge.id) if charge.kind is ChargeKind.INITIAL else None
     before = draft.contract if draft else contract or session.contracts.get(charge.contract_id)
     undone = returns.gone_back(session, charge, settled.reference)
-    if undone and draft is not None:
-        return _undone(services, session, settled, now=now)
+    if undone and (late or draft is not None):
+        return _undone(services, session, settled, now=now, known_failed=late)
     settlement = _settlement(services, session, before, without_effects(settled) if undone else settled, now)
     if undone:
         settlement = money_only(settlement, before)
@@ -222,14 +222,25 @@ def _succeed(
     return settled
 
 
-def _undone(services: Services, session: Session, charge: Charge, *, now: dt.datetime) -> Charge:
-    """A first payment that had gone back before anybody learnt of it makes no contract (R-315)."""
+def _undone(services: Services, session: Session, charge: Charge, *, now: dt.datetime, known_failed: bool) -> Charge:
+    """A first payment that had gone back before anybody learnt of it makes no contract, and a failed charge stays so (R-315).
+
+    :param known_failed: everybody has been told already that the charge failed.
+    """
     failed = attrs.evolve(
         charge, state=ChargeState.FAILED, failure=Failure(RETURNED, "the payment went back at the provider")
     )
     session.charges.update(failed)
     actor = Actor.provider(charge.account)
     session.audit.insert_many([_audit(services, failed, "charge_failed", actor, now, RETURNED)])
+    message = (
+        f"charge {charge.id}: {charge.amount} was taken ({charge.reference or 'no reference'}) and went back at the provider "
+        "before anybody learnt of it; it counts as failed, and nothing was given for it"
+    )
+    ids = {"contract_id": charge.contract_id, "charge_id": charge.id}
+    operator(services, session, "provider_refund", message, now=now, **ids)
+    if known_failed:
+        return failed
     put(services, session, "on_charge_failure", {"charge_id": charge.id}, contract_id=charge.contract_id, now=now)
     return failed
 

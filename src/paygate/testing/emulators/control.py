@@ -12,7 +12,8 @@ credentials are asked for, no fault strikes here, and nothing of it appears amon
 ``POST cards``                             stores a card by what it does
 ``GET POST approve``                       what waits for the customer, and how the customer decides
 ``GET POST customer/{id}``                 the same as a page for a browser
-``POST console/refunds, console/disputes`` what the merchant or a bank takes back; ``console/disputes/{id}``
+``POST console/refunds``                   the merchant returns a payment in the console
+``POST console/disputes``                  a bank disputes a payment; ``console/disputes/{id}`` decides that
 ``GET webhooks``, ``PUT webhooks/target``  deliveries, and where they go; see :mod:`.control_webhooks` for the rest
 ``GET DELETE requests``                    what was received, redacted
 ``POST reset``                             everything as at the start; the clock stays where it is

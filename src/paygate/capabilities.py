@@ -145,7 +145,9 @@ class Capabilities:
     :param starts_subscriptions: whether paygate starts the provider's own subscriptions (``start_recurring``), only where
         the provider owns the renewals; else they start elsewhere and are only reported.
     :param changes_recurring_payment: whether the provider's own subscription can be given another card
-        (``change_recurring_payment``), only where the provider owns the renewals.
+        (``change_recurring_payment``).
+    :param describes_cards: whether the provider tells about a stored card (``describe_card``).
+    :param revokes_cards: whether a stored card can be revoked (``revoke_card``).
     :param cancels_charges: whether a charge that waits for the customer can be withdrawn (``cancel_charge``).
     :param checkout: whether the provider can store a card on a page of its own (``begin_checkout``).
     """
@@ -171,6 +173,8 @@ class Capabilities:
     checkout: bool = False
     cancels_charges: bool = False
     changes_recurring_payment: bool = False
+    describes_cards: bool = False
+    revokes_cards: bool = False
 
     @starts_subscriptions.validator
     def _only_its_own(self, _: object, value: bool) -> None:

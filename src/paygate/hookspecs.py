@@ -3,7 +3,7 @@
 
 **Provider hooks** are answered by exactly one account's provider: capabilities, charge, refund, find_charge,
 find_refund, begin_checkout, complete_checkout, parse_webhook, start_recurring, stop_recurring, end_recurring,
-resume_recurring, ping. Those that talk to the provider are flows: ``async def`` that awaits only :mod:`paygate.flow`.
+resume_recurring, change_recurring_payment, describe_card, revoke_card, ping. Those that talk to the provider are flows: ``async def`` that awaits only :mod:`paygate.flow`.
 
 **Observer hooks** are plain functions; every plugin may implement them. Those after the fact run from the outbox: at
 least once, in order per contract, retried with growing pauses. An observer that raises never undoes money.
@@ -28,17 +28,21 @@ if TYPE_CHECKING:
     )
     from .provider import (
         Capabilities,
+        ChangedPayment,
         ChargeRequest,
         ChargeResult,
         Checkout,
         CheckoutRequest,
         CheckoutResult,
+        CredentialDescription,
+        CredentialRequest,
         Found,
         LookupRequest,
         ProviderEvent,
         RefundRequest,
         RefundResult,
         StartedSubscription,
+        SubscriptionPayment,
         SubscriptionRequest,
         SubscriptionStart,
         Webhook,
@@ -50,8 +54,10 @@ __all__ = [
     "begin_checkout",
     "cancel_charge",
     "capabilities",
+    "change_recurring_payment",
     "charge",
     "complete_checkout",
+    "describe_card",
     "end_recurring",
     "find_charge",
     "find_refund",
@@ -66,6 +72,7 @@ __all__ = [
     "ping",
     "refund",
     "resume_recurring",
+    "revoke_card",
     "start_recurring",
     "stop_recurring",
 ]
@@ -76,8 +83,10 @@ PROVIDER_HOOKS = frozenset(
         "begin_checkout",
         "cancel_charge",
         "capabilities",
+        "change_recurring_payment",
         "charge",
         "complete_checkout",
+        "describe_card",
         "end_recurring",
         "find_charge",
         "find_refund",
@@ -85,6 +94,7 @@ PROVIDER_HOOKS = frozenset(
         "ping",
         "refund",
         "resume_recurring",
+        "revoke_card",
         "start_recurring",
         "stop_recurring",
     }
@@ -304,6 +314,52 @@ async def resume_recurring(request: SubscriptionRequest) -> None:
 
     :param request: which contract.
     :raises ProviderError: the provider refused or did not answer; the contract then stays as it is.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+async def change_recurring_payment(request: SubscriptionPayment) -> ChangedPayment:
+    """Charge the provider's own subscription to another stored card from now on (R-403).
+
+    Called where ``Capabilities.changes_recurring_payment`` is declared, when the card of a contract is changed; the contract is
+    written after it. A flow. Must be idempotent: a subscription that has the new card already is success.
+
+    With ``request.collect`` what is unpaid is charged to it at once, where the provider can; a decline of that charge is no
+    error here, for an event tells of it. Must not charge anything without.
+
+    :param request: which contract, the card so far and the new one.
+    :raises InvalidValue: the new card is none that this subscription can be charged to; nothing was changed.
+    :raises ProviderError: the provider refused or did not answer; the contract then stays as it is.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+async def describe_card(request: CredentialRequest) -> CredentialDescription:
+    """Tell what the provider knows about a stored card.
+
+    Called where ``Capabilities.describes_cards`` is declared, when somebody asks. A flow. Must not move money, and must
+    not answer more of a number than its last four digits.
+
+    :returns: state, brand, last digits and last month, as far as they are told. A card that the provider does not know any more
+        is REVOKED.
+    :raises ProviderError: the provider refused or did not answer.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+async def revoke_card(request: CredentialRequest) -> None:
+    """Have the provider forget a stored card for good (R-405).
+
+    Called where ``Capabilities.revokes_cards`` is declared, for a card that no living contract is paid from. A flow. Must
+    be idempotent: one that is gone already is success.
+
+    :raises ProviderError: the provider refused or did not answer; whether the card is gone is then asked for by a repeat.
 
     .. versionadded:: 0.1
     """

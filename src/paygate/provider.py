@@ -27,6 +27,13 @@ from .capabilities import (
     Results,
 )
 from .checkout import Checkout, CheckoutRequest, CheckoutResult, CheckoutState
+from .credential import (
+    ChangedPayment,
+    CredentialDescription,
+    CredentialRequest,
+    CredentialState,
+    SubscriptionPayment,
+)
 from .dispute import Dispute, DisputeState
 from .errors import CapabilityNotSupported
 from .money import Money
@@ -35,12 +42,16 @@ from .subscription import StartedSubscription, SubscriptionRequest, Subscription
 __all__ = [
     "AmountRange",
     "Capabilities",
+    "ChangedPayment",
     "ChargeRequest",
     "ChargeResult",
     "Checkout",
     "CheckoutRequest",
     "CheckoutResult",
     "CheckoutState",
+    "CredentialDescription",
+    "CredentialRequest",
+    "CredentialState",
     "DeclineClass",
     "Dispute",
     "DisputeState",
@@ -62,6 +73,7 @@ __all__ = [
     "Renewals",
     "Results",
     "StartedSubscription",
+    "SubscriptionPayment",
     "SubscriptionRequest",
     "SubscriptionStart",
     "Webhook",
@@ -468,6 +480,18 @@ class Provider:
     async def resume_recurring(self, request: SubscriptionRequest) -> None:
         """Charge renewals again; see :func:`paygate.hookspecs.resume_recurring`."""
         raise _undeclared(self, "resume_recurring")
+
+    async def change_recurring_payment(self, request: SubscriptionPayment) -> ChangedPayment:
+        """Charge the own subscription to another card; see :func:`paygate.hookspecs.change_recurring_payment`."""
+        raise _undeclared(self, "change_recurring_payment")
+
+    async def describe_card(self, request: CredentialRequest) -> CredentialDescription:
+        """Tell about a stored card; see :func:`paygate.hookspecs.describe_card`."""
+        raise _undeclared(self, "describe_card")
+
+    async def revoke_card(self, request: CredentialRequest) -> None:
+        """Forget a stored card for good; see :func:`paygate.hookspecs.revoke_card`."""
+        raise _undeclared(self, "revoke_card")
 
     async def ping(self) -> str:
         """Check credentials and reachability; see :func:`paygate.hookspecs.ping`."""

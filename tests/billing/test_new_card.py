@@ -290,3 +290,87 @@ def test_a_live_contract_takes_no_test_account(world):
         change(world, contract, Card("univapay", "tok_u"))
 
     assert now(world, contract).account == "stripe"
+
+
+# --- subscriptions that the provider runs ----------------------------------------------------------------------------
+
+
+def provided(world):
+    """A contract whose renewal of 15 February Stripe's own subscription has failed to charge, with a retry to come."""
+    contract = world.contract("stripe")
+    world.stripe.script_renewal(SOFT)
+    at(world, "2026-02-15T09:00:00")
+    world.deliver("stripe")
+    assert now(world, contract).status is Status.PAST_DUE
+    world.observer.heard.clear()
+    world.stripe.calls.clear()
+    return contract
+
+
+def hooks(world):
+    return [call.hook for call in world.stripe.calls if call.hook != "parse_webhook"]
+
+
+@pytest.mark.rule("R-403")
+def test_a_provider_that_runs_the_subscription_is_given_the_card_first(renewing):
+    contract = renewing.contract("stripe")
+
+    change(renewing, contract)
+
+    (call,) = [call for call in renewing.stripe.calls if call.hook == "change_recurring_payment"]
+    assert (call.request.contract_id, call.request.new_credential) == (contract.id, "tok_new")
+    assert call.request.reference == contract.subscription.reference
+    assert now(renewing, contract).credential == "tok_new"
+    at(renewing, "2026-02-15T09:00:00")
+    renewing.deliver("stripe")
+    assert now(renewing, contract).status is Status.ACTIVE
+
+
+@pytest.mark.rule("R-403")
+def test_a_provider_that_does_not_take_the_card_leaves_everything_as_it_is(renewing):
+    contract = renewing.contract("stripe")
+    account = renewing.gateway.providers.get("stripe")
+    account.capabilities = attrs.evolve(account.capabilities, changes_recurring_payment=False)
+
+    with pytest.raises(CapabilityNotSupported, match="own screen"):
+        change(renewing, contract)
+
+    assert now(renewing, contract).credential == contract.credential
+    assert renewing.observer.of("notice") == []
+    done = change(renewing, contract, changed_elsewhere=True)
+    assert done.contract.credential == "tok_new"
+    assert hooks(renewing) == []
+
+
+@pytest.mark.rule("R-403", "R-161")
+def test_what_the_provider_can_collect_it_collects_and_paygate_charges_nothing(renewing):
+    contract = provided(renewing)
+    before = renewing.stripe.book.captured()
+
+    done = change(renewing, contract, collect=True, consent=AGREED)
+
+    assert (done.collecting, done.charge) == (True, None)
+    assert hooks(renewing) == ["change_recurring_payment"]
+    renewing.clock.advance(minutes=1)
+    renewing.deliver("stripe")
+    assert now(renewing, contract).status is Status.ACTIVE
+    renewing.gateway.billing.run()
+    assert renewing.stripe.book.captured() == before + 3000
+
+
+@pytest.mark.rule("R-402")
+def test_a_subscription_of_the_provider_does_not_move_to_another_account(renewing):
+    contract = renewing.contract("stripe")
+
+    with pytest.raises(CapabilityNotSupported, match="cannot move"):
+        change(renewing, contract, Card("univapay", "tok_u"))
+
+    assert now(renewing, contract) == contract
+    assert hooks(renewing) == []
+
+
+@pytest.mark.rule("R-400")
+def test_each_face_changes_the_card(faces):
+    contract = faces.contract("stripe")
+
+    assert change(faces, contract).contract.credential == "tok_new"

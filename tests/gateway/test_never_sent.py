@@ -28,6 +28,7 @@ from paygate.provider import (
     Capabilities,
     ChargeRequest,
     ChargeResult,
+    CredentialRequest,
     DeclineClass,
     Found,
     Lookup,
@@ -38,6 +39,7 @@ from paygate.provider import (
     RefundRequest,
     RefundResult,
     Renewals,
+    SubscriptionPayment,
     SubscriptionRequest,
     SubscriptionStart,
     Webhook,
@@ -50,6 +52,8 @@ REQUEST = ChargeRequest("c" * 32, "k" * 32, AMOUNT, "tok")
 REFUND = RefundRequest("r" * 32, "k" * 32, AMOUNT, "ch_1", AMOUNT)
 START = SubscriptionStart("con_1", "k", "tok_1", AMOUNT, 1, dt.date(2026, 2, 1))
 STOP = SubscriptionRequest("con_1", "k", "tok_1")
+NEW_CARD = SubscriptionPayment("con_1", "tok_1", "tok_2")
+STORED = CredentialRequest("tok_1")
 
 
 class Acme(Provider):
@@ -68,6 +72,9 @@ class Acme(Provider):
             checkout=True,
             renewals=Renewals.PROVIDER,
             starts_subscriptions=True,
+            changes_recurring_payment=True,
+            describes_cards=True,
+            revokes_cards=True,
         )
 
     async def _work(self):
@@ -108,6 +115,15 @@ class Acme(Provider):
         return await self._work()
 
     async def resume_recurring(self, request):
+        return await self._work()
+
+    async def change_recurring_payment(self, request):
+        return await self._work()
+
+    async def describe_card(self, request):
+        return await self._work()
+
+    async def revoke_card(self, request):
         return await self._work()
 
     async def ping(self):
@@ -342,6 +358,9 @@ HOOKS = {
     "stop_recurring": lambda account: account.stop_recurring(STOP),
     "end_recurring": lambda account: account.end_recurring(STOP),
     "resume_recurring": lambda account: account.resume_recurring(STOP),
+    "change_recurring_payment": lambda account: account.change_recurring_payment(NEW_CARD),
+    "describe_card": lambda account: account.describe_card(STORED),
+    "revoke_card": lambda account: account.revoke_card(STORED),
     "ping": lambda account: account.ping(),
 }
 

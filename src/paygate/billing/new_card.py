@@ -89,9 +89,9 @@ async def change_payment(
         told = Told()
         with already_told(f"contract {contract_id}: changing its card is not complete", told):
             for wanted in first.wanted:
-                await tell_provider(services, contract_id, wanted)
+                changed_there = await tell_provider(services, contract_id, wanted)
                 told.sent = True
-                collecting |= wanted.collect
+                collecting |= changed_there is not None and changed_there.collecting
             contract = await write_down(partial(_finish, services, wish), once=True)
     await deliver(services)
     changed = contract.version != before.version
@@ -175,8 +175,15 @@ def _check_collecting(services: Services, session: Session, wish: _Ask, settleme
         )
     if key and session.charges.by_key(wish.card.account, key) is not None:
         return  # a repeat: the charge says itself what it was made for
-    if not collected_by_provider(after, services.plugins.account(wish.card.account).capabilities):
+    if not _left_to_provider(services, after):
         charges.check_arrears(services, session, after, _arrears(wish))
+
+
+def _left_to_provider(services: Services, contract: Contract) -> bool:
+    """Whether the provider is to try the unpaid period of *contract* again by itself: a charge could take it twice (R-161)."""
+    capabilities = services.known_capabilities(contract.account)
+    missing = contract.past_due
+    return missing is not None and missing.retry_pending and collected_by_provider(contract, capabilities)
 
 
 def _arrears(wish: _Ask) -> AddonCommand:
@@ -187,8 +194,7 @@ async def _collected(services: Services, wish: _Ask, contract: Contract, key: st
     """The charge of what is unpaid, or the one that this key has made already; None where nothing is owed."""
     if contract.status is not Status.PAST_DUE and (not key or not await call(partial(_made, services, wish, key))):
         return None
-    capabilities = services.plugins.account(wish.card.account).capabilities
-    if contract.status is Status.PAST_DUE and collected_by_provider(contract, capabilities):
+    if _left_to_provider(services, contract):
         return None
     return await charges.create(
         services,

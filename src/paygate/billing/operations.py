@@ -25,7 +25,7 @@ from ..domain.mails import StepMailState
 from ..domain.settlement import Settlement
 from ..errors import RefundFailed
 from ..flow import call
-from ..provider import Capabilities
+from ..provider import Capabilities, ChangedPayment, SubscriptionPayment
 from ..store import Session
 from . import aligning
 from .catching_up import catch_up
@@ -195,14 +195,16 @@ def _result(services: Services, contract: Contract, refunds: tuple[Refund, ...])
     )
 
 
-async def tell_provider(services: Services, contract_id: str, wanted: Wanted) -> None:
-    """Tell a provider that owns the renewals what to do with its subscription (R-092, R-130, R-143).
+async def tell_provider(services: Services, contract_id: str, wanted: Wanted) -> ChangedPayment | None:
+    """Tell a provider that owns the renewals what to do with its subscription (R-092, R-130, R-143, R-403).
+
+    :returns: what it did with a new card; None for all else.
 
     :raises ProviderError: it refuses or gives no answer; the caller then changes nothing.
     """
     contract = await aligning.known(services, await call(partial(_read, services, contract_id)))
     if contract.subscription is not None and not contract.subscription.state.stands:
-        return
+        return None
     account = services.plugins.account(wanted.account)
     request = aligning.subscription_request(contract, wanted.on)
     match wanted.action:
@@ -212,6 +214,13 @@ async def tell_provider(services: Services, contract_id: str, wanted: Wanted) ->
             await account.end_recurring(request)
         case ProviderAction.GO_ON:
             await account.resume_recurring(request)
+        case ProviderAction.NEW_CARD:
+            return await account.change_recurring_payment(
+                SubscriptionPayment(
+                    contract_id, request.credential, wanted.credential or "", request.reference, wanted.collect
+                )
+            )
+    return None
 
 
 def _read(services: Services, contract_id: str) -> Contract:

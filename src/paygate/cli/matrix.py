@@ -141,6 +141,11 @@ def rows(system_max: dt.date) -> tuple[Row, ...]:
             ("changes_recurring_payment",),
             lambda it: _yes(it.changes_recurring_payment),
         ),
+        Row(
+            "Tell about a stored card, revoke it",
+            ("describes_cards", "revokes_cards"),
+            lambda it: f"{_yes(it.describes_cards)}, {_yes(it.revokes_cards)}",
+        ),
         Row("Store a card on the provider's page", ("checkout",), lambda it: _yes(it.checkout)),
         Row("Recurring contracts", ("renewals", "starts_subscriptions"), _recurring),
         Row("After the last failed retry", ("ends_after_retries",), _exhausted),

@@ -160,7 +160,8 @@ def _changed(
         provided = collected_by_provider(contract, capabilities)
         # what the provider retries by itself it goes on retrying, with the new card
         pending = missing.retry_pending and provided
-        missing = attrs.evolve(missing, failures=0, retry_pending=pending, exhausted=False)
+        failures = missing.failures if provided else 0
+        missing = attrs.evolve(missing, failures=failures, retry_pending=pending, exhausted=False)
     after = attrs.evolve(
         contract, account=card.account, credential=card.token, mode=mode or contract.mode, past_due=missing
     )

@@ -21,12 +21,15 @@ from ..errors import (
 from ..flow import Sending, watched
 from ..provider import (
     Capabilities,
+    ChangedPayment,
     ChargeRequest,
     ChargeResult,
     Checkout,
     CheckoutRequest,
     CheckoutResult,
     CheckoutState,
+    CredentialDescription,
+    CredentialRequest,
     DeclineClass,
     Found,
     Lookup,
@@ -39,6 +42,7 @@ from ..provider import (
     RefundResult,
     Renewals,
     StartedSubscription,
+    SubscriptionPayment,
     SubscriptionRequest,
     SubscriptionStart,
     Webhook,
@@ -54,6 +58,7 @@ logger = logging.getLogger("paygate.plugins")
 REFUSED, FAILED = "refused", "plugin_failed"
 
 R = TypeVar("R", ChargeResult, RefundResult)
+V = TypeVar("V")
 
 
 class Account:
@@ -234,6 +239,46 @@ class Account:
     async def resume_recurring(self, request: SubscriptionRequest) -> None:
         """Let it charge renewals again; see :meth:`stop_recurring`."""
         await self._recurring("resume_recurring", request)
+
+    async def change_recurring_payment(self, request: SubscriptionPayment) -> ChangedPayment:
+        """Charge its own subscription to another card.
+
+        :raises CapabilityNotSupported: the provider owns no subscriptions, or takes no other card for them.
+        """
+        owns = self.capabilities.renewals is Renewals.PROVIDER
+        if not owns or not self.capabilities.changes_recurring_payment:
+            raise CapabilityNotSupported(
+                f"{self.name}: this provider's subscriptions take no other card from here; nothing was sent"
+            )
+        return await self._typed("change_recurring_payment", ChangedPayment, request=request)
+
+    async def describe_card(self, request: CredentialRequest) -> CredentialDescription:
+        """What the provider tells about a stored card.
+
+        :raises CapabilityNotSupported: it tells nothing.
+        """
+        if not self.capabilities.describes_cards:
+            raise CapabilityNotSupported(
+                f"{self.name}: this provider tells nothing about stored cards; nothing was sent"
+            )
+        return self.border.described(await self._typed("describe_card", CredentialDescription, request=request))
+
+    async def revoke_card(self, request: CredentialRequest) -> None:
+        """Have a stored card forgotten.
+
+        :raises CapabilityNotSupported: only the provider's own screen does that.
+        """
+        if not self.capabilities.revokes_cards:
+            raise CapabilityNotSupported(
+                f"{self.name}: a stored card is not revoked from here; do it on the provider's own screen. Nothing was sent"
+            )
+        await self._asked("revoke_card", request=request)
+
+    async def _typed(self, hook: str, kind: type[V], **arguments: Any) -> V:
+        answer = await self._asked(hook, **arguments)
+        if not isinstance(answer, kind):
+            raise PluginError(f"{self.name}: {hook} answered {type(answer).__name__}, not {kind.__name__}")
+        return answer
 
     async def _recurring(self, hook: str, request: SubscriptionRequest) -> None:
         if self.capabilities.renewals is not Renewals.PROVIDER:

@@ -38,6 +38,7 @@ from ..provider import (
     ChargeResult,
     Checkout,
     CheckoutResult,
+    CredentialDescription,
     Dispute,
     Found,
     ProviderEvent,
@@ -62,7 +63,17 @@ RAW_VALUES, RAW_DEPTH = 2_000, 20
 
 R = TypeVar("R", ChargeResult, RefundResult)
 E = TypeVar("E", bound=BaseException)
-V = TypeVar("V", ChargeResult, RefundResult, Dispute, ProviderEvent, Checkout, CheckoutResult, StartedSubscription)
+V = TypeVar(
+    "V",
+    ChargeResult,
+    RefundResult,
+    Dispute,
+    ProviderEvent,
+    Checkout,
+    CheckoutResult,
+    CredentialDescription,
+    StartedSubscription,
+)
 
 
 #: Fields that are looked up by, or opened by somebody's browser, later.
@@ -171,6 +182,10 @@ class Border:
         :raises PluginError: its credential cannot be kept as it is.
         """
         return self._kept_or(PluginError, "complete_checkout", result)
+
+    def described(self, description: CredentialDescription) -> CredentialDescription:
+        """What a provider tells about a stored card."""
+        return self._kept_or(PluginError, "describe_card", description)
 
     def started(self, started: StartedSubscription) -> StartedSubscription:
         """A subscription that stands.

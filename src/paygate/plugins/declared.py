@@ -62,6 +62,12 @@ def required_hooks(capabilities: Capabilities) -> tuple[str, ...]:
         hooks += ["stop_recurring", "end_recurring", "resume_recurring"]
     if capabilities.starts_subscriptions:
         hooks.append("start_recurring")
+    if capabilities.changes_recurring_payment:
+        hooks.append("change_recurring_payment")
+    if capabilities.describes_cards:
+        hooks.append("describe_card")
+    if capabilities.revokes_cards:
+        hooks.append("revoke_card")
     if capabilities.checkout:
         hooks += ["begin_checkout", "complete_checkout"]
     return tuple(hooks)

@@ -82,6 +82,8 @@ class AcmeEmulator(Emulator):
             ("POST", "/subscriptions", self._subscribe),
             ("GET", "/subscriptions", self._listed("subscriptions")),
             ("POST", "/subscriptions/{id}/{change}", self._change),
+            ("GET", "/cards/{id}", self._card),
+            ("POST", "/cards/{id}/forget", self._forget),
             ("POST", "/checkouts", self._checkout),
             ("GET", "/checkouts/{id}", self._shown("checkouts")),
         ):
@@ -345,13 +347,26 @@ class AcmeEmulator(Emulator):
             subscription["state"] = "ended"
             self._emit("ended", {"contract": subscription["contract"]})
 
-    def _change(self, _body: object, _query: object, names: Mapping[str, str]) -> Response:
+    def _card(self, _body: object, _query: object, names: Mapping[str, str]) -> Response:
+        if names["id"] not in self._cards:
+            raise Refused(404, "not_found")
+        return reply(200, {"id": names["id"], "brand": "visa", "last4": "4242", "until": "2030-12"})
+
+    def _forget(self, _body: object, _query: object, names: Mapping[str, str]) -> Response:
+        self._cards.pop(names["id"], None)
+        return reply(200, {"id": names["id"], "state": "forgotten"})
+
+    def _change(self, body: dict[str, Any], _query: object, names: Mapping[str, str]) -> Response:
         subscription = self._records["subscriptions"].get(names["id"])
         if subscription is None:
             raise Refused(404, "not_found")
         match names["change"]:
             case "stop":
                 subscription["state"] = "ended"
+            case "card" if body.get("card") not in self._cards:
+                raise Refused(422, "unknown_card")
+            case "card":
+                subscription["card"] = body["card"]
             case "end":
                 subscription["ends"] = True
             case "resume" if subscription["state"] == "ended":

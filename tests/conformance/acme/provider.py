@@ -29,12 +29,16 @@ from paygate.money import Money
 from paygate.provider import (
     AmountRange,
     Capabilities,
+    ChangedPayment,
     ChargeRequest,
     ChargeResult,
     Checkout,
     CheckoutRequest,
     CheckoutResult,
     CheckoutState,
+    CredentialDescription,
+    CredentialRequest,
+    CredentialState,
     DeclineClass,
     EventKind,
     Found,
@@ -50,6 +54,7 @@ from paygate.provider import (
     Renewals,
     Results,
     StartedSubscription,
+    SubscriptionPayment,
     SubscriptionRequest,
     SubscriptionStart,
     Webhook,
@@ -69,6 +74,9 @@ CAPABILITIES = Capabilities(
     webhooks=True,
     renewals=Renewals.MERCHANT,
     checkout=True,
+    changes_recurring_payment=True,
+    describes_cards=True,
+    revokes_cards=True,
 )
 
 _MEANS = {
@@ -360,6 +368,29 @@ class Acme(Provider):
 
     async def resume_recurring(self, request: SubscriptionRequest) -> None:
         await self._change(request, "resume")
+
+    async def change_recurring_payment(self, request: SubscriptionPayment) -> ChangedPayment:
+        if self.settings.renewals != "provider":
+            return await super().change_recurring_payment(request)
+        for subscription in await self._listed("/subscriptions", "contract", request.contract_id):
+            await self._give_card(subscription, request.new_credential)
+        return ChangedPayment()
+
+    async def _give_card(self, subscription: Mapping[str, Any], card: str) -> None:
+        response = await self._post(f"/subscriptions/{subscription['id']}/card", {"card": card}, None)
+        if response.status != 200 or read(response).get("card") != card:
+            raise ProviderError(f"acme: HTTP {response.status} to the wish to change a subscription's card")
+
+    async def describe_card(self, request: CredentialRequest) -> CredentialDescription:
+        card = await self._named("cards", request.credential)
+        if card is None:
+            return CredentialDescription(CredentialState.REVOKED)
+        return CredentialDescription(brand=card.get("brand"), last4=card.get("last4"), expires=card.get("until"))
+
+    async def revoke_card(self, request: CredentialRequest) -> None:
+        response = await self._post(f"/cards/{quote(request.credential, safe='')}/forget", {}, None)
+        if response.status != 200 or read(response).get("state") != "forgotten":
+            raise ProviderError(f"acme: HTTP {response.status} to the wish to forget a card")
 
     async def _change(self, request: SubscriptionRequest, change: str) -> None:
         if self.settings.renewals != "provider":

@@ -8,11 +8,15 @@ import attrs
 
 from paygate.errors import PaygateError, ProviderError
 from paygate.provider import (
+    ChangedPayment,
     CheckoutResult,
     CheckoutState,
+    CredentialDescription,
+    CredentialRequest,
     EventKind,
     ProviderEvent,
     StartedSubscription,
+    SubscriptionPayment,
     SubscriptionRequest,
     SubscriptionStart,
     Webhook,
@@ -105,6 +109,51 @@ class TellsRenewalsOfNobody(Acme):
     async def parse_webhook(self, webhook: Webhook) -> list[ProviderEvent]:
         events = await super().parse_webhook(webhook)
         return [attrs.evolve(one, contract_id=None) if one.kind is EventKind.RENEWAL else one for one in events]
+
+
+class TellsTheYearAlone(Acme):
+    """The month is forgotten."""
+
+    CAUGHT_BY: ClassVar = {"CARD-01"}
+    ALSO: ClassVar = set()
+
+    async def describe_card(self, request: CredentialRequest) -> CredentialDescription:
+        described = await super().describe_card(request)
+        return attrs.evolve(described, expires=described.expires and described.expires[:4])
+
+
+class ForgetsNothing(Acme):
+    """Revoking is for another day."""
+
+    CAUGHT_BY: ClassVar = {"CARD-02"}
+    ALSO: ClassVar = set()
+
+    async def revoke_card(self, request: CredentialRequest) -> None:
+        await self.describe_card(request)
+
+
+class KeepsTheOldCard(Acme):
+    """The new card is taken note of."""
+
+    settings_of: ClassVar = {"renewals": "provider"}
+    CAUGHT_BY: ClassVar = {"CARD-03"}
+    ALSO: ClassVar = {"CARD-04"}
+
+    async def change_recurring_payment(self, request: SubscriptionPayment) -> ChangedPayment:
+        return ChangedPayment()
+
+
+class ChangesWhateverUsesTheCard(Acme):
+    """A customer's subscriptions all get the new card."""
+
+    settings_of: ClassVar = {"renewals": "provider"}
+    CAUGHT_BY: ClassVar = {"CARD-04"}
+    ALSO: ClassVar = set()
+
+    async def change_recurring_payment(self, request: SubscriptionPayment) -> ChangedPayment:
+        for one in await self._listed("/subscriptions", "card", request.credential):
+            await self._give_card(one, request.new_credential)
+        return await super().change_recurring_payment(request)
 
 
 class CompletesWhatIsOpen(Acme):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from paygate.errors import NotFound, OutcomeUnknown, ProviderUnavailable
 from paygate.provider import Checkout, CheckoutRequest, CheckoutResult, CheckoutState
 
+from .cards import expires
 from .client import Asked, Client
 from .declines import Decline
 from .resources import (
@@ -20,7 +21,6 @@ from .resources import (
     others,
     shown,
     text_in,
-    whole_in,
 )
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _intent_result(intent: Mapping[str, Any], raw: Mapping[str, Any]) -> Checkou
             credential=str(Credential(customer, method)),
             network=text_in(card, "brand"),
             last4=text_in(card, "last4"),
-            expires=_expires(card),
+            expires=expires(card),
             raw=raw,
         )
     if status == "canceled":
@@ -180,11 +180,6 @@ def _intent_result(intent: Mapping[str, Any], raw: Mapping[str, Any]) -> Checkou
         decline = Decline.of(error)
         return CheckoutResult(CheckoutState.FAILED, code=decline.code, message=decline.message, raw=raw)
     return CheckoutResult(CheckoutState.OPEN, raw=raw)
-
-
-def _expires(card: Mapping[str, Any] | None) -> str | None:
-    year, month = whole_in(card, "exp_year"), whole_in(card, "exp_month")
-    return None if year is None or month is None else f"{year:04d}-{month:02d}"
 
 
 def _locale(tag: str) -> str:

@@ -11,11 +11,14 @@ from paygate.clock import Clock, SystemClock
 from paygate.errors import CapabilityNotSupported, InvalidValue, ProviderUnavailable
 from paygate.provider import (
     Capabilities,
+    ChangedPayment,
     ChargeRequest,
     ChargeResult,
     Checkout,
     CheckoutRequest,
     CheckoutResult,
+    CredentialDescription,
+    CredentialRequest,
     Found,
     LookupRequest,
     Mode,
@@ -25,12 +28,13 @@ from paygate.provider import (
     RefundResult,
     Renewals,
     StartedSubscription,
+    SubscriptionPayment,
     SubscriptionRequest,
     SubscriptionStart,
     Webhook,
 )
 
-from . import charges, checkouts, refunds, subscriptions, webhooks
+from . import cards, charges, checkouts, refunds, subscriptions, webhooks
 from .capabilities import CAPABILITIES
 from .client import Client
 from .settings import StripeSettings
@@ -123,6 +127,19 @@ class Stripe(Provider):
         """Let Stripe's subscription go on; :meth:`start_recurring` says when it refuses."""
         self._owns_renewals()
         await subscriptions.resume_recurring(self._client, request)
+
+    async def change_recurring_payment(self, request: SubscriptionPayment) -> ChangedPayment:
+        """Charge Stripe's subscription to another card of the same customer; :meth:`start_recurring` says when it refuses."""
+        self._owns_renewals()
+        return await subscriptions.change_recurring_payment(self._client, request)
+
+    async def describe_card(self, request: CredentialRequest) -> CredentialDescription:
+        """Tell about a stored card by its payment method."""
+        return await cards.describe_card(self._client, request)
+
+    async def revoke_card(self, request: CredentialRequest) -> None:
+        """Detach a stored card from its customer."""
+        await cards.revoke_card(self._client, request)
 
     async def parse_webhook(self, webhook: Webhook) -> list[ProviderEvent]:
         """Check the signature over the raw bytes, and read the resource again."""

@@ -12,17 +12,24 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from paygate.clock import JST
-from paygate.errors import ChargeDeclined, OutcomeUnknown, ProviderError
-from paygate.provider import StartedSubscription, SubscriptionRequest, SubscriptionStart
+from paygate.errors import ChargeDeclined, ConfigurationError, InvalidValue, OutcomeUnknown, ProviderError
+from paygate.provider import (
+    ChangedPayment,
+    StartedSubscription,
+    SubscriptionPayment,
+    SubscriptionRequest,
+    SubscriptionStart,
+)
 
 from .client import Asked, Client
-from .resources import CONTRACT_REF, Credential, clean, metadata_in, others, shown, text_in
+from .resources import CONTRACT_REF, Credential, clean, id_in, metadata_in, others, shown, text_in
 
 if TYPE_CHECKING:
-    from stripe.params import SubscriptionCreateParams, SubscriptionListParams
+    from stripe.params import InvoicePayParams, SubscriptionCreateParams, SubscriptionListParams
 
 __all__ = [
     "ENDED",
+    "change_recurring_payment",
     "end_recurring",
     "first_charge_at",
     "read_subscription",
@@ -34,6 +41,9 @@ __all__ = [
 
 #: Statuses from which a subscription never charges again. ``unpaid`` is none: it waits for somebody to act (R-156).
 ENDED = frozenset({"canceled", "incomplete_expired"})
+
+#: Statuses in which an invoice of the subscription waits to be paid.
+_UNPAID = frozenset({"past_due", "unpaid", "incomplete"})
 
 #: Stripe counts days in UTC. At this hour in Japan it is the same day there, so that periods begin on the contract's dates.
 _NOON = dt.time(12)
@@ -124,6 +134,57 @@ async def resume_recurring(client: Client, request: SubscriptionRequest) -> None
         raise ProviderError(f"stripe: subscription {seen['id']} has ended and cannot be resumed; start a new contract")
     if seen.get("cancel_at_period_end") is not False:
         await _cancel_at_period_end(client, str(seen["id"]), wanted=False)
+
+
+async def change_recurring_payment(client: Client, request: SubscriptionPayment) -> ChangedPayment:
+    """Charge the subscription to another stored card; see :func:`paygate.hookspecs.change_recurring_payment`.
+
+    Retries use the method that failed, so the subscription's own is changed (§10). To collect at once its open invoice is paid.
+
+    :raises InvalidValue: the new card is another Stripe customer's, whose cards this subscription cannot be charged to.
+    :raises ProviderError: it has ended; else as :func:`stop_recurring`.
+    """
+    card = Credential.parse(request.new_credential)
+    seen = await _asked_for(
+        client, SubscriptionRequest(request.contract_id, request.credential, None, request.reference)
+    )
+    if text_in(seen, "status") in ENDED:
+        raise ProviderError(f"stripe: subscription {seen['id']} has ended; it takes no card any more")
+    owner = id_in(seen, "customer") or Credential.parse(request.credential).customer
+    if card.customer != owner:
+        raise InvalidValue(
+            f"stripe: subscription {seen['id']} is another Stripe customer's than the card; store the card with the customer of "
+            "the subscription (checkouts.begin with replace does so). Nothing was changed"
+        )
+    if id_in(seen, "default_payment_method") != card.method:
+        seen = await _pay_from(client, str(seen["id"]), card.method)
+    return ChangedPayment(request.collect and await _collect(client, seen, card.method))
+
+
+async def _pay_from(client: Client, reference: str, method: str) -> Mapping[str, Any]:
+    seen = await client.change(
+        client.stripe.v1.subscriptions.update_async(reference, {"default_payment_method": method})
+    )
+    if seen.get("id") != reference or id_in(seen, "default_payment_method") != method:
+        raise OutcomeUnknown(f"stripe: whether subscription {reference} has the new card cannot be read; try again")
+    return seen
+
+
+async def _collect(client: Client, seen: Mapping[str, Any], method: str) -> bool:
+    """Have the open invoice of the subscription *seen* paid; whether that was asked for. Its result comes by an event."""
+    invoice = id_in(seen, "latest_invoice")
+    if invoice is None or text_in(seen, "status") not in _UNPAID:
+        return False
+    params: InvoicePayParams = {"payment_method": method, "off_session": True}
+    try:
+        await client.change(
+            client.stripe.v1.invoices.pay_async(invoice, params, {"idempotency_key": f"{invoice}-{method}"})
+        )
+    except (ChargeDeclined, OutcomeUnknown):
+        return True
+    except (ProviderError, ConfigurationError):
+        return False  # it waits for its next retry, which takes the new card
+    return True
 
 
 async def read_subscription(client: Client, reference: str) -> Mapping[str, Any] | None:

@@ -43,6 +43,9 @@ CAPABILITIES = Capabilities(
     # (it has total_hits). Taking a late index for a proof would return money twice, so absence proves nothing here.
     refund_lookup=Lookup.EVENTUAL,
     cancels_charges=True,  # §10: while it is awaiting
+    changes_recurring_payment=True,  # §11.3: PATCH …/token
+    describes_cards=True,  # §6.2: GET
+    revokes_cards=True,  # §6.2: DELETE
     webhooks=True,  # §12
     renewals=Renewals.MERCHANT,  # recurring tokens are charged by paygate; subscriptions (§11) are a setting
 )

@@ -11,8 +11,11 @@ from paygate.clock import Clock, SystemClock, business_date
 from paygate.errors import CapabilityNotSupported, InvalidValue, ProviderUnavailable
 from paygate.provider import (
     Capabilities,
+    ChangedPayment,
     ChargeRequest,
     ChargeResult,
+    CredentialDescription,
+    CredentialRequest,
     Found,
     LookupRequest,
     Mode,
@@ -22,12 +25,13 @@ from paygate.provider import (
     RefundResult,
     Renewals,
     StartedSubscription,
+    SubscriptionPayment,
     SubscriptionRequest,
     SubscriptionStart,
     Webhook,
 )
 
-from . import charges, refunds, subscriptions, webhooks
+from . import cards, charges, refunds, subscriptions, webhooks
 from .capabilities import CAPABILITIES
 from .client import Client
 from .settings import UnivaPaySettings
@@ -114,6 +118,19 @@ class UnivaPay(Provider):
         """Let UnivaPay's subscription go on; :meth:`start_recurring` says when it refuses."""
         self._owns_renewals()
         await subscriptions.resume_recurring(self._client, request)
+
+    async def change_recurring_payment(self, request: SubscriptionPayment) -> ChangedPayment:
+        """Charge UnivaPay's subscription to another token; :meth:`start_recurring` says when it refuses."""
+        self._owns_renewals()
+        return await subscriptions.change_recurring_payment(self._client, request)
+
+    async def describe_card(self, request: CredentialRequest) -> CredentialDescription:
+        """Tell about a token's card."""
+        return await cards.describe_card(self._client, request)
+
+    async def revoke_card(self, request: CredentialRequest) -> None:
+        """Delete a token."""
+        await cards.revoke_card(self._client, request)
 
     async def parse_webhook(self, webhook: Webhook) -> list[ProviderEvent]:
         """Check the word in the header, read the resource again, and believe only that."""

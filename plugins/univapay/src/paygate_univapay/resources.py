@@ -18,6 +18,8 @@ __all__ = [
     "CONTRACT_REF",
     "REFUND_REF",
     "Unreliable",
+    "brand_in",
+    "card_in",
     "listed",
     "made_since",
     "network_of",
@@ -155,9 +157,19 @@ async def network_of(client: Client, token: object) -> str | None:
         seen = await client.read(client.path("tokens", token))
     except (ProviderUnavailable, OutcomeUnknown, ConfigurationError):
         return None
-    data = seen.get("data") if seen is not None else None
+    return brand_in(card_in(seen))
+
+
+def card_in(token: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """What a transaction token tells of its card."""
+    data = token.get("data") if token is not None else None
     card = data.get("card") if isinstance(data, Mapping) else None
-    brand = card.get("brand") if isinstance(card, Mapping) else None
+    return card if isinstance(card, Mapping) else {}
+
+
+def brand_in(card: Mapping[str, Any]) -> str | None:
+    """The network that *card* names, if it names one."""
+    brand = card.get("brand")
     return brand if isinstance(brand, str) and _BRAND.fullmatch(brand) and brand not in _NO_NETWORK else None
 
 

@@ -11,7 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from paygate.errors import ChargeDeclined, ConfigurationError, OutcomeUnknown, ProviderError, ProviderUnavailable
-from paygate.provider import StartedSubscription, SubscriptionRequest, SubscriptionStart
+from paygate.provider import (
+    ChangedPayment,
+    StartedSubscription,
+    SubscriptionPayment,
+    SubscriptionRequest,
+    SubscriptionStart,
+)
 
 from .client import Client, Reply, refused_account
 from .codes import FIRST_ONE_EXISTS
@@ -22,6 +28,7 @@ from .resources import CONTRACT_REF, listed, others, reference_in, token_id, wai
 __all__ = [
     "DUPLICATE_REF",
     "ENDED",
+    "change_recurring_payment",
     "end_recurring",
     "read_subscription",
     "resume_recurring",
@@ -118,6 +125,25 @@ async def resume_recurring(client: Client, request: SubscriptionRequest) -> None
         )
     if _terminates(seen) is not None:
         await _terminate(client, seen, None)
+
+
+async def change_recurring_payment(client: Client, request: SubscriptionPayment) -> ChangedPayment:
+    """Charge the subscription to another token; see :func:`paygate.hookspecs.change_recurring_payment` (§11.3).
+
+    UnivaPay documents no way to charge what is unpaid at once: its next retry takes the new card. A suspended one has none.
+
+    :raises ProviderError: it has ended, or UnivaPay takes no such token; else as :func:`stop_recurring`.
+    """
+    token = token_id(request.new_credential)
+    seen = await _asked_for(
+        client, SubscriptionRequest(request.contract_id, request.credential, None, request.reference)
+    )
+    if status_of(seen) in ENDED:
+        raise ProviderError(f"univapay: subscription {seen['id']} has ended; it takes no card any more")
+    if seen.get("transaction_token_id") != token:
+        body = {"transaction_token_id": token}
+        await _change(client, seen, "PATCH", body, lambda now: now.get("transaction_token_id") == token, "token")
+    return ChangedPayment()
 
 
 async def read_subscription(client: Client, reference: str) -> Mapping[str, Any] | None:
@@ -285,13 +311,14 @@ async def _change(
     method: str,
     body: Mapping[str, Any] | None,
     reached: Callable[[Mapping[str, Any]], bool],
+    *part: str,
 ) -> None:
     """Change the subscription *seen*, and believe only what it shows afterwards.
 
     :raises ProviderError: it was not changed, or whether it was is unknown; asking again is safe.
     """
     reference = str(seen["id"])
-    reply = await client.change(method, client.path("subscriptions", reference), body)
+    reply = await client.change(method, client.path("subscriptions", reference, *part), body)
     try:
         now = await read_subscription(client, reference)
     except (ProviderUnavailable, ConfigurationError) as exc:

@@ -10,7 +10,15 @@ from typing import Any, ClassVar
 from ...errors import CapabilityNotSupported, Refused
 from ...money import Money
 from ...plugins.declared import required_hooks
-from ...provider import Capabilities, ChargeResult, LookupRequest, Outcome, Webhook
+from ...provider import (
+    Capabilities,
+    ChargeResult,
+    CredentialRequest,
+    LookupRequest,
+    Outcome,
+    SubscriptionPayment,
+    Webhook,
+)
 from ..emulators import Emulator
 from .case import Case, CaseFailed, NotApplicable
 from .needs import Need
@@ -37,7 +45,7 @@ class Cases:
     status_fields: ClassVar[Sequence[str]] = STATUS_FIELDS
 
     #: A stored credential in the form that the provider takes; the emulator's own where there is one.
-    credential: ClassVar[str] = "card-that-nobody-knows"
+    credential: ClassVar[str] = "card-9f3a-nobody-knows"
 
     #: The undeclared capability for which this case has turned round, see :meth:`unmet`.
     turned: Need | None = None
@@ -164,7 +172,12 @@ class Cases:
                 return [{"request": self.shop.checkout_request()}]
             case "complete_checkout":
                 return [{"reference": "a-checkout"}]
+            case "describe_card" | "revoke_card":
+                return [{"request": CredentialRequest(self.world.store_card())}]
         start = self.shop.subscription()
+        if hook == "change_recurring_payment":
+            new = self.world.store_another(start.credential)
+            return [{"request": SubscriptionPayment(start.contract_id, start.credential, new, "a-subscription")}]
         return [{"request": self.shop.own_subscription(start, "a-subscription")}]
 
 

@@ -48,6 +48,7 @@ class Group(enum.Enum):
     RENEWAL = "RENEWAL"
     SUBSCRIPTION = "SUBSCRIPTION"
     CHECKOUT = "CHECKOUT"
+    CARD = "CARD"
     LIVE = "LIVE"
 
     @property
@@ -55,7 +56,7 @@ class Group(enum.Enum):
         """The level that the cases of this group belong to."""
         if self is Group.CORE:
             return Level.CORE
-        recurring = self in {Group.RENEWAL, Group.SUBSCRIPTION, Group.CHECKOUT}
+        recurring = self in {Group.RENEWAL, Group.SUBSCRIPTION, Group.CHECKOUT, Group.CARD}
         return Level.RECURRING if recurring else Level.PAYMENTS
 
     @property
@@ -76,6 +77,7 @@ _TITLES = {
     Group.RENEWAL: "Stored cards charged again",
     Group.SUBSCRIPTION: "The provider's own subscriptions",
     Group.CHECKOUT: "Checkouts",
+    Group.CARD: "Stored cards",
     Group.LIVE: "Against the sandbox",
 }
 

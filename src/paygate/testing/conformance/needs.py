@@ -29,6 +29,9 @@ class Need(enum.Enum):
     OWN_SUBSCRIPTIONS = "renewals by the provider"
     STARTS_SUBSCRIPTIONS = "starting subscriptions"
     CHECKOUT = "checkouts"
+    CHANGES_CARDS = "another card for a subscription"
+    DESCRIBES_CARDS = "descriptions of stored cards"
+    REVOKES_CARDS = "revoking stored cards"
     # capabilities without a hook: undeclared, there is nothing to try
     KEYS = "idempotency keys"
     DUPLICATE_WINDOW = "a duplicate window"
@@ -57,6 +60,9 @@ _HOOKS = {
     Need.WEBHOOKS: ("parse_webhook",),
     Need.OWN_SUBSCRIPTIONS: ("stop_recurring", "end_recurring", "resume_recurring"),
     Need.STARTS_SUBSCRIPTIONS: ("start_recurring",),
+    Need.CHANGES_CARDS: ("change_recurring_payment",),
+    Need.DESCRIBES_CARDS: ("describe_card",),
+    Need.REVOKES_CARDS: ("revoke_card",),
     Need.CHECKOUT: ("begin_checkout", "complete_checkout"),
 }
 
@@ -68,6 +74,9 @@ _DECLARED: dict[Need, Callable[[Capabilities], bool]] = {
     Need.WEBHOOKS: lambda it: it.webhooks,
     Need.OWN_SUBSCRIPTIONS: lambda it: it.renewals is Renewals.PROVIDER,
     Need.STARTS_SUBSCRIPTIONS: lambda it: it.starts_subscriptions,
+    Need.CHANGES_CARDS: lambda it: it.changes_recurring_payment and it.renewals is Renewals.PROVIDER,
+    Need.DESCRIBES_CARDS: lambda it: it.describes_cards,
+    Need.REVOKES_CARDS: lambda it: it.revokes_cards,
     Need.CHECKOUT: lambda it: it.checkout,
     Need.KEYS: lambda it: it.idempotency.kind is not IdempotencyKind.NONE,
     Need.DUPLICATE_WINDOW: lambda it: it.duplicate_window is not None,

@@ -24,6 +24,9 @@ PROOFS: dict[str, tuple[str, ...]] = {
     "renewals": ("RENEWAL-*", "SUBSCRIPTION-*"),
     "starts_subscriptions": ("SUBSCRIPTION-*",),
     "checkout": ("CHECKOUT-*",),
+    "changes_recurring_payment": ("CARD-03", "CARD-04"),
+    "describes_cards": ("CARD-01",),
+    "revokes_cards": ("CARD-02",),
 }
 
 

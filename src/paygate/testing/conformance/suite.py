@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .case import case, cases_of
+from .cases.cards import StoredCards
 from .cases.charges import Charges
 from .cases.checkouts import Checkouts
 from .cases.core import Declarations
@@ -42,6 +43,7 @@ class ProviderConformance(
     MerchantRenewals,
     Subscriptions,
     Checkouts,
+    StoredCards,
 ):
     """A plugin's whole suite::
 

@@ -54,7 +54,7 @@ class Setup:
     emulator: type[Emulator] | None = None
     settings: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     status_fields: Sequence[str] = STATUS_FIELDS
-    credential: str = attrs.field(default="card-that-nobody-knows", repr=False)
+    credential: str = attrs.field(default="card-9f3a-nobody-knows", repr=False)
 
 
 class World(abc.ABC):
@@ -137,6 +137,10 @@ class World(abc.ABC):
         :raises NotApplicable: this world cannot show that.
         """
 
+    def store_another(self, credential: str) -> str:  # noqa: ARG002 - for worlds whose cards have owners
+        """Another stored credential of the customer whose *credential* is."""
+        return self.store_card()
+
     @abc.abstractmethod
     def wish(self, wish: Wish, *, credential: str) -> None:
         """Let the next payment with *credential* go as *wish* says.
@@ -205,6 +209,9 @@ class Emulated(World):
 
     def store_card(self, card: CardKind = CardKind.GOOD) -> str:
         return self.emulator.store_card(card)
+
+    def store_another(self, credential: str) -> str:
+        return self.emulator.store_another(credential)
 
     def wish(self, wish: Wish, *, credential: str) -> None:
         self.emulator.wish(wish, credential=credential)

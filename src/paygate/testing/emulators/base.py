@@ -107,6 +107,10 @@ class Emulator(abc.ABC):
     def store_card(self, card: CardKind = CardKind.GOOD) -> str:
         """Store a card that behaves as *card* says; returns the credential as a ``ChargeRequest`` carries it."""
 
+    def store_another(self, credential: str, card: CardKind = CardKind.GOOD) -> str:  # noqa: ARG002 - for those who tell customers apart
+        """Store another card of the customer whose *credential* is; where cards have no owner, any card."""
+        return self.store_card(card)
+
     @abc.abstractmethod
     def approve(self, identifier: str, *, passed: bool = True) -> None:
         """Let the customer finish what waits for them (3-D Secure, a checkout, a hosted page), or fail at it.

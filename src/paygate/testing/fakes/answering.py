@@ -21,6 +21,7 @@ from ...provider import (
     ChargeRequest,
     ChargeResult,
     CheckoutRequest,
+    CredentialRequest,
     DeclineClass,
     Found,
     IdempotencyKind,
@@ -35,6 +36,7 @@ from ...provider import (
     RefundResult,
     Results,
     StartedSubscription,
+    SubscriptionPayment,
     SubscriptionRequest,
     SubscriptionStart,
     Webhook,
@@ -88,6 +90,8 @@ HookRequest: TypeAlias = (
     | LookupRequest
     | SubscriptionStart
     | SubscriptionRequest
+    | SubscriptionPayment
+    | CredentialRequest
     | CheckoutRequest
     | Webhook
     | str

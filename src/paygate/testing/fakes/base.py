@@ -164,6 +164,11 @@ class FakeProvider(ConsoleProvider):
         with self._at_work() as (memory, _now):
             memory.blocked[fingerprint(credential)] = self._block(RemoveCredential())
 
+    def set_expiry(self, credential: str, expires: str) -> None:
+        """The stored card is good until the end of *expires*, for example ``"2026-03"``; others are until 2030-12."""
+        with self._at_work() as (memory, _now):
+            memory.expiries[fingerprint(credential)] = expires
+
     def close_permission(self, credential: str) -> None:
         """The customer withdraws the permission: every later charge on it is declined (R-222)."""
         with self._at_work() as (memory, _now):

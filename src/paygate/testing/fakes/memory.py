@@ -90,6 +90,7 @@ class Memory:
         self.blocked: dict[str, Decline] = {}
         self.subscriptions: dict[str, FakeSubscription] = {}  #: by contract
         self.checkouts: dict[str, FakeCheckout] = {}
+        self.expiries: dict[str, str] = {}  #: of stored cards that have one of their own: fingerprint to "2030-12"
         self.disputes: dict[str, FakeDispute] = {}
         self._keys: dict[tuple[MovementKind, str], str] = {}
         self._attempts: defaultdict[tuple[MovementKind, str], list[str]] = defaultdict(list)
@@ -186,6 +187,7 @@ class Memory:
             "notices": self.notices,
             "announced": self.announced,
             "subscriptions": [each.dump() for each in self.subscriptions.values()],
+            "expiries": self.expiries,
             "checkouts": [each.dump() for each in self.checkouts.values()],
             "disputes": [each.dump() for each in self.disputes.values()],
             "blocked": {
@@ -210,6 +212,7 @@ class Memory:
                 memory.add(_payment(item))
             subscriptions = map(FakeSubscription.load, state["subscriptions"])
             memory.subscriptions = {each.contract_id: each for each in subscriptions}
+            memory.expiries = state.get("expiries", {})
             memory.checkouts = {each.reference: each for each in map(FakeCheckout.load, state["checkouts"])}
             disputes = map(FakeDispute.load, state.get("disputes", ()))
             memory.disputes = {each.now.reference: each for each in disputes}

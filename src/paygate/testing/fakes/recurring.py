@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from typing import ClassVar
 
 import attrs
 
 from ...errors import ChargeDeclined, InvalidValue, NotFound
 from ...provider import (
     Capabilities,
+    ChangedPayment,
     Checkout,
     CheckoutRequest,
     CheckoutResult,
     CheckoutState,
+    CredentialDescription,
+    CredentialRequest,
+    CredentialState,
+    Outcome,
     Renewals,
     StartedSubscription,
+    SubscriptionPayment,
     SubscriptionRequest,
     SubscriptionStart,
 )
@@ -24,7 +31,7 @@ from .agreements import FakeCheckout, FakeSubscription
 from .answering import AnsweringProvider, HookCall
 from .course import ending
 from .memory import Memory, Payment, fingerprint
-from .outcomes import Decline, Succeed
+from .outcomes import Decline, RemoveCredential, Succeed
 
 __all__ = ["RecurringProvider", "with_renewals"]
 
@@ -32,7 +39,10 @@ _A_DAY = dt.timedelta(days=1)
 
 
 class RecurringProvider(AnsweringProvider):
-    """The hooks of a fake about subscriptions and checkouts; what it charges by itself comes true with the clock."""
+    """The hooks of a fake about subscriptions, cards and checkouts; what it charges by itself comes true with the clock."""
+
+    #: Whether a subscription that is given a new card can be made to collect what is unpaid at once.
+    collects_at_once: ClassVar[bool] = False
 
     # --- subscriptions -----------------------------------------------------------------------------------------------
 
@@ -78,6 +88,57 @@ class RecurringProvider(AnsweringProvider):
 
     async def resume_recurring(self, request: SubscriptionRequest) -> None:
         self._tell("resume_recurring", request, lambda known: attrs.evolve(known, ends_on=None))
+
+    async def change_recurring_payment(self, request: SubscriptionPayment) -> ChangedPayment:
+        if self._capabilities.renewals is not Renewals.PROVIDER or not self._capabilities.changes_recurring_payment:
+            raise self._not_capable("charge its subscriptions to another card")
+        self._reach(HookCall("change_recurring_payment", request))
+        with self._at_work() as (memory, now):
+            known = memory.subscriptions.get(request.contract_id)
+            if known is None:
+                raise InvalidValue(f"{self._capabilities.name} knows no subscription of {request.contract_id!r}")
+            changed = attrs.evolve(known, credential=fingerprint(request.new_credential))
+            memory.subscriptions[request.contract_id] = changed
+            return ChangedPayment(request.collect and self.collects_at_once and self._collect(memory, changed, now))
+
+    def _collect(self, memory: Memory, known: FakeSubscription, now: dt.datetime) -> bool:
+        """Charge the last period that was declined to the card of *known*; whether there is one."""
+        made = [one for one in memory.payments.values() if one.contract == known.contract_id and one.period]
+        if not made or made[-1].at(now).state is not Outcome.DECLINED:
+            return False
+        last = made[-1]
+        tries = sum(one.period == last.period for one in made)
+        outcome = memory.blocked.get(known.credential) or self._script.next_renewal() or Succeed()
+        memory.add(
+            attrs.evolve(
+                last,
+                reference=f"{last.reference}_{tries + 1}",
+                credential=known.credential,
+                steps=(ending(outcome, now, self.codes),),
+            )
+        )
+        return True
+
+    # --- stored cards ------------------------------------------------------------------------------------------------
+
+    async def describe_card(self, request: CredentialRequest) -> CredentialDescription:
+        if not self._capabilities.describes_cards:
+            raise self._not_capable("tell about stored cards")
+        self._reach(HookCall("describe_card", request))
+        with self._at_work() as (memory, _now):
+            card = fingerprint(request.credential)
+            gone = memory.blocked.get(card) == self._block(RemoveCredential())
+            expires = memory.expiries.get(card, "2030-12")
+        if gone:
+            return CredentialDescription(CredentialState.REVOKED)
+        return CredentialDescription(brand="visa", last4="4242", expires=expires)
+
+    async def revoke_card(self, request: CredentialRequest) -> None:
+        if not self._capabilities.revokes_cards:
+            raise self._not_capable("revoke stored cards")
+        self._reach(HookCall("revoke_card", request))
+        with self._at_work() as (memory, _now):
+            memory.blocked[fingerprint(request.credential)] = self._block(RemoveCredential())
 
     def _tell(
         self, hook: str, request: SubscriptionRequest, change: Callable[[FakeSubscription], FakeSubscription]

@@ -45,6 +45,9 @@ STRIPE_CAPABILITIES = Capabilities(
     refunds_asynchronous=False,  # §5: succeeded at once; a later failure is notified
     refund_lookup=Lookup.AUTHORITATIVE,  # §5, §8: listed under the payment
     cancels_charges=True,  # §4 and §10: while it waits for the customer
+    changes_recurring_payment=True,  # §10
+    describes_cards=True,  # §4: payment methods are readable
+    revokes_cards=True,  # §4: detach
     webhooks=True,  # §9
     renewals=Renewals.MERCHANT,  # §4: off-session charges of a saved card
     checkout=True,  # §4: Checkout, or a SetupIntent
@@ -82,6 +85,7 @@ class FakeStripe(FakeProvider):
             "duplicate_transaction": DeclineClass.DUPLICATE, "parameter_invalid_integer": _CONFIG,
         },
     )  # fmt: skip
+    collects_at_once: ClassVar[bool] = True  # §10: the open invoice can be paid
     prefixes: ClassVar = {MovementKind.CAPTURE: "pi_", MovementKind.REFUND: "re_"}
 
     def __init__(

@@ -45,6 +45,9 @@ UNIVAPAY_CAPABILITIES = Capabilities(
     refunds_asynchronous=True,  # §9
     refund_lookup=Lookup.EVENTUAL,  # §4 counts the list of refunds among those behind the search index
     cancels_charges=True,  # §4 and §10: while it waits for the customer
+    changes_recurring_payment=True,  # §11.3: PATCH …/token
+    describes_cards=True,  # §6.2: GET
+    revokes_cards=True,  # §6.2: DELETE
     webhooks=True,  # §12
     renewals=Renewals.MERCHANT,  # recurring tokens, charged by paygate
 )

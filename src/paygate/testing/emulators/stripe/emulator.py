@@ -202,6 +202,13 @@ class StripeEmulator(Emulator):
             self._methods.keep(method, customer.id, off_session=True)
             return method.credential
 
+    def store_another(self, credential: str, card: CardKind = CardKind.GOOD) -> str:
+        with self.changed:
+            customer = self._customers.table.find(credential.partition("/")[0])
+            method = self._methods.store(_CARDS[card])
+            self._methods.keep(method, customer.id, off_session=True)
+            return method.credential
+
     def approve(self, identifier: str, *, passed: bool = True) -> None:
         with self.changed:
             self._state.tick()

@@ -21,6 +21,7 @@ ROOMS: dict[str, set[str]] = {
         "bounds",
         "capabilities",
         "checkout",
+        "credential",
         "dispute",
         "clock",
         "errors",

@@ -66,11 +66,22 @@ def require_aware(value: dt.datetime, name: str = "datetime") -> dt.datetime:
     :raises NaiveDatetime: if it has no zone (R-002).
     """
     if value.tzinfo is None or value.utcoffset() is None:
-        msg = (
-            f"{name} {value.isoformat()} has no time zone; give an aware datetime, for example with tzinfo=paygate.JST"
-        )
+        msg = f"{name} {spoken(value)} has no time zone; give an aware datetime, for example with tzinfo=paygate.JST"
         raise NaiveDatetime(msg, rule="R-002")
     return value.astimezone(UTC)
+
+
+def spoken(when: dt.datetime | dt.date, zone: dt.tzinfo = JST) -> str:
+    """*when* as messages say it: to the second, in the business zone where it has a zone at all; a date as it is.
+
+    >>> spoken(dt.datetime(2024, 11, 7, 15, 0, 59, 999_999, tzinfo=UTC))
+    '2024-11-08T00:00:59+09:00'
+    """
+    if not isinstance(when, dt.datetime):
+        return when.isoformat()
+    if when.tzinfo is not None:
+        when = when.astimezone(zone)
+    return when.isoformat(timespec="seconds")
 
 
 def business_date(instant: dt.datetime, zone: dt.tzinfo = JST) -> dt.date:

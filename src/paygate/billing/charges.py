@@ -8,7 +8,7 @@ from functools import partial
 
 import attrs
 
-from ..clock import require_aware
+from ..clock import require_aware, spoken
 from ..domain.arrears import owed
 from ..domain.charge import Charge, ChargeKind, ChargeState, Consent, Purpose
 from ..domain.charging import AddonCommand, AddonDecision, ChargeFacts, check_actor, decide_addon
@@ -85,7 +85,7 @@ def recorded_consent(services: Services, consent: str | Consent | None, actor: A
     obtained_at = require_aware(given.obtained_at, "obtained_at") if given.obtained_at else now
     if obtained_at > now:
         raise InvalidValue(
-            f"the customer cannot have agreed in the future, at {obtained_at.isoformat()}; give the time of the agreement",
+            f"the customer cannot have agreed in the future, at {spoken(obtained_at)}; give the time of the agreement",
             rule="R-395",
         )
     return Consent(given.how.strip(), obtained_at, given.recorded_by or str(actor))

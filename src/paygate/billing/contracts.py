@@ -13,8 +13,8 @@ from ..domain.access import access as openings
 from ..domain.audit import change
 from ..domain.charge import Charge, ChargeKind, ChargeState
 from ..domain.charging import window_closes_at
-from ..domain.contract import Actor, Card, Contract, Customer, Payment, Plan
-from ..domain.creation import Creation, activate, application_notices, decide_creation
+from ..domain.contract import Actor, Contract, Customer, Payment, Plan
+from ..domain.creation import Creation, activate, application_notices
 from ..domain.creation import confirm_payment as decide_confirmation
 from ..domain.expiry import set_expiry as decide_expiry
 from ..domain.ledger import EntryKind, EntryState, LedgerEntry, refundable
@@ -30,6 +30,7 @@ from ..provider import Capabilities
 from ..store import Draft, Session
 from . import card_limits, reconcile, starting
 from .admission import admit, remember
+from .application import check_parts, decide
 from .changes import changed
 from .charges import settle, unsent
 from .charges import wait as wait_for
@@ -83,13 +84,8 @@ async def create(
     A repeat under the same key is recognised by what the caller gave, before anything is decided anew: it gets the same
     contract on another day too (R-285).
     """
-    for name, value, kind in (("customer", customer, Customer), ("plan", plan, Plan), ("payment", payment, Payment)):
-        if not isinstance(value, kind):
-            raise InvalidValue(
-                f"{name} must be a paygate {getattr(kind, '__name__', 'Card, BankTransfer or Manual')}, got {value!r}"
-            )
+    check_parts(customer, plan, payment)
     key = checked_key(idempotency_key, services.new_id())
-    account = payment.account if isinstance(payment, Card) else None
     # without a charge to hang the key on, the contract's own id carries it
     made_id = contract_id or (
         services.new_id() if idempotency_key is None else hashlib.sha256(key.encode()).hexdigest()[:32]
@@ -103,11 +99,9 @@ async def create(
                 return contract
             case Draft() as draft:
                 return await _subscribe_first(services, draft.customer, draft.contract, asked, repeatable=True)
-    creation = decide_creation(
-        customer, plan, payment, start_on or services.today(), _capabilities(services, account), services.rules,
-        services.now(), actor, contract_id=made_id, paid=paid,
-        mode=services.plugins.account(account).mode if account is not None else None,
-        subscription=subscription, elsewhere=started_elsewhere,
+    creation = decide(
+        services, customer, plan, payment, start_on=start_on, contract_id=made_id, paid=paid, subscription=subscription,
+        started_elsewhere=started_elsewhere, actor=actor,
     )  # fmt: skip
     proposal = OperationProposal("create", actor, creation.contract, creation.due)
     if services.store.missing:

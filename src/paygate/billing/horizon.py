@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from ..clock import UTC, require_aware
+from ..clock import UTC, require_aware, spoken
 from ..errors import InvalidValue
 from .services import Services
 
@@ -27,7 +27,7 @@ def passed(services: Services, until: dt.date | dt.datetime | None) -> dt.dateti
     last = _last_instant(services, until)
     if last > now:
         raise InvalidValue(
-            f"{until} has not come yet, and nothing is charged before it is due; "
+            f"{spoken(until)} has not come yet, and nothing is charged before it is due; "
             "billing.plan(until=…) tells what a run would do then",
             rule="R-036",
         )
@@ -45,7 +45,7 @@ def ahead(services: Services, until: dt.date | dt.datetime | None) -> dt.datetim
         return now
     last = _last_instant(services, until)
     if last > now + _FARTHEST:
-        raise InvalidValue(f"a plan looks at most ten years ahead, not until {until}")
+        raise InvalidValue(f"a plan looks at most ten years ahead, not until {spoken(until)}")
     return last
 
 

@@ -9,7 +9,7 @@ from functools import partial
 import attrs
 
 from ..bounds import check_bounds
-from ..clock import business_date, require_aware
+from ..clock import business_date, require_aware, spoken
 from ..domain.audit import change
 from ..domain.calendar import period_containing
 from ..domain.contract import (
@@ -206,7 +206,7 @@ def _build(services: Services, row: NewContract, actor: Actor) -> tuple[Contract
     ).contract  # fmt: skip
     paid_at = require_aware(row.last_paid_at, "last_paid_at") if row.last_paid_at else None
     if paid_at is not None and paid_at > now:
-        raise InvalidValue(f"last_paid_at {paid_at.isoformat()} lies in the future")
+        raise InvalidValue(f"last_paid_at {spoken(paid_at)} lies in the future")
     paid_on = business_date(paid_at, rules.zone) if paid_at else None
     expires_on = row.expires_on
     if expires_on is None and row.status not in {Status.PENDING_PAYMENT, Status.CANCELED}:

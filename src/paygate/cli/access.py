@@ -8,7 +8,7 @@ import click
 
 from .output import cell
 from .params import INSTANT
-from .session import Session, json_option, pass_session
+from .session import Session, csv_option, json_option, pass_session
 
 __all__ = ["access"]
 
@@ -16,6 +16,7 @@ __all__ = ["access"]
 @click.command()
 @click.argument("contract")
 @click.option("--on", type=INSTANT, help="At which time; by default now.")
+@csv_option
 @json_option
 @pass_session
 def access(session: Session, contract: str, on: dt.datetime | None) -> None:

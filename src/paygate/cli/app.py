@@ -18,7 +18,7 @@ __all__ = ["COMMANDS", "paygate"]
 _HERE = __package__
 
 COMMANDS = {
-    "contracts": Lazy(f"{_HERE}.contracts:contracts", "List, show and change contracts."),
+    "contracts": Lazy(f"{_HERE}.contracts:contracts", "Make, list, show and change contracts."),
     "import": Lazy(f"{_HERE}.importing:import_contracts", "Take over contracts from a CSV file."),
     "bill": Lazy(f"{_HERE}.bill:bill", "Do everything that is due: starts, renewals, retries, ends, step mails."),
     "schedule": Lazy(f"{_HERE}.schedule:schedule", "Show what will happen to a contract, and why then."),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
-from ..clock import JST
+from ..clock import JST, spoken
 from ..money import Money
 from .failures import Exit
 from .output import console, facts, note, print_problems, table
@@ -101,6 +101,8 @@ def bill(
     sent; the next run makes that one.
     """
     session = ctx.ensure_object(Session)
+    if session.csv and not dry_run:
+        raise click.UsageError("--csv is for the list of --dry-run; the result of a run is printed with --json")
     if dry_run:
         with session.gateway() as gateway:
             _show_plan(session, gateway.billing.plan(until=until), limit, until)
@@ -108,7 +110,7 @@ def bill(
     session.require_yes(yes=yes)
     with session.gateway() as gateway:
         if until is not None and _begins(until) > gateway.clock.now():
-            raise click.UsageError(f"{until} has not come yet; --dry-run shows what a run would do then")
+            raise click.UsageError(f"{spoken(until)} has not come yet; --dry-run shows what a run would do then")
         totals = None
         if not yes or _progress_is_seen(session):
             totals = _totals(gateway, until)
@@ -170,22 +172,23 @@ def _show_plan(
     order = {work: number for number, work in enumerate(Work)}
     by_work = sorted(items, key=lambda it: (order[it.work], it.on, it.contract_id))
 
+    title = f"Due {_said(until)}; nothing has been done"
+    columns = ("What", "Due", "Contract", "Customer", "Account", ">Charge", "Why")
+
+    def row(it: Planned) -> tuple[object, ...]:
+        return it.work, it.on, it.contract_id, it.customer_id, it.account, it.charge, it.why
+
     def human() -> None:
-        table(
-            f"Due {_said(until)}; nothing has been done",
-            ("What", "Due", "Contract", "Customer", "Account", ">Charge", "Why"),
-            ((it.work, it.on, it.contract_id, it.customer_id, it.account, it.charge, it.why) for it in by_work),
-        )
+        table(title, columns, map(row, by_work))
         table(
             "Charges by account",
-            ("Account", ">Charges", ">Sum"),
+            ("Account", "#Charges", ">Sum"),
             (tuple(row.values()) for row in totals.as_rows()),
         )
         facts("", [("In all", totals.said if totals.steps else "nothing is due")])
 
-    session.show(
-        {"steps": items, "counts": dict(totals.steps), "accounts": totals.as_rows(), "sums": totals.sums}, human
-    )
+    document = {"steps": items, "counts": dict(totals.steps), "accounts": totals.as_rows(), "sums": totals.sums}
+    session.show_rows(by_work, title, columns, row, document=document, human=human)
 
 
 def _said(until: dt.date | dt.datetime | None) -> str:

@@ -15,7 +15,7 @@ from ..clock import SystemClock
 from ..errors import ConfigurationError
 from .failures import Exit
 from .output import note, plain, say, table
-from .session import Session, json_option, pass_session
+from .session import Session, csv_option, json_option, pass_session
 
 if TYPE_CHECKING:
     from ..testing.conformance import Case, Level
@@ -58,6 +58,7 @@ def _settings(_ctx: click.Context, _param: click.Parameter, values: tuple[str, .
     type=click.Path(dir_okay=False, path_type=Path),
     help="--live: record the exchanges, sanitised, in a file.",
 )
+@csv_option
 @json_option
 @pass_session
 def check(
@@ -85,6 +86,8 @@ def check(
     with _kit():
         from ..testing.conformance import Level
         from ..testing.conformance.targets import find
+    if session.csv and (explain is not None or not list_cases):
+        raise click.UsageError("--csv is for --list; what was checked is printed with --json or --report")
     if explain is not None:
         session.show(plain(_case(explain)), lambda: say(_case(explain).explain()))
         return

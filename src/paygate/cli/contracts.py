@@ -1,4 +1,4 @@
-"""``paygate contracts``: list, show, what may be done, and the group of all operations on contracts."""
+"""``paygate contracts``: create, list, show, what may be done, and the group of all operations on contracts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..domain.contract import PaymentMethod, Status
+from .creating import create
 from .deleting import delete
 from .new_card import change_card
 from .operations import OPERATIONS
@@ -15,7 +16,7 @@ from .output import facts, table
 from .params import DAY, INSTANT, YEN
 from .records import ENTRY_COLUMNS, entry_row
 from .reports import closing
-from .session import Session, json_option, limit_option, pass_session
+from .session import Session, csv_option, json_option, limit_option, pass_session
 
 if TYPE_CHECKING:
     from ..billing.contracts import ContractDetails
@@ -27,10 +28,10 @@ __all__ = ["contracts"]
 
 @click.group()
 def contracts() -> None:
-    """List, show and change contracts."""
+    """Make, list, show and change contracts."""
 
 
-for operation in (*OPERATIONS, change_card, delete, closing):
+for operation in (create, *OPERATIONS, change_card, delete, closing):
     contracts.add_command(operation)
 
 
@@ -110,6 +111,7 @@ def _print_details(details: ContractDetails) -> None:
 
 @contracts.command()
 @click.argument("contract")
+@csv_option
 @json_option
 @pass_session
 def operations(session: Session, contract: str) -> None:

@@ -60,6 +60,7 @@ from ..domain.contract import (
 from ..errors import InvalidValue, PaygateError
 from . import csv_names, reading
 from .csv_file import FileProblem, Record, RowProblem, records, shown
+from .csv_output import original
 
 __all__ = ["COLUMNS", "REQUIRED", "Reading", "RowProblem", "all_problems", "read_rows"]
 
@@ -201,9 +202,9 @@ class _Row:
     def __init__(self, record: Record, accounts: Collection[str] | None) -> None:
         self.problems: list[RowProblem] = []
         self._line = record.line
-        self._fields = record.fields
+        self._fields = {column: original(value) for column, value in record.fields.items()}
         self._accounts = accounts
-        for column, value in record.fields.items():
+        for column, value in self._fields.items():
             if any(unicodedata.category(letter) == "Cc" for letter in value):
                 self._wrong(column, "the value holds a line break or another control character", "remove it")
             elif column in _IDS and (hidden := _invisible(value)):

@@ -69,7 +69,7 @@ def _print(file: Path, imported: int, accepted: int, problems: Sequence[RowProbl
     if problems:
         table(
             f"Problems in {file}",
-            (">Line", "Column", "Value", "Problem", "Remedy"),
+            ("#Line", "Column", "Value", "Problem", "Remedy"),
             ((it.line or None, it.column, it.value_shown, it.problem, it.remedy) for it in problems),
         )
     wrong = len({problem.line for problem in problems})

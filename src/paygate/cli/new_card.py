@@ -16,7 +16,7 @@ from .session import Session, json_option, yes_option
 if TYPE_CHECKING:
     from ..billing.new_card import PaymentChange
 
-__all__ = ["change_card"]
+__all__ = ["change_card", "token_of"]
 
 
 @click.command("change-card")
@@ -52,7 +52,7 @@ def change_card(
     session = ctx.ensure_object(Session)
     if collect:
         session.require_yes(yes=yes)
-    card = Card(account, _token(token))
+    card = Card(account, token_of(token))
     with session.gateway() as gateway:
         if collect:
             missing = gateway.contracts.get(contract).past_due
@@ -77,7 +77,8 @@ def change_card(
         ctx.exit(exit_for(done.charge))
 
 
-def _token(given: str | None) -> str:
+def token_of(given: str | None) -> str:
+    """The reference of a stored card: *given*, from standard input for ``-``, or asked for unseen."""
     if given == "-":
         return sys.stdin.readline().strip()
     if given is None:

@@ -12,8 +12,8 @@ import click
 
 from ..errors import StoreUnavailable
 from .failures import Exit
-from .output import facts, note, table
-from .session import Session, json_option, pass_session
+from .output import facts, note
+from .session import Session, csv_option, json_option, pass_session
 
 if TYPE_CHECKING:
     from ..billing.outbox import Backlog
@@ -96,6 +96,7 @@ def _facts(left: Backlog) -> list[tuple[str, object]]:
     "--attempts", type=click.IntRange(min=0), default=0, show_default=True,
     help="Only notices that failed so often; 0: all that wait.",
 )  # fmt: skip
+@csv_option
 @json_option
 @pass_session
 def list_(session: Session, attempts: int) -> None:
@@ -109,8 +110,8 @@ def list_(session: Session, attempts: int) -> None:
         }
         for row in rows
     ]  # fmt: skip
-    columns = ("Notice", "Observers of", "Contract", "Of", ">Attempts", "Next", "Last error")
-    session.show(shown, lambda: table("Notices that wait", columns, (list(row.values()) for row in shown)))
+    columns = ("Notice", "Observers of", "Contract", "Of", "#Attempts", "Next", "Last error")
+    session.show_rows(shown, "Notices that wait", columns, lambda row: list(row.values()))
 
 
 @outbox.command()

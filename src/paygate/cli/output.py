@@ -92,16 +92,16 @@ def cell(value: object) -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table on standard output. Headings that start with ``>`` are set flush right."""
+    """Print a table on standard output. Headings that start with ``>`` (amounts) or ``#`` are set flush right."""
     cells = [[cell(value) for value in row] for row in rows]
     grid = Table(title=Text(printable(title), style="bold"), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
-    names = [heading.removeprefix(">") for heading in columns]
+    names = [heading.lstrip(">#") for heading in columns]
     widths = [max(map(cell_len, (name, *(row[at] for row in cells)))) for at, name in enumerate(names)]
     # days, amounts and states stay in one piece where the rest can give way
     needed = sum(min(width, _IN_ONE_PIECE) + _GUTTER for width in widths)
     whole = needed <= console(sys.stdout).width
     for heading, name, width in zip(columns, names, widths, strict=True):
-        side: Literal["left", "right"] = "right" if heading.startswith(">") else "left"
+        side: Literal["left", "right"] = "right" if heading.startswith((">", "#")) else "left"
         grid.add_column(Text(printable(name)), justify=side, overflow="fold", no_wrap=whole and width <= _IN_ONE_PIECE)
     for row in cells:
         grid.add_row(*map(Text, row))

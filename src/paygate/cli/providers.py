@@ -6,12 +6,13 @@ import click
 
 from .matrix import rows
 from .output import facts, table
-from .session import Session, json_option, pass_session
+from .session import Session, csv_option, json_option, pass_session
 
 __all__ = ["plugins", "providers"]
 
 
 @click.group(invoke_without_command=True)
+@csv_option
 @json_option
 @click.pass_context
 def providers(ctx: click.Context) -> None:
@@ -26,12 +27,17 @@ def providers(ctx: click.Context) -> None:
     accounts = tuple(
         Plugins(config.providers, config.plugins, config.overrides, config.modes)
     )  # no database is needed for this
-    session.show(
-        [
+    shown = rows(config.system_max)
+    session.show_rows(
+        accounts,
+        "Accounts",
+        ("Account", "Provider", "Mode", *(row.title.replace("`", "") for row in shown)),
+        lambda it: (it.name, it.type_name, it.mode, *(row.cell(it.capabilities).replace("`", "") for row in shown)),
+        document=[
             {"account": it.name, "provider": it.type_name, "mode": it.mode, "capabilities": it.capabilities}
             for it in accounts
         ],
-        lambda: table(
+        human=lambda: table(
             "Accounts",
             ("", *(it.name for it in accounts)),
             [
@@ -39,7 +45,7 @@ def providers(ctx: click.Context) -> None:
                 ("Mode", *(it.mode for it in accounts)),
                 *(
                     (row.title.replace("`", ""), *(row.cell(it.capabilities).replace("`", "") for it in accounts))
-                    for row in rows(config.system_max)
+                    for row in shown
                 ),
             ],
         ),
@@ -58,6 +64,7 @@ def ping(session: Session, account: str) -> None:
 
 
 @click.command()
+@csv_option
 @json_option
 @pass_session
 def plugins(session: Session) -> None:

@@ -43,7 +43,7 @@ def reconcile(ctx: click.Context) -> None:
         facts("Reconciliation", pairs)
         print_problems(report.problems, report.blocked)
         if waiting:
-            columns = ("Notice", "Observers of", ">Attempts", "Last error")
+            columns = ("Notice", "Observers of", "#Attempts", "Last error")
             table("Notices that no observer took", columns, (list(it.values()) for it in waiting))
 
     if delivery.stalled:

@@ -48,7 +48,8 @@ def ledger(session: Session, contract: str, limit: int | None) -> None:
         table(f"Ledger of {contract}", ENTRY_COLUMNS, (entry_row(row) for row in rows))
         facts("", [("Net sales", net)])
 
-    session.show({"entries": rows, "net": net}, human)
+    document = {"entries": rows, "net": net}
+    session.show_rows(rows, f"Ledger of {contract}", ENTRY_COLUMNS, entry_row, document=document, human=human)
 
 
 @click.command()

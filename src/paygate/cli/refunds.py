@@ -11,7 +11,7 @@ from .failures import exit_for
 from .output import facts, table
 from .params import DAY
 from .records import ENTRY_COLUMNS, entry_row
-from .session import Session, json_option, limit_option, pass_session
+from .session import Session, csv_option, json_option, limit_option, pass_session
 
 __all__ = ["print_refund", "refunds"]
 
@@ -108,13 +108,28 @@ def resolve(session: Session, refund: str, note: str, reference: str | None, *, 
 
 
 @refunds.command()
+@csv_option
 @json_option
 @pass_session
 def dues(session: Session) -> None:
-    """List refunds that are still to be made by hand."""
+    """List refunds that are still to be made by hand, those of deleted contracts too."""
     with session.gateway() as gateway:
         rows = gateway.refunds.dues()
-    session.show(rows, lambda: table("Refunds due", ENTRY_COLUMNS, (entry_row(row) for row in rows)))
+    session.show_rows(
+        rows,
+        "Refunds due",
+        ("Row", "Since", "Contract", "Customer", "Account", "Provider's id", ">Amount", "Remarks"),
+        lambda it: (
+            it.id,
+            it.purchased_on,
+            it.contract_id,
+            it.customer_id,
+            it.account,
+            it.reference,
+            it.amount,
+            it.remarks,
+        ),
+    )
 
 
 @refunds.command()

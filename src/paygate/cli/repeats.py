@@ -11,15 +11,29 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
 
-from ..domain.charge import Charge, ChargeState, Refund, RefundState
+from ..domain.charge import ChargeState, RefundState
 
-__all__ = ["WITHIN", "again_option", "key_of", "once_more"]
+__all__ = ["WITHIN", "Attempted", "again_option", "key_of", "once_more", "stem_of"]
 
-A = TypeVar("A", Charge, Refund)
+
+class Attempted(Protocol):
+    """What a command made before: a charge, a refund or a contract."""
+
+    @property
+    def idempotency_key(self) -> str: ...
+
+    @property
+    def state(self) -> object: ...
+
+    @property
+    def created_at(self) -> dt.datetime: ...
+
+
+A = TypeVar("A", bound=Attempted)
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: Longer than a night, so that the next morning's repeat is one; shorter than a day, so that a daily command is none.
@@ -48,6 +62,12 @@ def once_more(*, yes: bool) -> bool:
     return typed.strip().lower() == "again"
 
 
+def stem_of(command: str, typed: Sequence[object]) -> str:
+    """What the keys of a command begin with; the number of times that it was meant follows."""
+    digest = hashlib.sha256(json.dumps([command, *typed], default=str).encode()).hexdigest()[:24]
+    return f"cli-{digest}-"
+
+
 def key_of(
     command: str, typed: Sequence[object], earlier: Iterable[A], now: dt.datetime, *, given: str | None, again: bool
 ) -> tuple[str, A | None]:
@@ -63,8 +83,7 @@ def key_of(
         if again:
             raise click.UsageError("--again makes a key of its own; leave it out, or give another --idempotency-key")
         return given, next((one for one in earlier if one.idempotency_key == given), None)
-    digest = hashlib.sha256(json.dumps([command, *typed], default=str).encode()).hexdigest()[:24]
-    stem = f"cli-{digest}-"
+    stem = stem_of(command, typed)
     made = {int(one.idempotency_key[len(stem) :]): one for one in earlier if one.idempotency_key.startswith(stem)}
     latest = max(made, default=0)
     last = made.get(latest)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from .output import table
 from .params import DAY
 from .records import ENTRY_COLUMNS, entry_row
 from .session import Session, json_option, limit_option, pass_session
@@ -228,7 +227,7 @@ def assumed(session: Session, days: int, limit: int | None) -> None:
     """Renewals without a card that were taken as paid long ago and that nobody has confirmed or suspended."""
     with session.gateway() as gateway:
         rows = session.page(gateway.reports.assumed(days=days), limit)
-    session.show(rows, lambda: table("Taken as paid", ENTRY_COLUMNS, (entry_row(row) for row in rows)))
+    session.show_rows(rows, "Taken as paid", ENTRY_COLUMNS, entry_row)
 
 
 @reports.command("overdue-renewals")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .output import note
-from .session import Session, json_option, pass_session
+from .session import Session, csv_option, json_option, pass_session
 
 __all__ = ["schedule"]
 
@@ -13,6 +13,7 @@ __all__ = ["schedule"]
 @click.command()
 @click.argument("contract")
 @click.option("--months", type=click.IntRange(1, 120), default=12, show_default=True, help="How far to look.")
+@csv_option
 @json_option
 @pass_session
 def schedule(session: Session, contract: str, months: int) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..domain.contract import Actor
     from ..gateway import Gateway
 
-__all__ = ["Session", "json_option", "limit_option", "pass_session", "yes_option"]
+__all__ = ["Session", "csv_option", "json_option", "limit_option", "pass_session", "yes_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -36,6 +36,8 @@ class Session:
     actor_id: str = "admin"
     json: bool = False
     debug: bool = False
+    csv: bool = False
+    bom: bool = False
 
     @property
     def actor(self) -> Actor:
@@ -92,7 +94,7 @@ class Session:
         """At most *limit* values; 0: all. None: all for a program, 200 for people. What is left out is mentioned."""
         from .output import note
 
-        most = limit if limit is not None else 0 if self.json else _ROWS
+        most = limit if limit is not None else 0 if self.json or self.csv else _ROWS
         taken: list[T] = []
         for value in values:
             if most and len(taken) == most:
@@ -111,12 +113,28 @@ class Session:
             human()
 
     def show_rows(
-        self, values: Sequence[T], title: str, columns: Sequence[str], row: Callable[[T], Sequence[object]]
+        self,
+        values: Sequence[T],
+        title: str,
+        columns: Sequence[str],
+        row: Callable[[T], Sequence[object]],
+        *,
+        document: object = None,
+        human: Callable[[], None] | None = None,
     ) -> None:
-        """Print *values* as a JSON list, or as a table of what *row* makes of each."""
+        """Print *values* as a JSON list, as CSV, or as a table of what *row* makes of each.
+
+        :param document: as JSON, where it holds more than the rows.
+        :param human: prints it for people, where that is more or other than the table.
+        """
+        from .csv_output import write_csv
         from .output import table
 
-        self.show(values, lambda: table(title, columns, (row(value) for value in values)))
+        if self.csv:
+            write_csv(columns, (row(value) for value in values), bom=self.bom)
+            return
+        shown = values if document is None else document
+        self.show(shown, human or (lambda: table(title, columns, (row(value) for value in values))))
 
     # --- failing -----------------------------------------------------------------------------------------------------
 
@@ -170,7 +188,21 @@ pass_session = click.make_pass_decorator(Session, ensure=True)
 
 def _json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
-        ctx.ensure_object(Session).json = True
+        session = ctx.ensure_object(Session)
+        session.json = True
+        _one_form(session)
+
+
+def _csv(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        session = ctx.ensure_object(Session)
+        session.csv, session.bom = True, session.bom or param.name == "bom"
+        _one_form(session)
+
+
+def _one_form(session: Session) -> None:
+    if session.json and session.csv:
+        raise click.UsageError("a list is printed as --json or as --csv, not as both")
 
 
 def json_option(command: F) -> F:
@@ -181,10 +213,20 @@ def json_option(command: F) -> F:
     return option(command)
 
 
+def csv_option(command: F) -> F:
+    """``--csv`` and ``--bom``, for commands that print a list with :meth:`Session.show_rows`."""
+    for name, text in (
+        ("--bom", "As CSV with the mark by which Excel recognises UTF-8."),
+        ("--csv", "Print the list as CSV instead of a table."),
+    ):
+        command = click.option(name, is_flag=True, expose_value=False, callback=_csv, help=text)(command)
+    return command
+
+
 def limit_option(command: F) -> F:
-    """``--limit``: how many rows a list shows."""
-    text = f"Rows to show; 0 shows all. By default {_ROWS}, with --json all."
-    return click.option("--limit", type=click.IntRange(min=0), default=None, help=text)(command)
+    """``--limit``: how many rows a list shows; with the forms of a list."""
+    text = f"Rows to show; 0 shows all. By default {_ROWS}, with --json and --csv all."
+    return click.option("--limit", type=click.IntRange(min=0), default=None, help=text)(csv_option(command))
 
 
 def yes_option(command: F) -> F:

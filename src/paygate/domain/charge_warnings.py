@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from ..clock import spoken
 from ..money import Money
 from ..provider import Capabilities, OptionPolicy
 from .arrears import shortfall
@@ -29,7 +30,7 @@ def before_charging(
         warnings = tuple(
             f"step mail {plan.name!r} always goes out through {capabilities.name}"
             + (
-                f"; pause or delete it before {due_at.astimezone(zone).isoformat()}"
+                f"; pause or delete it before {spoken(due_at, zone)}"
                 if plan.delay
                 else "; it has no delay, so it cannot be held back"
             )
@@ -38,7 +39,7 @@ def before_charging(
     if closes_at is not None:
         days = (closes_at - now).days
         warnings += (
-            f"additional charges end at {closes_at.astimezone(zone).isoformat()} ({days} days left) unless this one succeeds",
+            f"additional charges end at {spoken(closes_at, zone)} ({days} days left) unless this one succeeds",
         )
     return warnings
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from ..clock import JST, business_date, require_aware
+from ..clock import JST, business_date, require_aware, spoken
 from ..errors import (
     ChargeInProgress,
     ChargeWindowExpired,
@@ -320,7 +320,7 @@ def _check_history(
     if now >= closes_at:
         raise ChargeWindowExpired(
             f"contract {contract.id}: the last payment through {contract.account!r} is {years} year(s) old since "
-            f"{closes_at.astimezone(rules.zone).isoformat()}; the customer has to pay once by entering the card again",
+            f"{spoken(closes_at, rules.zone)}; the customer has to pay once by entering the card again",
             rule="R-197",
         )
     return closes_at if closes_at - now <= _CLOSING_SOON else None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import attrs
 
-from ..clock import business_date, require_aware
+from ..clock import business_date, require_aware, spoken
 from ..errors import (
     CapabilityNotSupported,
     InvalidAmount,
@@ -394,7 +394,7 @@ def confirm_payment(
             rule="R-104",
         )
     if received_at is not None and require_aware(received_at, "received_at") > now:
-        raise InvalidValue(f"the payment cannot have come in the future, at {received_at.isoformat()}", rule="R-110")
+        raise InvalidValue(f"the payment cannot have come in the future, at {spoken(received_at)}", rule="R-110")
     if received is not None and not isinstance(received, Money):
         raise InvalidAmount(f"give the amount as Money, for example Money(1000, 'JPY'), not {received!r}", rule="R-004")
     return activate(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import attrs
 
 from ..bounds import MAX_SECONDS
-from ..clock import JST, require_aware
+from ..clock import require_aware, spoken
 from ..errors import InvalidValue, MailAlreadySent
 from .contract import Contract
 
@@ -139,7 +139,7 @@ def _held_back(mail: StepMail, now: dt.datetime, verb: str, *, delivered: bool) 
         raise InvalidValue(msg, rule="R-228")
     leaving = mail.state is StepMailState.QUEUED and _being_handed_over(mail, now, delivered=delivered)
     if mail.state is StepMailState.SENT or leaving:
-        due = mail.due_at.astimezone(JST).isoformat()
+        due = spoken(mail.due_at)
         msg = f"step mail {mail.id} was due at {due} and counts as sent; it can no longer be {verb}"
         raise MailAlreadySent(msg, rule="R-229")
 

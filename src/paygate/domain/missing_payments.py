@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
-from ..clock import business_date, require_aware
+from ..clock import business_date, require_aware, spoken
 from ..errors import InvalidValue, NotFound, OperationNotAllowed
 from . import licences as entitlements
 from .audit import change
@@ -101,7 +101,7 @@ def mark_paid(
     now = permit(Operation.MARK_PAID, contract, actor, now, rules, Facts(unconfirmed=True))
     received_at = now if received_at is None else require_aware(received_at, "received_at")
     if received_at > now:
-        raise InvalidValue(f"the payment cannot have come in the future, at {received_at.isoformat()}", rule="R-122")
+        raise InvalidValue(f"the payment cannot have come in the future, at {spoken(received_at)}", rule="R-122")
     found = _row(contract, period, entries)
     if found.state not in {EntryState.ASSUMED, EntryState.UNPAID, EntryState.VOID}:
         raise OperationNotAllowed(

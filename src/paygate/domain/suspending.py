@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
-from ..clock import business_date, require_aware
+from ..clock import business_date, require_aware, spoken
 from ..errors import InvalidValue
 from . import licences as entitlements
 from .audit import change
@@ -102,7 +102,7 @@ def resume(
     now = permit(Operation.RESUME, contract, actor, now, rules)
     received_at = now if received_at is None else require_aware(received_at, "received_at")
     if received_at > now:
-        raise InvalidValue(f"the payment cannot have come in the future, at {received_at.isoformat()}", rule="R-122")
+        raise InvalidValue(f"the payment cannot have come in the future, at {spoken(received_at)}", rule="R-122")
     today = business_date(now, rules.zone)
     back = resumed(contract, today, now)
     expires_on = contract.expires_on

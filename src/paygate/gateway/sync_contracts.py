@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..billing import contracts, deleting, forecast, importing, listing, new_card, operations
+from ..billing import application, contracts, deleting, forecast, importing, listing, new_card, operations
 from ..billing.contracts import ContractDetails
 from ..billing.deleting import DeletionReport
 from ..billing.importing import ImportReport, NewContract
@@ -15,6 +15,7 @@ from ..billing.operations import OperationResult
 from ..domain.access import Opening
 from ..domain.charge import Consent
 from ..domain.contract import Actor, Card, Contract, Customer, Payment, PaymentMethod, Plan, Status
+from ..domain.creation import Creation
 from ..domain.deleting import Deletion
 from ..domain.forecast import Forecast
 from ..domain.operations import Offer
@@ -88,6 +89,39 @@ class Contracts(Namespace):
                 subscription=subscription,
                 started_elsewhere=started_elsewhere,
                 idempotency_key=idempotency_key,
+                actor=actor,
+            )
+        )
+
+    def preview_create(
+        self,
+        customer: Customer,
+        plan: Plan,
+        payment: Payment,
+        *,
+        start_on: dt.date | None = None,
+        contract_id: str | None = None,
+        paid: bool = False,
+        subscription: str | None = None,
+        started_elsewhere: bool = False,
+        actor: Actor = ADMIN,
+    ) -> Creation:
+        """What :meth:`create` would do with the same arguments; nothing is written or sent (R-272, R-418).
+
+        ``due`` is the first payment, ``charge_now`` says whether it is charged to the card at once. Raises what
+        :meth:`create` raises before anything is sent.
+        """
+        return self._run(
+            application.preview(
+                self._services,
+                customer,
+                plan,
+                payment,
+                start_on=start_on,
+                contract_id=contract_id,
+                paid=paid,
+                subscription=subscription,
+                started_elsewhere=started_elsewhere,
                 actor=actor,
             )
         )

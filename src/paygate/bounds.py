@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ import attrs
 from .errors import InvalidAmount, InvalidValue
 from .money import Money
 
-__all__ = ["EARLIEST", "LATEST", "MAX_MINOR", "MAX_SECONDS", "check_bounds", "day_problem"]
+__all__ = ["EARLIEST", "LATEST", "MAX_MINOR", "MAX_SECONDS", "check_bounds", "day_problem", "field_names"]
 
 #: The first and the last day that anything in paygate can have.
 EARLIEST, LATEST = dt.date(1900, 1, 1), dt.date(2999, 12, 31)
@@ -36,6 +37,9 @@ _IDS = frozenset(
     {"account", "customer_id", "email", "id", "idempotency_key", "name", "reference", "subscription", "target"}
 )
 _DEPTH = 8
+#: What has a size, and what has none.
+_SIZED = (str, int, float, dt.date, dt.timedelta, Money)
+_WITHOUT = (bool, bytes, enum.Enum, type)
 
 
 def check_bounds(name: str, value: object) -> None:
@@ -44,6 +48,10 @@ def check_bounds(name: str, value: object) -> None:
     :raises InvalidAmount: an amount is larger than :data:`MAX_MINOR`.
     :raises InvalidValue: a date is outside :data:`EARLIEST` to :data:`LATEST`, or a number or text too large.
     """
+    if type(value) is str and len(value) <= _ID:
+        return
+    if type(value) is Money and value.minor <= MAX_MINOR:
+        return
     for place, one in _parts(name, value, _DEPTH):
         if isinstance(one, str):
             limit = _ID if _is_id(place) else _TEXT
@@ -76,6 +84,12 @@ def day_problem(day: dt.date) -> str | None:
     return f"is a day from {EARLIEST} to {LATEST}, not {day}; leave it out if it means for ever"
 
 
+@functools.cache
+def field_names(kind: type[Any]) -> tuple[str, ...]:
+    """The names of the fields of an attrs class."""
+    return tuple(field.name for field in attrs.fields(kind))
+
+
 def _is_id(place: str) -> bool:
     last = place.rpartition(".")[2]
     return last in _IDS or last.endswith("_id")
@@ -83,9 +97,9 @@ def _is_id(place: str) -> bool:
 
 def _parts(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
     """Everything inside *value* that has a size, with the name of its place."""
-    if value is None or isinstance(value, bool | bytes | enum.Enum | type):
+    if value is None or isinstance(value, _WITHOUT):
         return
-    if isinstance(value, str | int | float | dt.date | dt.timedelta | Money):
+    if isinstance(value, _SIZED):
         yield name, value
     elif depth <= 0:
         return
@@ -98,5 +112,5 @@ def _parts(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
         for item in items:
             yield from _parts(name, item, depth - 1)
     elif attrs.has(type(value)):
-        for field in attrs.fields(type(value)):
-            yield from _parts(f"{name}.{field.name}", getattr(value, field.name), depth - 1)
+        for field in field_names(type(value)):
+            yield from _parts(f"{name}.{field}", getattr(value, field), depth - 1)

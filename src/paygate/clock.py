@@ -65,6 +65,8 @@ def require_aware(value: dt.datetime, name: str = "datetime") -> dt.datetime:
 
     :raises NaiveDatetime: if it has no zone (R-002).
     """
+    if value.tzinfo is UTC:
+        return value
     if value.tzinfo is None or value.utcoffset() is None:
         msg = f"{name} {spoken(value)} has no time zone; give an aware datetime, for example with tzinfo=paygate.JST"
         raise NaiveDatetime(msg, rule="R-002")

@@ -12,8 +12,11 @@ from typing import Any
 
 import attrs
 
+from .bounds import field_names
 from .errors import CardNumberInText, InvalidValue
 from .masking import card_spans
+from .masking.cards import SHORTEST
+from .money import Money
 from .texts import is_storable
 
 __all__ = ["TextRules"]
@@ -21,6 +24,8 @@ __all__ = ["TextRules"]
 #: Fields that hold the provider's reference of a stored card, which has a check of its own.
 _REFERENCES = frozenset({"token", "credential"})
 _DEPTH = 8
+#: What holds no text; a currency is one of a table.
+_WITHOUT = (int, float, bytes, enum.Enum, type, Money)
 
 
 @attrs.frozen
@@ -43,10 +48,14 @@ class TextRules:
         if isinstance(value, str):
             self._text(name, value, looked_up)
             return
+        if value is None or isinstance(value, _WITHOUT):
+            return
         for where, text in _texts(name, value, _DEPTH):
             self._text(where, text, looked_up)
 
     def _text(self, name: str, text: str, looked_up: bool) -> None:
+        if type(text) is str and len(text) < SHORTEST and text.isascii() and text.isprintable():
+            return  # neither holds a character that cannot be stored, nor has room for a card number
         if not is_storable(text):
             raise InvalidValue(
                 f"{name} holds a character that cannot be stored (NUL, half of a surrogate pair, or another control "
@@ -56,7 +65,7 @@ class TextRules:
         last = name.rpartition(".")[2]
         if looked_up or last in _REFERENCES or name in self.allow_card_like or last in self.allow_card_like:
             return
-        if next(card_spans(text), None) is not None:
+        if len(text) >= SHORTEST and next(card_spans(text), None) is not None:
             raise CardNumberInText(
                 f"{name} holds what looks like a card number (13 to 19 digits that pass the Luhn check); paygate never "
                 "stores one. If it is a number of your own that only looks so, put a letter between its digits, or allow "
@@ -69,7 +78,7 @@ def _texts(name: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
     """Every text inside *value*, with the name of its place."""
     if isinstance(value, str):
         yield name, value
-    elif depth <= 0 or value is None or isinstance(value, int | float | bytes | enum.Enum | type):
+    elif depth <= 0 or value is None or isinstance(value, _WITHOUT):
         return
     elif isinstance(value, Mapping):
         for key, item in value.items():
@@ -80,8 +89,8 @@ def _texts(name: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
         for item in items:
             yield from _texts(name, item, depth - 1)
     elif attrs.has(type(value)):
-        for field in attrs.fields(type(value)):
-            yield from _texts(f"{name}.{field.name}", getattr(value, field.name), depth - 1)
+        for field in field_names(type(value)):
+            yield from _texts(f"{name}.{field}", getattr(value, field), depth - 1)
 
 
 def _is_name(key: object) -> bool:

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from paygate.errors import ConfigurationError, SchemaOutdated
-from paygate.store import Store, charges, contracts, ledger, outbox, refunds, schema, step_mails
+from paygate.store import Store, cards, charges, contracts, ledger, outbox, refunds, schema, step_mails
 from paygate.store.database import create_engine
 from paygate.store.statements import Statement
 from paygate.store.tables import metadata
@@ -157,12 +157,18 @@ def test_queries_find_their_rows_by_an_index_and_never_scan(
     assert "SCAN" not in plan.replace("SCAN paygate_ledger USING INDEX paygate_ledger_refunds_due", "")
 
 
-def test_the_facts_behind_a_charge_are_three_looks_at_three_indexes(tmp_path: Path) -> None:
+def test_the_facts_behind_a_charge_are_four_looks_at_four_indexes(tmp_path: Path) -> None:
     given = {
         "customer_id": "c", "account": "a", "contract_id": "c", "credential_hash": "h", "currency": "JPY", "amount": 1,
+        "since": NOW,
     }  # fmt: skip
-    plan = _sqlite_plan(tmp_path, charges._FACTS, given)
-    for index in ("paygate_ledger_by_payment", "paygate_charges_open", "paygate_charges_by_credential"):
+    plan = _sqlite_plan(tmp_path, cards._FACTS, given)
+    for index in (
+        "paygate_ledger_by_payment",
+        "paygate_charges_open",
+        "paygate_charges_by_credential",
+        "paygate_charges_telling",
+    ):
         assert index in plan
     assert "TEMP B-TREE" not in plan  # newest first comes from the index
 

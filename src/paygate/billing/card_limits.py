@@ -16,11 +16,21 @@ from ..domain.attempts import Attempt, Reason, RetryPlan, Why, plan_attempt
 from ..domain.contract import Contract
 from ..errors import CardHeldBack
 from ..money import Money
-from ..provider import Outcome
 from ..store import Session
 from .services import Services, secret_hash
 
-__all__ = ["HeldBack", "allowed_at", "check", "history_of", "lock_card", "waits", "why_held", "why_not_charged"]
+__all__ = [
+    "HeldBack",
+    "allowed_at",
+    "check",
+    "check_card",
+    "history_of",
+    "lock_card",
+    "since",
+    "waits",
+    "why_held",
+    "why_not_charged",
+]
 
 #: How far back the history of a card is read: no network's limit looks further than some months.
 _HISTORY = dt.timedelta(days=400)
@@ -43,15 +53,25 @@ class HeldBack:
     until: dt.datetime | None = None
 
 
+def since(now: dt.datetime) -> dt.datetime:
+    """From when on the history of a card is looked at."""
+    return now - _HISTORY
+
+
 def history_of(session: Session, account: str, credential_hash: str, now: dt.datetime) -> list[Attempt]:
     """What was asked of one stored card in all contracts, oldest first."""
-    return [Attempt.of(made) for made in session.charges.of_card(account, credential_hash, now - _HISTORY)]
+    return session.cards.attempts(account, credential_hash, since(now))
 
 
-def lock_card(session: Session, contract: Contract) -> None:
-    """Let nobody else count the attempts on the card of *contract* until the transaction ends; nothing in a reading one."""
+def lock_card(session: Session, contract: Contract) -> str:
+    """Let nobody else count the attempts on the card of *contract* until the transaction ends; nothing in a reading one.
+
+    :returns: what the card is known by.
+    """
     account = contract.account or ""
-    session.charges.lock_card(account, secret_hash(account, contract.credential))
+    card = secret_hash(account, contract.credential)
+    session.cards.lock(account, card)
+    return card
 
 
 def allowed_at(services: Services, session: Session, contract: Contract, amount: Money) -> RetryPlan:
@@ -59,36 +79,62 @@ def allowed_at(services: Services, session: Session, contract: Contract, amount:
 
     :returns: a plan for now, for later, or with what forbids it.
     """
-    history = _locked_history(services, session, contract)
-    return _too_soon(services, contract, amount, history) or _plan(services, history, amount)
+    card, now = lock_card(session, contract), services.now()
+    seen = session.cards.look(contract.account or "", card, amount, since(now))
+    too_soon = _too_soon(services, contract, seen.similar_at, now)
+    return too_soon or _plan(services, session, contract, card, amount, now, tells=seen.tells)
 
 
-def _locked_history(services: Services, session: Session, contract: Contract) -> list[Attempt]:
-    lock_card(session, contract)
-    account = contract.account or ""
-    return history_of(session, account, secret_hash(account, contract.credential), services.now())
+def _plan(
+    services: Services,
+    session: Session,
+    contract: Contract,
+    card: str,
+    amount: Money,
+    now: dt.datetime,
+    *,
+    tells: bool,
+) -> RetryPlan:
+    """By the history of the card; one that *tells* nothing forbids nothing, and is not read."""
+    history = history_of(session, contract.account or "", card, now) if tells else ()
+    return plan_attempt(history, amount, services.network_rules, now, services.rules.zone)
 
 
-def _plan(services: Services, history: list[Attempt], amount: Money) -> RetryPlan:
-    return plan_attempt(history, amount, services.network_rules, services.now(), services.rules.zone)
-
-
-def _too_soon(services: Services, contract: Contract, amount: Money, history: list[Attempt]) -> RetryPlan | None:
+def _too_soon(
+    services: Services, contract: Contract, similar_at: dt.datetime | None, now: dt.datetime
+) -> RetryPlan | None:
     """When the provider's own window for the same amount on the same card is over (R-205); None if it is not open."""
     window = services.plugins.account(contract.account).capabilities.duplicate_window
-    similar = [made.at for made in history if made.amount == amount and made.outcome is not Outcome.NOT_SENT]
-    if window is None or not similar or (over := max(similar) + dt.timedelta(seconds=window)) <= services.now():
+    if window is None or similar_at is None or (over := similar_at + dt.timedelta(seconds=window)) <= now:
         return None
     text = f"the same amount was sent for this card less than {window} seconds ago"
     return RetryPlan(over, business_date(over, services.rules.zone), (Reason(Why.WAIT, "R-205", text, until=over),))
 
 
 def check(services: Services, session: Session, contract: Contract, amount: Money) -> None:
-    """Refuse a charge that the card's history forbids now.
+    """Refuse a charge that the card's history forbids now; locks the card.
 
     :raises CardHeldBack: with the rule, the network and until when.
     """
-    plan = _plan(services, _locked_history(services, session, contract), amount)
+    card, now = lock_card(session, contract), services.now()
+    seen = session.cards.look(contract.account or "", card, amount, since(now))
+    check_card(services, session, contract, card, amount, now, tells=seen.tells)
+
+
+def check_card(
+    services: Services,
+    session: Session,
+    contract: Contract,
+    card: str,
+    amount: Money,
+    now: dt.datetime,
+    *,
+    tells: bool,
+) -> None:
+    """:func:`check` for a *card* that is locked and has been looked at already."""
+    if not tells:
+        return
+    plan = _plan(services, session, contract, card, amount, now, tells=tells)
     if plan.forbidden_by is not None:
         reason = plan.forbidden_by
         raise CardHeldBack(

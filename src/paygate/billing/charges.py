@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from functools import partial
 
 import attrs
@@ -22,7 +21,7 @@ from ..plugins.account import Account
 from ..provider import ChargeResult
 from ..store import Session
 from . import interrupted, logs, permission, reconcile
-from .card_limits import check
+from .card_limits import check_card, lock_card, since
 from .claims import take
 from .duplicates import follow_up
 from .outbox import deliver
@@ -138,15 +137,15 @@ def _decide(
         command = attrs.evolve(command, amount=owed(contract, asked))
     # an amount that is not even money is refused by the decision; the facts do not need it
     amount = command.amount if isinstance(command.amount, Money) else Money(0, contract.plan.price.currency)
-    facts = ChargeFacts(
-        *session.charges.facts(contract, amount, secret_hash(contract.account, contract.credential)), asked=asked
-    )
+    now = services.now()
+    card = lock_card(session, contract)
+    seen = session.cards.facts(contract, amount, card, since(now))
+    retry = None
     if command.purpose is Purpose.ARREARS:  # only arrears can pay the same period as a renewal that is on its way
         retry = session.charges.open_for(contract.id, ChargeKind.PERIOD)
-        facts = attrs.evolve(facts, open_period=retry.id if retry else None)
-    now = services.now()
+    facts = ChargeFacts(seen.last_paid_at, seen.open_charge, seen.similar_at, retry.id if retry else None, asked)
     decision = decide_addon(contract, command, account.capabilities, facts, services.rules, now, preview=preview)
-    check(services, session, contract, amount)
+    check_card(services, session, contract, card, amount, now, tells=seen.tells)
     return account, decision
 
 
@@ -257,7 +256,8 @@ async def create(
         actor,
         other_amount=other_amount,
     )
-    await permission.ask(services, partial(_proposal, services=services, ask=ask))
+    if services.plugins.listening(permission.HOOK):
+        await permission.ask(services, partial(_proposal, services=services, ask=ask))
     if services.plugins.listening("before_charge"):
         await call(partial(_veto, services, ask))
     claim = await take(services, await call(partial(_account_to_ask, services, ask)) if services.paced else None)
@@ -267,15 +267,15 @@ async def create(
     account = services.plugins.account(charge.account)
     provider_key = account.capabilities.idempotency.key_for(charge.id)
     request = charge_request(charge, contract.credential or "", provider_key)
-    result = await account.charge(request, claim.on(account.name), unsent(services, charge))
+    result = await account.charge(request, claim.on(account.name), partial(unsent, services, charge))
     return await settle(services, charge, result, Actor.provider(charge.account), contract)
 
 
-def unsent(services: Services, charge: Charge) -> Callable[[], None]:
-    """Records that *charge* was interrupted before anything of it was sent."""
+def unsent(services: Services, charge: Charge) -> None:
+    """Record that *charge* was interrupted before anything of it was sent."""
     result = ChargeResult.not_sent(interrupted.WHY)
     actor = Actor.provider(charge.account)
-    return interrupted.recorder(
+    interrupted.record(
         services,
         lambda session: apply_charge(services, session, charge, result, actor=actor, now=services.now()),
     )
@@ -294,7 +294,7 @@ async def settle(
         with services.store.write() as session:
             return apply_charge(services, session, charge, result, actor=actor, now=services.now(), known=known)
 
-    with once_sent(f"charge {charge.id} of {charge.amount}", account=charge.account, charge_id=charge.id, strict=True):
+    with once_sent(charge, account=charge.account, charge_id=charge.id, strict=True):
         settled = await write_down(write)
     await follow_up(services, settled)
     if settled.state is not ChargeState.PENDING or settled.action_url is not None:

@@ -218,7 +218,7 @@ async def _charge_first(
     if fresh:
         account = services.plugins.account(charge.account)
         request = charge_request(charge, draft.credential or "", account.capabilities.idempotency.key_for(charge.id))
-        result = await account.charge(request, claim.on(account.name), unsent(services, charge))
+        result = await account.charge(request, claim.on(account.name), partial(unsent, services, charge))
         charge = await settle(services, charge, result, Actor.provider(account.name))
     return await _after_first(services, charge, fresh=fresh)
 

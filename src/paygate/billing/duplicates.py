@@ -69,7 +69,7 @@ async def follow_up_reported(services: Services, charge_id: str) -> None:
 def _earlier(services: Services, charge: Charge) -> list[tuple[Charge, Contract]]:
     """The latest attempts on the card over the same amount before *charge*, with their contracts, newest first."""
     with services.store.read() as session:
-        made = session.charges.of_card(charge.account, charge.credential_hash, charge.created_at - _BEFORE)
+        made = session.cards.charges(charge.account, charge.credential_hash, charge.created_at - _BEFORE)
         alike = [
             one
             for one in reversed(made)

@@ -11,27 +11,23 @@ from collections.abc import Callable
 from ..store import Session
 from .services import Services
 
-__all__ = ["WHY", "recorder"]
+__all__ = ["WHY", "record"]
 
 WHY = "interrupted before anything was sent"
 
 logger = logging.getLogger("paygate.billing")
 
 
-def recorder(services: Services, record: Callable[[Session], object]) -> Callable[[], None]:
-    """Makes what an account calls where an attempt was interrupted and certainly nothing of it was sent.
+def record(services: Services, write: Callable[[Session], object]) -> None:
+    """Record an attempt that was interrupted although certainly nothing of it was sent; for what an account calls then.
 
     It writes at once and in this thread, because nothing that is interrupted can wait for another. It never raises: should
     it fail, reconciliation finds the attempt open.
 
-    :param record: records it within the transaction that is given.
+    :param write: records it within the transaction that is given.
     """
-
-    def write() -> None:
-        try:
-            with services.store.write() as session:
-                record(session)
-        except Exception as exc:  # noqa: BLE001 - the interruption is what has to be raised
-            logger.warning("an interrupted attempt stays open until it is reconciled: %s", type(exc).__name__)
-
-    return write
+    try:
+        with services.store.write() as session:
+            write(session)
+    except Exception as exc:  # noqa: BLE001 - the interruption is what has to be raised
+        logger.warning("an interrupted attempt stays open until it is reconciled: %s", type(exc).__name__)

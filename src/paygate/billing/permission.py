@@ -19,7 +19,9 @@ from ..store import Session
 from . import logs
 from .services import Services
 
-__all__ = ["Find", "ask", "on_contract", "record_refusal"]
+__all__ = ["HOOK", "Find", "ask", "on_contract", "record_refusal"]
+
+HOOK = "before_operation"
 
 #: Looks up what the observers are asked about; None: nothing, because the call repeats what was allowed before.
 Find: TypeAlias = Callable[[Session], OperationProposal | None]
@@ -39,7 +41,7 @@ async def ask(services: Services, find: Find) -> None:
     :raises Vetoed: one of them refused. If the contract is stored, its audit trail says so.
     :raises NotFound: what the operation is about does not exist.
     """
-    if services.plugins.listening("before_operation"):
+    if services.plugins.listening(HOOK):
         await call(partial(_ask, services, find))
 
 

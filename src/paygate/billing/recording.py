@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import attrs
 
+from ..domain.charge import Charge, Refund
 from ..errors import (
     ChangedMeanwhile,
     OutcomeUnknown,
@@ -50,27 +51,43 @@ async def write_down(function: Callable[[], T], *, once: bool = False) -> T:
     return await call(function)
 
 
-@contextlib.contextmanager
-def once_sent(
-    what: str, *, account: str | None, charge_id: str | None = None, refund_id: str | None = None, strict: bool = False
-) -> Iterator[None]:
+class once_sent:  # noqa: N801 - used like a function
     """Around what follows the request to a provider: the database's failure there is an outcome that is not known.
 
-    :param what: names the attempt, for the message.
+    :param what: the attempt, or what names it in the message.
     :param strict: whatever else goes wrong here is one, too: nothing but the provider's word may say what became of it.
     :raises OutcomeUnknown: in place of the failure.
     """
-    try:
-        yield
-    except ProviderError:
-        raise
-    except Exception as exc:
-        if not (strict or isinstance(exc, StoreError) or not isinstance(exc, PaygateError)):
-            raise
+
+    __slots__ = ("_account", "_ids", "_strict", "_what")
+
+    def __init__(
+        self,
+        what: str | Charge | Refund,
+        *,
+        account: str | None,
+        charge_id: str | None = None,
+        refund_id: str | None = None,
+        strict: bool = False,
+    ) -> None:
+        self._what, self._account, self._strict = what, account, strict
+        self._ids = (charge_id, refund_id)
+
+    def __enter__(self) -> None:
+        """The request has left, or may have."""
+
+    def __exit__(self, _kind: object, exc: BaseException | None, _trace: object) -> None:
+        if exc is None or isinstance(exc, ProviderError) or not isinstance(exc, Exception):
+            return
+        if not (self._strict or isinstance(exc, StoreError) or not isinstance(exc, PaygateError)):
+            return
+        what, (charge_id, refund_id) = self._what, self._ids
+        if not isinstance(what, str):
+            what = f"{'charge' if isinstance(what, Charge) else 'refund'} {what.id} of {what.amount}"
         raise OutcomeUnknown(
-            f"{what}: {account} was asked, but its answer could not be recorded ({reason_of(exc)}). Do not repeat it: once "
-            "the database works again, billing.reconcile finds out what became of it",
-            provider=account,
+            f"{what}: {self._account} was asked, but its answer could not be recorded ({reason_of(exc)}). Do not repeat it: "
+            "once the database works again, billing.reconcile finds out what became of it",
+            provider=self._account,
             charge_id=charge_id,
             refund_id=refund_id,
             rule="R-292",

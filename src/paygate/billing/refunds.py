@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from functools import partial
 
 import attrs
@@ -274,17 +273,16 @@ async def send(services: Services, refund: Refund, claim: Claim | None = None) -
             return await call(partial(_read, services, refund.id))
     request = await call(partial(refund_request, services, refund))
     account = services.plugins.account(refund.account)
-    result = await account.refund(request, claim.on(account.name), _unsent(services, refund))
-    what = f"refund {refund.id} of {refund.amount}"
-    with once_sent(what, account=account.name, refund_id=refund.id, strict=True):
+    result = await account.refund(request, claim.on(account.name), partial(_unsent, services, refund))
+    with once_sent(refund, account=account.name, refund_id=refund.id, strict=True):
         return await settle(services, refund, result, Actor.provider(account.name))
 
 
-def _unsent(services: Services, refund: Refund) -> Callable[[], None]:
-    """Records that *refund* was interrupted before anything of it was sent."""
+def _unsent(services: Services, refund: Refund) -> None:
+    """Record that *refund* was interrupted before anything of it was sent."""
     result = RefundResult.not_sent(interrupted.WHY)
     actor = Actor.provider(refund.account or "")
-    return interrupted.recorder(
+    interrupted.record(
         services, lambda session: apply_refund(services, session, refund.id, result, actor=actor, now=services.now())
     )
 

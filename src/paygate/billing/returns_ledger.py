@@ -78,8 +78,10 @@ def book(services: Services, session: Session, charge: Charge, now: dt.datetime)
     """
     known = facts_of(session, charge, charge.reference)
     facts = [fact for fact in known if fact.amount.currency == charge.amount.currency]
+    if not facts or charge.state is not ChargeState.SUCCEEDED:
+        return
     sales = _sales(session, charge)
-    if not facts or charge.state is not ChargeState.SUCCEEDED or not sales:
+    if not sales:
         return
     refunds = _refunds(session, sales)
     ours = {refund.reference for refund in refunds if not _made_there(refund)}

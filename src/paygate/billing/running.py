@@ -302,7 +302,7 @@ async def _send(running: Run, charge: Charge, contract: Contract, claim: Claim, 
     result = known.result if known is not None else None
     if result is None:
         request = charge_request(charge, contract.credential or "", key)
-        result = await account.charge(request, claim.on(account.name), unsent(running.services, charge))
+        result = await account.charge(request, claim.on(account.name), partial(unsent, running.services, charge))
     running.told.sent |= result.outcome is not Outcome.NOT_SENT
     try:
         settled = await settle(running.services, charge, result, Actor.provider(account.name))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 __all__ = ["collected", "note_written", "take_written"]
@@ -11,15 +9,19 @@ __all__ = ["collected", "note_written", "take_written"]
 _written: ContextVar[list[str] | None] = ContextVar("paygate_written", default=None)
 
 
-@contextmanager
-def collected() -> Iterator[list[str]]:
+class collected:  # noqa: N801 - used like a function
     """Collect the ids of the notices that are written inside, also by worker threads of the same call."""
-    before, ids = _written.get(), list[str]()
-    _written.set(ids)
-    try:
-        yield ids
-    finally:
-        _written.set(before)
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> list[str]:
+        self._before = _written.get()
+        ids: list[str] = []
+        _written.set(ids)
+        return ids
+
+    def __exit__(self, *_: object) -> None:
+        _written.set(self._before)
 
 
 def note_written(notice_id: str) -> None:

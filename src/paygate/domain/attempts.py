@@ -83,16 +83,41 @@ class Attempt:
     @classmethod
     def of(cls, charge: Charge, *, network: str | None = None, advice_code: str | None = None) -> Attempt:
         """The attempt that *charge* was, with what the provider told about card and advice."""
-        failure = charge.failure or Failure()
-        return cls(
-            id=charge.id,
-            at=charge.created_at,
-            outcome=_OUTCOMES[charge.state] if failure.sent else Outcome.NOT_SENT,
-            amount=charge.amount,
-            code=charge.response_code or failure.code,
-            decline=failure.decline or DeclineClass.UNKNOWN,
+        return cls.made(
+            charge.id,
+            charge.created_at,
+            charge.state,
+            charge.amount,
+            charge.failure,
             network=network or charge.network,
             advice_code=advice_code or charge.advice_code,
+            response_code=charge.response_code,
+        )
+
+    @classmethod
+    def made(
+        cls,
+        id: str,  # noqa: A002
+        at: dt.datetime,
+        state: ChargeState,
+        amount: Money,
+        failure: Failure | None,
+        *,
+        network: str | None,
+        advice_code: str | None,
+        response_code: str | None,
+    ) -> Attempt:
+        """An attempt from what is stored of its charge, where the rest of it was not read."""
+        known = failure or Failure()
+        return cls(
+            id=id,
+            at=at,
+            outcome=_OUTCOMES[state] if known.sent else Outcome.NOT_SENT,
+            amount=amount,
+            code=response_code or known.code,
+            decline=known.decline or DeclineClass.UNKNOWN,
+            network=network,
+            advice_code=advice_code,
         )
 
 

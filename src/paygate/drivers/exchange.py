@@ -30,6 +30,7 @@ Mounts: TypeAlias = Mapping[str, Handler]
 
 logger = logging.getLogger("paygate.http")
 
+_EFFECTS = (Request, Sleep, Call, Turn)
 _QUEUED = "its turn at the configured pace comes after the time in which this process may send it"
 
 
@@ -93,7 +94,7 @@ class Conductor:
             while True:
                 answer: Any = None
                 error: BaseException | None = None
-                if not isinstance(effect, Request | Sleep | Call | Turn):
+                if not isinstance(effect, _EFFECTS):
                     raise foreign_await(flow, effect)
                 try:
                     if isinstance(effect, Request):

@@ -11,6 +11,8 @@ is is malformed, and proves nothing.
 from __future__ import annotations
 
 import datetime as dt
+import enum
+import functools
 import logging
 import math
 import re
@@ -82,6 +84,43 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_]{1,40}")
 #: What redacted answers hold in the place of most values.
 _TAKEN_OUT = frozenset({"", "<str>", "<int>", "<float>", "<bool>", "<list>", "<dict>"})
 _LINKS = frozenset({"action_url", "url", "client_token"})
+#: Fields that hold several values, which have to be looked at one by one.
+_MANY = frozenset({"disputes", "others"})
+#: What has to fit into the databases and the calendar, in whichever field it stands.
+_SIZED = (dt.date, int, Money)
+#: Short texts that were found to be harmless are remembered, so many for each account: most of what a provider says is
+#: said again with the next answer.
+_REMEMBERED, _SHORT = 500, 40
+
+
+class _As(enum.Enum):
+    """How a field is passed."""
+
+    ID = enum.auto()
+    LINK = enum.auto()
+    RAW = enum.auto()
+    MANY = enum.auto()
+    RESULT = enum.auto()
+    MESSAGE = enum.auto()
+    CODE = enum.auto()
+    OTHER = enum.auto()
+
+
+@functools.cache
+def _fields_of(kind: type) -> tuple[tuple[str, _As], ...]:
+    """The fields of a class and how each is passed; found out once for each class."""
+
+    def how(name: str, declared: str) -> _As:
+        if name in _IDS:
+            return _As.ID
+        if name in _LINKS:
+            return _As.LINK
+        if name in _MANY:
+            return _As.MANY
+        known = {"raw": _As.RAW, "refund": _As.RESULT, "message": _As.MESSAGE}.get(name, _As.CODE)
+        return known if known is not _As.CODE or "str" in declared else _As.OTHER
+
+    return tuple((field.name, how(field.name, str(field.type))) for field in attrs.fields(kind))
 
 
 class _NotKept(Exception):
@@ -94,11 +133,12 @@ class Border:
     :param secrets: the values that the account was configured with and that must never be shown.
     """
 
-    __slots__ = ("_scrub", "name")
+    __slots__ = ("_harmless", "_scrub", "name")
 
     def __init__(self, name: str, secrets: Iterable[str] = ()) -> None:
         self.name = name
         self._scrub = Scrubber(secrets)
+        self._harmless: dict[str, None] = {}
 
     # --- single texts ------------------------------------------------------------------------------------------------
 
@@ -106,10 +146,22 @@ class Border:
         """Free text: scrubbed, masked, storable and at most *limit* characters long."""
         if value is None:
             return ""
+        if type(value) is str and len(value) <= _SHORT <= limit:
+            if value in self._harmless:
+                return value
+            clean = self._cleaned(value, limit)
+            if clean == value:
+                if len(self._harmless) >= _REMEMBERED:
+                    self._harmless = {}
+                self._harmless[value] = None
+            return clean
         try:
             text = value if type(value) is str else str(value)
         except Exception:  # noqa: BLE001 - a plugin's own class; whatever its __str__ raises must not get further
             return f"<{type(value).__name__}>"
+        return self._cleaned(text, limit)
+
+    def _cleaned(self, text: str, limit: int) -> str:
         return storable(mask_text(self._scrub(storable(text, 20 * limit))), limit)
 
     def code(self, value: object) -> str | None:
@@ -207,29 +259,37 @@ class Border:
         :raises _NotKept: one of those cannot.
         """
         clean: dict[str, Any] = {}
-        for field in attrs.fields(type(value)):
-            name, given = field.name, getattr(value, field.name)
-            if name in _IDS:
+        for name, how in _fields_of(type(value)):
+            given = getattr(value, name)
+            if given is None and how is not _As.MANY:
+                continue
+            if how is _As.ID:
                 if not self.keeps(given):
                     raise _NotKept(name)
-            elif name in _LINKS:
+                continue
+            if how is _As.LINK:
                 if not _is_link(given):
                     raise _NotKept(name)
-            elif isinstance(given, dt.date | int | Money):
+                continue
+            kept: object = given
+            if isinstance(given, _SIZED):
                 if not _fits(given):
                     raise _NotKept(name)
-            elif name == "raw":
-                clean[name] = self._raw_of(value)
-            elif isinstance(given, ChargeResult) or (name == "refund" and given is not None):
-                clean[name] = self.result(given)
+            elif how is _As.RAW:
+                kept = self._raw_of(value)
+            elif how is _As.RESULT or isinstance(given, ChargeResult):
+                kept = self.result(given)
             elif isinstance(given, Dispute):
-                clean[name] = self._kept(given)
-            elif name == "disputes":
-                clean[name] = tuple(self._kept(dispute) for dispute in given)
-            elif name == "others":
-                clean[name] = tuple(self.result(other) for other in given)
-            elif given is not None and "str" in str(field.type):  # whatever a plugin put there instead, too
-                clean[name] = self.text(given) if name == "message" else self.code(given)
+                kept = self._kept(given)
+            elif how is _As.MANY:
+                if given != ():
+                    kept = tuple(self._kept(one) if name == "disputes" else self.result(one) for one in given)
+            elif how is _As.MESSAGE:
+                kept = self.text(given)
+            elif how is _As.CODE:  # whatever a plugin put there instead, too
+                kept = self.code(given)
+            if kept is not given:
+                clean[name] = kept
         return attrs.evolve(value, **clean) if clean else value
 
     def _raw_of(self, value: Any) -> dict[str, Any] | None:

@@ -17,6 +17,8 @@ __all__ = ["TOO_LATE", "Wire"]
 #: Why an attempt was not sent that a process had claimed for too long (R-280).
 TOO_LATE = "the time in which this process may send it was over before it was sent"
 
+_ACTS = (Request, Sleep, Call)
+
 
 class Wire:
     """Watches one flow; see :func:`paygate.flow.watched`.
@@ -68,7 +70,7 @@ class Wire:
         :raises ForeignAwait: no driver can do that.
         :raises ProviderUnavailable: it is blocking work, and the claim on the attempt has run out.
         """
-        if not isinstance(effect, Request | Sleep | Call):
+        if not isinstance(effect, _ACTS):
             msg = f"provider code awaited {effect!r}; a flow may await only paygate.flow.send, sleep and call"
             raise ForeignAwait(msg)
         sending = self._sending

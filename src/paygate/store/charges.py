@@ -8,7 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..domain.charge import ACTION_EXPIRED, Charge, ChargeKind, ChargeState, Consent, Purpose
-from ..domain.contract import Contract
 from ..errors import ChargeInProgress, IdempotencyConflict, InvalidValue
 from ..ids import derived_id
 from ..money import Money
@@ -16,12 +15,12 @@ from .claims import Claims, claiming_insert, given, settled_columns
 from .drafts import DRAFT_COLUMNS, Draft, draft_columns, draft_of
 from .mapping import actor, failure, failure_columns, found
 from .statements import Pages, Row, Runner, Statement, insert_all, value, values
-from .tables import FAILED, OPEN_CHARGE, PAID, charges, drafts, ledger, one_of
+from .tables import FAILED, OPEN_CHARGE, charges, drafts, one_of
 
-__all__ = ["Charges", "Draft", "charge_of"]
+__all__ = ["SELECTED", "Charges", "Draft", "charge_of"]
 
 
-_SELECTED = settled_columns(charges)
+SELECTED = settled_columns(charges)
 #: What the outcome of an attempt changes; what was asked for stays as it was written down.
 _OUTCOME = (
     "state", "reference", "action_url", "settled_at", "charged_at", "previous_expires_on", "expires_on",
@@ -38,21 +37,21 @@ _CLAIMS = Claims(charges, OPEN_CHARGE)
 _UPDATE = Statement(
     charges.update().where(charges.c.id == value(charges.c.id)).values(values(charges.c[name] for name in _OUTCOME))
 )
-_GET = Statement(sa.select(*_SELECTED).where(charges.c.id == value(charges.c.id)))
+_GET = Statement(sa.select(*SELECTED).where(charges.c.id == value(charges.c.id)))
 _GET_OUTCOME = Statement(sa.select(*(charges.c[name] for name in _OUTCOME)).where(charges.c.id == value(charges.c.id)))
 _BY_KEY = Statement(
-    sa.select(*_SELECTED).where(
+    sa.select(*SELECTED).where(
         charges.c.account == value(charges.c.account), charges.c.idempotency_key == value(charges.c.idempotency_key)
     )
 )
 _BY_REFERENCE = Statement(
-    sa.select(*_SELECTED)
+    sa.select(*SELECTED)
     .where(charges.c.account == value(charges.c.account), charges.c.reference == value(charges.c.reference))
     .order_by(charges.c.seq)
     .limit(1)
 )
 _OF_PERIOD = Statement(
-    sa.select(*_SELECTED)
+    sa.select(*SELECTED)
     .where(
         charges.c.contract_id == value(charges.c.contract_id),
         charges.c.period_start == value(charges.c.period_start),
@@ -60,27 +59,13 @@ _OF_PERIOD = Statement(
     )
     .order_by(charges.c.seq)
 )
-_OF_CARD = Statement(
-    sa.select(*_SELECTED)
-    .where(
-        charges.c.account == value(charges.c.account),
-        charges.c.credential_hash == value(charges.c.credential_hash),
-        charges.c.created_at >= value(charges.c.created_at),
-    )
-    .order_by(charges.c.created_at.desc())
-    .limit(sa.literal_column("1000"))  # a bound for cards that are charged several times a day for a year
-)
-#: Held until the transaction ends; the second number tells these locks from those of other programs in the database.
-_LOCK_CARD = Statement(
-    sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(sa.bindparam("card", type_=sa.Text)), 7_294_833))
-)
 _OPEN_FOR = Statement(
-    sa.select(*_SELECTED).where(
+    sa.select(*SELECTED).where(
         charges.c.contract_id == value(charges.c.contract_id), charges.c.kind == value(charges.c.kind), OPEN_CHARGE
     )
 )
 _UNCONFIRMED = Statement(
-    sa.select(*_SELECTED)
+    sa.select(*SELECTED)
     .where(
         FAILED,
         charges.c.settled_at >= value(charges.c.settled_at),
@@ -89,47 +74,13 @@ _UNCONFIRMED = Statement(
     .order_by(charges.c.settled_at.desc())
     .limit(sa.literal_column("1000"))
 )
-_PAGES = Pages(_SELECTED, charges.c.seq, charges.c.id)
-_AWAITED = Pages(_SELECTED, charges.c.seq, charges.c.id, OPEN_CHARGE, charges.c.action_url.is_not(None))
-_UNSETTLED = Pages(_SELECTED, charges.c.seq, charges.c.id, OPEN_CHARGE)
+_PAGES = Pages(SELECTED, charges.c.seq, charges.c.id)
+_AWAITED = Pages(SELECTED, charges.c.seq, charges.c.id, OPEN_CHARGE, charges.c.action_url.is_not(None))
+_UNSETTLED = Pages(SELECTED, charges.c.seq, charges.c.id, OPEN_CHARGE)
 
 _DRAFT_INSERT = Statement(insert_all(drafts))
 _DRAFT_GET = Statement(sa.select(*DRAFT_COLUMNS).where(drafts.c.charge_id == value(drafts.c.charge_id)))
 _DRAFT_DELETE = Statement(drafts.delete().where(drafts.c.charge_id == value(drafts.c.charge_id)))
-
-
-def _facts() -> sa.Select[Any]:
-    """Three looks at three indexes in one statement; newest first and stop there, instead of a maximum over all."""
-    last_paid = (
-        sa.select(ledger.c.received_at)
-        .where(
-            ledger.c.customer_id == sa.bindparam("customer_id", type_=ledger.c.customer_id.type),
-            ledger.c.account == sa.bindparam("account", type_=ledger.c.account.type),
-            PAID,
-        )
-        .order_by(ledger.c.received_at.desc())
-        .limit(sa.literal_column("1"))
-    )
-    pending = sa.select(charges.c.id).where(
-        charges.c.contract_id == value(charges.c.contract_id), one_of(charges.c.kind, ChargeKind.ADDON), OPEN_CHARGE
-    )
-    similar = (
-        sa.select(charges.c.created_at)
-        .where(
-            charges.c.account == sa.bindparam("account", type_=charges.c.account.type),
-            charges.c.credential_hash == value(charges.c.credential_hash),
-            charges.c.currency == value(charges.c.currency),
-            charges.c.amount == value(charges.c.amount),
-            # an attempt that certainly never reached the provider does not count there
-            sa.or_(charges.c.state != sa.literal_column("'FAILED'"), charges.c.failure_sent.is_not(sa.false())),
-        )
-        .order_by(charges.c.created_at.desc())
-        .limit(sa.literal_column("1"))
-    )
-    return sa.select(last_paid.scalar_subquery(), pending.scalar_subquery(), similar.scalar_subquery())
-
-
-_FACTS = Statement(_facts())
 
 
 def _outcome_of(charge: Charge) -> dict[str, Any]:
@@ -286,19 +237,6 @@ class Charges:
         rows = self._runner.all(_OF_PERIOD, {"contract_id": contract_id, "period_start": period_start})
         return [charge_of(row) for row in rows]
 
-    def of_card(self, account: str, credential_hash: str, since: dt.datetime) -> list[Charge]:
-        """The latest attempts on one stored credential since an instant, over all contracts, oldest first."""
-        given = {"account": account, "credential_hash": credential_hash, "created_at": since}
-        return [charge_of(row) for row in reversed(self._runner.all(_OF_CARD, given))]
-
-    def lock_card(self, account: str, credential_hash: str) -> None:
-        """Let nobody else count the attempts on one stored credential until this transaction ends.
-
-        On SQLite the whole transaction holds that lock already.
-        """
-        if self._runner.writes and self._runner.concurrent:
-            self._runner.first(_LOCK_CARD, {"card": f"{account}/{credential_hash}"})
-
     def claimed_until(self, id: str) -> dt.datetime | None:  # noqa: A002
         """Until when a process may be sending this open attempt, by the database's clock; None: none may any more.
 
@@ -354,26 +292,6 @@ class Charges:
         """Up to *limit* attempts, newest last, from the first one after the id *after* on."""
         filters = {"contract_id": contract_id, "account": account, "state": state and state.value}
         return [charge_of(row) for row in _PAGES.rows(self._runner, filters, after, limit)]
-
-    def facts(
-        self, contract: Contract, amount: Money, credential_hash: str
-    ) -> tuple[dt.datetime | None, str | None, dt.datetime | None]:
-        """What the decision about an additional charge needs to know, in one statement.
-
-        :returns: the customer's last successful payment through the contract's account, refunded ones included, zero
-            yen excluded (R-197, R-201); the id of the open additional charge on the contract (R-189); when the same
-            amount was last tried on the same stored credential, attempts that were never sent excluded (R-205).
-        """
-        given = {
-            "customer_id": contract.customer_id,
-            "account": contract.account,
-            "contract_id": contract.id,
-            "credential_hash": credential_hash,
-            "currency": amount.currency,
-            "amount": amount.minor,
-        }
-        last_paid_at, open_charge_id, similar_at = self._runner.all(_FACTS, given)[0]
-        return last_paid_at, open_charge_id, similar_at
 
     def _maybe(self, statement: Statement, given: dict[str, Any]) -> Charge | None:
         row = self._runner.first(statement, given)

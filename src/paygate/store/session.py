@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from functools import cached_property
+from typing import Any, Generic, TypeVar, overload
 
 from .audit import Audit
+from .cards import Cards
 from .charges import Charges
 from .checkouts import Checkouts
 from .claims import instant
@@ -33,6 +34,28 @@ from .step_mails import StepMails
 __all__ = ["Session"]
 
 
+T = TypeVar("T")
+
+
+class _made_once(Generic[T]):  # noqa: N801 - used like a function
+    """Like ``functools.cached_property`` without its lock: a session belongs to one thread."""
+
+    __slots__ = ("_make", "_name")
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make, self._name = make, make.__name__
+
+    @overload
+    def __get__(self, session: None, owner: type) -> _made_once[T]: ...
+    @overload
+    def __get__(self, session: object, owner: type) -> T: ...
+    def __get__(self, session: object | None, owner: type) -> _made_once[T] | T:
+        if session is None:
+            return self
+        made = session.__dict__[self._name] = self._make(session)
+        return made
+
+
 class Session:
     """What can be read and written within one transaction; made by ``Store.read`` and ``Store.write``."""
 
@@ -43,83 +66,87 @@ class Session:
 
     # Made when first asked for: most transactions need three or four of them.
 
-    @cached_property
+    @_made_once
     def contracts(self) -> Contracts:
         return Contracts(self._runner)
 
-    @cached_property
+    @_made_once
     def customers(self) -> Customers:
         return Customers(self._runner)
 
-    @cached_property
+    @_made_once
     def charges(self) -> Charges:
         return Charges(self._runner)
 
-    @cached_property
+    @_made_once
+    def cards(self) -> Cards:
+        return Cards(self._runner)
+
+    @_made_once
     def discrepancies(self) -> Discrepancies:
         return Discrepancies(self._runner)
 
-    @cached_property
+    @_made_once
     def drafts(self) -> Drafts:
         return Drafts(self._runner)
 
-    @cached_property
+    @_made_once
     def refunds(self) -> Refunds:
         return Refunds(self._runner)
 
-    @cached_property
+    @_made_once
     def ledger(self) -> Ledger:
         return Ledger(self._runner)
 
-    @cached_property
+    @_made_once
     def step_mails(self) -> StepMails:
         return StepMails(self._runner)
 
-    @cached_property
+    @_made_once
     def licences(self) -> Licences:
         return Licences(self._runner)
 
-    @cached_property
+    @_made_once
     def audit(self) -> Audit:
         return Audit(self._runner)
 
-    @cached_property
+    @_made_once
     def outbox(self) -> Outbox:
         return Outbox(self._runner)
 
-    @cached_property
+    @_made_once
     def products(self) -> Products:
         return Products(self._runner)
 
-    @cached_property
+    @_made_once
     def runs(self) -> Runs:
         return Runs(self._runner)
 
-    @cached_property
+    @_made_once
     def modes(self) -> Modes:
         return Modes(self._runner)
 
-    @cached_property
+    @_made_once
     def checkouts(self) -> Checkouts:
         return Checkouts(self._runner)
 
-    @cached_property
+    @_made_once
     def returns(self) -> Returns:
         return Returns(self._runner)
 
-    @cached_property
+    @_made_once
     def remainders(self) -> Remainders:
         return Remainders(self._runner)
 
-    @cached_property
+    @_made_once
     def restores(self) -> Restores:
         return Restores(self._runner)
 
-    @cached_property
+    @_made_once
     def reports(self) -> Reports:
         return Reports(self._runner)
 
-    @cached_property
+    @_made_once
     def events(self) -> Events:
         return Events(self._runner)
 

@@ -283,6 +283,16 @@ sa.Index(
 #: Charges that ended without money.
 FAILED = one_of(charges.c.state, ChargeState.FAILED)
 sa.Index("paygate_charges_failed", charges.c.settled_at, charges.c.seq, sqlite_where=FAILED, postgresql_where=FAILED)
+#: Attempts that say something about their card: that it was declined, or which network it is of.
+TELLING = sa.or_(FAILED, charges.c.network.is_not(None))
+sa.Index(
+    "paygate_charges_telling",
+    charges.c.account,
+    charges.c.credential_hash,
+    charges.c.created_at,
+    sqlite_where=TELLING,
+    postgresql_where=TELLING,
+)
 _TOLD = charges.c.reference.is_not(None)
 sa.Index(
     "paygate_charges_by_reference",

@@ -20,6 +20,7 @@ INSTANT = sa.Text().with_variant(sa.DateTime(timezone=True), "postgresql")
 SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 UNRESOLVED = sa.text("resolved_at IS NULL")
 OWED = sa.text("kind IN ('DUE') AND state IN ('PENDING')")
+TELLING = sa.text("state IN ('FAILED') OR network IS NOT NULL")
 DISPUTES = sa.text("kind IN ('DISPUTE')")
 PAID = sa.text(
     "kind IN ('INITIAL_FEE', 'PERIOD', 'ADDON') AND state IN ('SUCCEEDED', 'REFUND_PENDING', 'PARTLY_REFUNDED',"
@@ -116,6 +117,13 @@ def _charges_of_cards() -> None:
     """What the card's network answered to a charge, and until when the customer may act on it."""
     op.add_column("paygate_charges", sa.Column("response_code", sa.Text()))
     op.add_column("paygate_charges", sa.Column("action_until", INSTANT))
+    op.create_index(
+        "paygate_charges_telling",
+        "paygate_charges",
+        ["account", "credential_hash", "created_at"],
+        sqlite_where=TELLING,
+        postgresql_where=TELLING,
+    )
 
 
 def _returns() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -84,10 +83,15 @@ def day_problem(day: dt.date) -> str | None:
     return f"is a day from {EARLIEST} to {LATEST}, not {day}; leave it out if it means for ever"
 
 
-@functools.cache
+_known_fields: dict[type[Any], tuple[str, ...]] = {}
+
+
 def field_names(kind: type[Any]) -> tuple[str, ...]:
-    """The names of the fields of an attrs class."""
-    return tuple(field.name for field in attrs.fields(kind))
+    """The names of the fields of an attrs class; found out once for each class."""
+    found = _known_fields.get(kind)
+    if found is None:
+        found = _known_fields[kind] = tuple(field.name for field in attrs.fields(kind))
+    return found
 
 
 def _is_id(place: str) -> bool:

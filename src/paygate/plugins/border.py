@@ -11,8 +11,6 @@ is is malformed, and proves nothing.
 from __future__ import annotations
 
 import datetime as dt
-import enum
-import functools
 import logging
 import math
 import re
@@ -49,6 +47,7 @@ from ..provider import (
 )
 from ..texts import CUT, is_storable, storable
 from .known_secrets import Scrubber
+from .passing import As, fields_of
 
 __all__ = ["CODE_LIMIT", "REFERENCE_LIMIT", "TEXT_LIMIT", "URL_LIMIT", "Border", "redacted_traceback"]
 
@@ -78,49 +77,14 @@ V = TypeVar(
 )
 
 
-#: Fields that are looked up by, or opened by somebody's browser, later.
-_IDS = frozenset({"reference", "event_id", "attempt_id", "contract_id", "credential", "charge_reference", "charge_id"})
 _PLAIN_KEY = re.compile(r"[A-Za-z_]{1,40}")
 #: What redacted answers hold in the place of most values.
 _TAKEN_OUT = frozenset({"", "<str>", "<int>", "<float>", "<bool>", "<list>", "<dict>"})
-_LINKS = frozenset({"action_url", "url", "client_token"})
-#: Fields that hold several values, which have to be looked at one by one.
-_MANY = frozenset({"disputes", "others"})
 #: What has to fit into the databases and the calendar, in whichever field it stands.
 _SIZED = (dt.date, int, Money)
 #: Short texts that were found to be harmless are remembered, so many for each account: most of what a provider says is
 #: said again with the next answer.
 _REMEMBERED, _SHORT = 500, 40
-
-
-class _As(enum.Enum):
-    """How a field is passed."""
-
-    ID = enum.auto()
-    LINK = enum.auto()
-    RAW = enum.auto()
-    MANY = enum.auto()
-    RESULT = enum.auto()
-    MESSAGE = enum.auto()
-    CODE = enum.auto()
-    OTHER = enum.auto()
-
-
-@functools.cache
-def _fields_of(kind: type) -> tuple[tuple[str, _As], ...]:
-    """The fields of a class and how each is passed; found out once for each class."""
-
-    def how(name: str, declared: str) -> _As:
-        if name in _IDS:
-            return _As.ID
-        if name in _LINKS:
-            return _As.LINK
-        if name in _MANY:
-            return _As.MANY
-        known = {"raw": _As.RAW, "refund": _As.RESULT, "message": _As.MESSAGE}.get(name, _As.CODE)
-        return known if known is not _As.CODE or "str" in declared else _As.OTHER
-
-    return tuple((field.name, how(field.name, str(field.type))) for field in attrs.fields(kind))
 
 
 class _NotKept(Exception):
@@ -259,15 +223,15 @@ class Border:
         :raises _NotKept: one of those cannot.
         """
         clean: dict[str, Any] = {}
-        for name, how in _fields_of(type(value)):
+        for name, how in fields_of(type(value)):
             given = getattr(value, name)
-            if given is None and how is not _As.MANY:
+            if given is None and how is not As.MANY:
                 continue
-            if how is _As.ID:
+            if how is As.ID:
                 if not self.keeps(given):
                     raise _NotKept(name)
                 continue
-            if how is _As.LINK:
+            if how is As.LINK:
                 if not _is_link(given):
                     raise _NotKept(name)
                 continue
@@ -275,18 +239,18 @@ class Border:
             if isinstance(given, _SIZED):
                 if not _fits(given):
                     raise _NotKept(name)
-            elif how is _As.RAW:
+            elif how is As.RAW:
                 kept = self._raw_of(value)
-            elif how is _As.RESULT or isinstance(given, ChargeResult):
+            elif how is As.RESULT or isinstance(given, ChargeResult):
                 kept = self.result(given)
             elif isinstance(given, Dispute):
                 kept = self._kept(given)
-            elif how is _As.MANY:
+            elif how is As.MANY:
                 if given != ():
                     kept = tuple(self._kept(one) if name == "disputes" else self.result(one) for one in given)
-            elif how is _As.MESSAGE:
+            elif how is As.MESSAGE:
                 kept = self.text(given)
-            elif how is _As.CODE:  # whatever a plugin put there instead, too
+            elif how is As.CODE:  # whatever a plugin put there instead, too
                 kept = self.code(given)
             if kept is not given:
                 clean[name] = kept

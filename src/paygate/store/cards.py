@@ -30,7 +30,7 @@ _OF_CARD = (
     charges.c.created_at >= sa.bindparam("since", type_=charges.c.created_at.type),
 )
 #: A bound for cards that are charged several times a day for a year.
-_MOST = sa.literal_column("1000")
+_MOST: sa.ColumnClause[Any] = sa.literal_column("1000")
 _CHARGES = Statement(
     sa.select(*SELECTED).where(*_OF_CARD).order_by(charges.c.created_at.desc()).limit(_MOST)
 )  # fmt: skip

@@ -21,6 +21,7 @@ __all__ = [
     "audit",
     "charge",
     "charges",
+    "check_page_size",
     "contracts",
     "discrepancies",
     "entries",
@@ -43,9 +44,14 @@ async def _read(services: Services, look: Callable[[Session], T]) -> T:
     return await call(work)
 
 
-async def _page(services: Services, size: int, look: Callable[[Session], list[R]]) -> tuple[list[R], str | None]:
+def check_page_size(size: object) -> None:
+    """:raises InvalidValue: not a whole number from 1 to 10,000."""
     if type(size) is not int or not 1 <= size <= 10_000:
         raise InvalidValue(f"page_size is a whole number from 1 to 10,000, got {size!r}")
+
+
+async def _page(services: Services, size: int, look: Callable[[Session], list[R]]) -> tuple[list[R], str | None]:
+    check_page_size(size)
     page = await _read(services, look)
     return page, page[-1].id if len(page) == size else None
 

@@ -16,6 +16,7 @@ from ..domain.due import DueStep, StepKind, due_steps
 from ..domain.subscribing import charged_by_provider
 from ..flow import call
 from ..store import Session
+from .listing import check_page_size
 from .outbox import operator
 from .services import Services
 
@@ -60,7 +61,11 @@ def _overdue(services: Services, period: dt.date) -> bool:
 
 
 async def page(services: Services, after: _Key | None, size: int) -> tuple[list[OverdueRenewal], _Key | None]:
-    """Some contracts whose provider has told nothing of a period that began long enough ago, the longest due first."""
+    """Some contracts whose provider has told nothing of a period that began long enough ago, the longest due first.
+
+    :raises InvalidValue: a page of none, or of more than 10,000.
+    """
+    check_page_size(size)
     return await call(partial(_page, services, after, size))
 
 

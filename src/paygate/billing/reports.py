@@ -22,6 +22,7 @@ from ..flow import call
 from ..plugins.account import Account
 from ..store import Session
 from ..store.reports import Key, Span
+from .listing import check_page_size
 from .services import Services
 
 __all__ = [
@@ -273,8 +274,7 @@ def _midnight(services: Services, day: dt.date | None) -> dt.datetime | None:
 async def _read(
     services: Services, size: int, look: Callable[[Session], tuple[list[T], Key | None]]
 ) -> tuple[list[T], Key | None]:
-    if type(size) is not int or not 1 <= size <= 10_000:
-        raise InvalidValue(f"page_size is a whole number from 1 to 10,000, got {size!r}")
+    check_page_size(size)
 
     def work() -> tuple[list[T], Key | None]:
         with services.store.read() as session:

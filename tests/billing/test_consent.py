@@ -20,7 +20,7 @@ def test_what_is_left_open_is_now_and_whoever_charges(world, consent):
 
     charge = world.gateway.charges.create(contract.id, YEN, consent=consent, actor=Actor.admin("sato"))
 
-    assert charge.consent == Consent("phone", charge.created_at, "admin:sato")
+    assert charge.consent == Consent("phone", charge.created_at, "sato")
     assert world.gateway.charges.get(charge.id).consent == charge.consent
 
 

@@ -130,6 +130,7 @@ class Life(RuleBasedStateMachine):
         creation = decide_creation(
             Customer("cus-1"), plan, payment, day + dt.timedelta(days=ahead), self.capabilities, RULES, self.now, ADMIN,
             contract_id="con-1",
+            elsewhere=self.capabilities is not None and plan.is_recurring and renewals is Renewals.PROVIDER,
         )  # fmt: skip
         self.contract = creation.contract
         if creation.charge_now or creation.activate_now:
@@ -243,7 +244,8 @@ class Life(RuleBasedStateMachine):
             charged = self.contract.is_card and bool(step.price)
             more = {"charge": self.charge(ChargeKind.PERIOD, step.price)} if charged else {}
             if step.kind is StepKind.START:
-                self.write(start(self.contract, self.now, RULES, self.new_id, **more))
+                books = tuple(self.entries.values())
+                self.write(start(self.contract, self.now, RULES, self.new_id, entries=books, **more))
             else:
                 known = tuple(self.licences.values())
                 self.write(renew(self.contract, step.on, self.now, RULES, self.new_id, licences=known, **more))

@@ -87,7 +87,7 @@ def recorded_consent(services: Services, consent: str | Consent | None, actor: A
             f"the customer cannot have agreed in the future, at {spoken(obtained_at)}; give the time of the agreement",
             rule="R-395",
         )
-    return Consent(given.how.strip(), obtained_at, given.recorded_by or str(actor))
+    return Consent(given.how.strip(), obtained_at, given.recorded_by or actor.id)
 
 
 def _ask(

@@ -113,9 +113,9 @@ def test_a_time_that_has_not_come_is_refused_and_nothing_is_done(world, until):
 
 @pytest.mark.parametrize("until", ["2026-02-15", 20260215, dt.datetime.min.replace(tzinfo=JST)], ids=str)
 def test_what_is_no_day_of_our_times_is_refused(world, until):
-    with pytest.raises(InvalidValue, match="date or an aware datetime|until is a day from"):
+    with pytest.raises(InvalidValue, match=r"date or an aware datetime|until is a day from"):
         world.gateway.billing.run(until=until)
-    with pytest.raises(InvalidValue, match="date or an aware datetime|until is a day from"):
+    with pytest.raises(InvalidValue, match=r"date or an aware datetime|until is a day from"):
         world.gateway.billing.plan(until=until).all()
 
 

@@ -20,22 +20,27 @@ ROOMS: dict[str, set[str]] = {
         "_markers",
         "bounds",
         "capabilities",
+        "catalogue",
         "checkout",
         "credential",
         "dispute",
         "clock",
+        "error_texts",
         "errors",
         "flow",
         "free_text",
         "ids",
+        "label_texts",
         "masking",
         "money",
+        "operator_texts",
         "provider",
         "settings",
         "subscription",
         "texts",
     },
     "domain": {"domain"},
+    "labels": {"labels"},
     "networks": {"networks"},
     "hooks": {"hookspecs", "notices"},
     "store": {"store"},
@@ -49,13 +54,14 @@ ROOMS: dict[str, set[str]] = {
     "testing": {"testing"},
 }
 
-PURE_ROOMS = {"base", "domain", "networks", "hooks"}
+PURE_ROOMS = {"base", "domain", "labels", "networks", "hooks"}
 WORKING_ROOMS = PURE_ROOMS | {"store", "drivers", "messages", "plugins"}
 
 #: What each room may import beside itself. The store, the drivers and the plugins do not know each other.
 BELOW: dict[str, set[str]] = {
     "base": set(),
     "domain": {"base"},
+    "labels": {"base", "domain"},
     "networks": {"base", "domain"},
     "hooks": {"base", "domain"},
     "store": {"base", "domain", "hooks"},

@@ -7,6 +7,7 @@
     timezone = "Asia/Tokyo"               # the business zone (R-001)
     system_max_expiry = 2030-12-31        # R-055
     refund_cut_off = 2018-08-04           # R-257; false for no such day
+    payment_due_days = 7                 # days until a payment that mails ask for is due (R-430)
     customer_charges = false              # true: customers buy on their own contracts (R-376)
     allow_card_like = ["idempotency_key"] # arguments whose numbers may look like a card's (R-362)
     network_rules = "strict"              # how to read the card networks' rules on retries, see paygate.networks
@@ -89,6 +90,7 @@ _TOP = {
     "outbox",
     "plugins",
     "customer_charges",
+    "payment_due_days",
     "refund_cut_off",
     "step_mails",
     "system_max_expiry",
@@ -114,6 +116,7 @@ class Config:
     network_rules: str
     refund_cut_off: dt.date | None
     customer_charges: bool
+    payment_due_days: int
     outbox: str
     database_pool: PoolSettings
     allow_card_like: frozenset[str]
@@ -177,6 +180,7 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
         schedules=schedules,
         network_rules=_reading(source, data.get("network_rules", "strict")),
         allow_card_like=_names(source, "allow_card_like", data.get("allow_card_like", [])),
+        payment_due_days=data.get("payment_due_days", 7),
         customer_charges=_flag(source, "customer_charges", data.get("customer_charges", False)),
         refund_cut_off=_cut_off(source, data.get("refund_cut_off", REFUND_CUT_OFF)),
         database_pool=_values(source, "database_pool", data.get("database_pool", {}), PoolSettings),

@@ -47,7 +47,9 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from typing import ClassVar
+from typing import ClassVar, Self
+
+from .error_texts import error_text
 
 __all__ = [
     "CapabilityNotSupported",
@@ -124,6 +126,19 @@ class PaygateError(Exception):
     def __init__(self, message: str, *, rule: str | None = None) -> None:
         super().__init__(message)
         self.rule = rule
+        self.facts: dict[str, object] = {}
+
+    def about(self, **facts: object) -> Self:
+        """Keep what the error is about, for :meth:`text`: ids, amounts, days and values that have labels, never a secret."""
+        self.facts.update({name: fact for name, fact in facts.items() if fact is not None})
+        return self
+
+    def text(self, lang: str = "en") -> str:
+        """What went wrong, in a short sentence of *lang* (``"ja"`` or ``"en"``), with the facts that are safe to show.
+
+        The message of the error is English and says more; this one is for people at a screen.
+        """
+        return error_text(self, lang)
 
 
 class ConfigurationError(PaygateError):

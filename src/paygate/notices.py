@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 import attrs
 
@@ -12,6 +13,7 @@ from .domain.followup import Notice
 from .domain.ledger import LedgerEntry
 from .domain.mails import StepMail
 from .money import Money
+from .operator_texts import operator_text, operator_title
 
 __all__ = [
     "ChargeNotice",
@@ -130,7 +132,11 @@ class ContractChange:
 
 @attrs.frozen
 class OperatorNotice:
-    """A person has to act. ``code`` names the situation, ``message`` says what to do."""
+    """A person has to act. ``code`` names the situation, ``message`` says what to do, in English.
+
+    :param facts: what texts are made of, by name: ``amount``, ``account``, ``provider``, ``period``, ``reference``, ``said``
+        (the provider's own words) and others; ``variant`` names the situation more closely.
+    """
 
     id: str
     code: str
@@ -139,3 +145,12 @@ class OperatorNotice:
     charge_id: str | None = None
     refund_id: str | None = None
     at: dt.datetime | None = None
+    facts: Mapping[str, object] = attrs.field(factory=dict)
+
+    def title(self, lang: str = "en") -> str:
+        """The situation in a few words of *lang* (``"ja"`` or ``"en"``)."""
+        return operator_title(self.code, lang)
+
+    def text(self, lang: str = "en") -> str:
+        """What happened and what to do, in *lang*; ``message`` where paygate has no text of its own for the code."""
+        return operator_text(self.code, self.facts, lang, self.message)

@@ -30,7 +30,7 @@ from paygate.domain.creation import (
 from paygate.domain.followup import Audience, Next, NoticeKind
 from paygate.domain.ledger import EntryKind, EntryState
 from paygate.domain.mails import MailSet, StepMailState
-from paygate.domain.rules import SYSTEM_MAX_EXPIRY
+from paygate.domain.rules import SYSTEM_MAX_EXPIRY, Rules
 from paygate.domain.transitions import Event, find
 from paygate.errors import (
     CapabilityNotSupported,
@@ -602,11 +602,14 @@ def test_the_first_charge_is_audited_under_whoever_made_it(first_charge):
 def test_an_application_by_bank_transfer_is_told_to_both_with_what_has_to_be_paid(decide):
     creation = decide(BankTransfer(), FULL)
 
-    told = application_notices(creation, TODAY)
+    told = application_notices(creation, TODAY, Rules())
     assert [(notice.kind, notice.audience, notice.next) for notice in told] == [
         (NoticeKind.APPLICATION_RECEIVED, audience, Next.PAY) for audience in Audience
     ]
-    assert all(notice.facts == {"amount": yen(1500), "happened_on": TODAY} for notice in told)
+    assert all(
+        notice.facts == {"amount": yen(1500), "happened_on": TODAY, "due_on": TODAY + dt.timedelta(days=7)}
+        for notice in told
+    )
 
 
 @pytest.mark.rule("T-02", "R-011", "R-013")
@@ -614,4 +617,4 @@ def test_an_application_by_bank_transfer_is_told_to_both_with_what_has_to_be_pai
     ("payment", "paid"), [(Manual(), False), (Manual(), True), (BankTransfer(), True), (CARD, False)]
 )
 def test_what_awaits_no_bank_transfer_is_no_application(decide, payment, paid):
-    assert application_notices(decide(payment, FULL, paid=paid), TODAY) == ()
+    assert application_notices(decide(payment, FULL, paid=paid), TODAY, Rules()) == ()

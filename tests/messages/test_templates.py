@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paygate import Money
+from paygate.domain.attempts import Why
+from paygate.domain.contract import PaymentMethod
 from paygate.domain.followup import Next, NoticeKind
 from paygate.errors import ConfigurationError, InvalidValue
 from paygate.messages import (
@@ -26,6 +28,7 @@ from paygate.messages import (
     date_text,
     render_text,
 )
+from paygate.provider import DeclineClass
 
 SHIPPED = Path(__file__).parents[2] / "src" / "paygate" / "messages" / "texts"
 TEMPLATES = Templates.load()
@@ -61,6 +64,11 @@ FULL = Facts(
     code="insufficient_funds",
     reason="残高不足",
     message="look it up",
+    situation="unknown",
+    decline=DeclineClass.SOFT,
+    why=Why.LIMIT,
+    provider_message="Your card has insufficient funds.",
+    method=PaymentMethod.CARD,
 )
 
 
@@ -70,7 +78,11 @@ def known(facts: Facts, name: str, language: Language) -> str:
     if isinstance(value, Money):
         return "5,000円" if language is Language.JA else "¥5,000"
     if isinstance(value, dt.date):
-        return f"{value.year}年{value.month}月{value.day}日" if language is Language.JA else f"{value:%B %Y}"
+        return (
+            f"{value.year}年{value.month}月{value.day}日({'月火水木金土日'[value.weekday()]})"
+            if language is Language.JA
+            else f"{value:%B %Y}"
+        )
     return str(value)
 
 
@@ -153,7 +165,7 @@ def test_the_end_of_a_contract_says_that_mails_do_not_stop_with_it(event):
 def test_giving_notice_is_answered_with_the_last_day_of_use_and_the_end():
     body = TEMPLATES.render(Event.CANCELLATION_SCHEDULED, Audience.CUSTOMER, Language.JA, FULL).body
 
-    assert "最終ご利用日: 2026年3月14日\n解約日: 2026年3月15日" in body
+    assert "最終ご利用日: 2026年3月14日(土)\n解約日: 2026年3月15日(日)" in body
 
 
 @pytest.mark.parametrize(
@@ -171,7 +183,7 @@ def test_amounts_read_as_people_write_them(money, japanese, english):
 
 
 def test_dates_read_as_people_write_them():
-    assert date_text(DAY, japanese=True) == "2026年2月15日"
+    assert date_text(DAY, japanese=True) == "2026年2月15日(日)"
     assert date_text(dt.date(2026, 12, 1), japanese=False) == "1 December 2026"
 
 

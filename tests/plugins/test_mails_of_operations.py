@@ -12,10 +12,11 @@ from typing import Any
 import attrs
 import pytest
 
-from paygate import JST, BankTransfer, Card, Customer, Cycle, Gateway, Manual, Money, Plan
+from paygate import JST, BankTransfer, Card, Customer, Cycle, Gateway, Manual, Money, Plan, Product, ProductType
+from paygate.errors import ConfigurationError
 from paygate.plugins.smtp import Smtp
 from paygate.plugins.smtp_settings import SmtpSettings
-from paygate.testing import Decline, FailLate, FakeStripe, ManualClock
+from paygate.testing import Decline, FailLate, FakeStripe, ManualClock, StayPending
 
 from .conftest import Mailbox, Start
 
@@ -105,10 +106,12 @@ def test_what_is_undone_is_told_to_both_and_the_refund_by_hand_once_it_is_made(s
     shop.gateway.contracts.cancel_with_manual_refund(contract_id, reason="wrong course")
     undone = _both(
         language,
-        ("ご契約を取り消しました: Course", "[キャンセル] Course"),
+        ("ご契約をキャンセルしました: Course", "[キャンセル] Course"),
         ("Your contract is undone: Course", "[Undone] Course"),
     )
-    by_hand = "[要対応] 手動返金: con_1" if language == "ja" else "[Action required] refund by hand: con_1"
+    by_hand = (
+        "[要対応] 手動返金: con_1 12,000円" if language == "ja" else "[Action required] refund by hand: con_1 ¥12,000"
+    )
     mails = shop.taken()
     assert sorted((to, subject) for to, subject, _ in mails) == sorted([*undone, (SHOP, by_hand)])
     bodies = {subject: body for _, subject, body in mails}
@@ -169,7 +172,7 @@ def test_a_failed_card_is_told_to_both_and_says_that_the_contract_is_suspended(s
 
     customer, admin = shop.taken()
     assert (customer[0], admin[0]) == (CUSTOMER, SHOP)
-    assert ("停止しています" if language == "ja" else "suspended") in customer[2]
+    assert ("停止しております" if language == "ja" else "suspended") in customer[2]
     assert "https://shop.example/console/contracts/con_1" in admin[2]
 
 
@@ -204,3 +207,97 @@ def test_an_end_for_want_of_payment_is_told_to_both(shop: Shop, language: str) -
         ("ご契約が終了しました: Gold", "[解約] Gold"),
         ("Your contract has ended: Gold", "[Terminated] Gold"),
     )
+
+
+@pytest.mark.rule("R-430", "R-159")
+def test_a_reminder_names_a_day_that_is_still_to_come(shop: Shop, language: str) -> None:
+    contract_id = shop.made(GOLD, BankTransfer())
+    shop.gateway.contracts.send_dunning_mail(contract_id)
+    ((_, _, body),) = shop.taken()
+
+    day = "2026年1月22日(木)" if language == "ja" else "22 January 2026"  # a week after the 15th
+    assert day in body
+    assert "カード" not in body
+    assert "card" not in body
+
+
+@pytest.mark.rule("R-430")
+@pytest.mark.parametrize(("days", "day"), [(0, "2026年1月15日(木)"), (14, "2026年1月29日(木)")])
+def test_how_long_a_customer_has_to_pay_is_a_setting(start: Start, days: int, day: str) -> None:
+    box, port = start()
+    settings = SmtpSettings(
+        host="127.0.0.1",
+        port=port,
+        security="none",
+        sender="b@shop.example",
+        admin_to=SHOP,
+        transfer_details="普通 1234567",
+    )
+    clock = ManualClock(dt.datetime(2026, 1, 15, 12, 0, tzinfo=JST))
+    plugins = [Smtp(settings)]
+    with Gateway(database="sqlite://", providers={}, plugins=plugins, clock=clock, payment_due_days=days) as gateway:
+        gateway.contracts.create(HANAKO, GOLD, BankTransfer(), contract_id="con_1")
+
+    assert all(f"お支払い期限: {day}" in mail.get_content() for mail in box.mails)
+    assert len(box.mails) == 2
+
+
+@pytest.mark.rule("R-430")
+@pytest.mark.parametrize("wrong", [-1, 366, True, "7"])
+def test_a_number_of_days_that_is_none_is_refused_by_name(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match="payment_due_days is a whole number"):
+        Gateway(database="sqlite://", providers={}, payment_due_days=wrong)
+
+
+@pytest.mark.rule("R-431")
+def test_a_refund_is_never_announced_after_it_was_made(shop: Shop, language: str) -> None:
+    contract_id = shop.made(COURSE, Card("stripe", "tok_1"))
+    shop.gateway.contracts.cancel_and_refund(contract_id)
+
+    to_customer = [body for to, _, body in shop.taken() if to == CUSTOMER]
+    done, announced = (
+        ("返金いたしました", "返金いたします") if language == "ja" else ("We returned", "The money goes back")
+    )
+    assert any(done in body for body in to_customer)
+    assert not any(announced in body for body in to_customer)
+    assert any(("返金済みです" if language == "ja" else "has gone back") in body for body in to_customer)
+
+
+@pytest.mark.rule("R-431")
+def test_a_refund_that_is_still_under_way_is_announced_first(shop: Shop, language: str) -> None:
+    contract_id = shop.made(COURSE, Card("stripe", "tok_1"))
+    shop.stripe.next_refund(StayPending(seconds=60))
+    shop.gateway.contracts.cancel_and_refund(contract_id)
+    first = [body for to, _, body in shop.taken() if to == CUSTOMER]
+    shop.clock.advance(minutes=5)
+    shop.gateway.billing.reconcile()
+    then = [body for to, _, body in shop.taken() if to == CUSTOMER]
+
+    assert len(first) == len(then) == 1
+    assert ("返金いたします" if language == "ja" else "The money goes back") in first[0]
+    assert ("返金いたしました" if language == "ja" else "We returned") in then[0]
+
+
+@pytest.mark.rule("R-431")
+def test_after_a_deletion_the_reason_is_in_words_and_no_link_leads_nowhere(shop: Shop, language: str) -> None:
+    contract_id = shop.made(COURSE, Card("stripe", "tok_1"))
+    shop.gateway.contracts.delete(contract_id, confirm=contract_id, reason="mistake")
+
+    found = [body for to, _, body in shop.taken() if to == SHOP]
+    assert all("/contracts/" not in body for body in found)
+    assert all(" delete\n" not in body for body in found)
+
+
+@pytest.mark.rule("R-431", "R-389")
+def test_the_end_of_a_product_is_told_as_such_and_not_as_a_cancellation_that_can_be_taken_back(
+    shop: Shop, language: str
+) -> None:
+    plan = attrs.evolve(GOLD, products=(Product("mag", ProductType.MONTHLY_MAGAZINE, end_month="2026-02"),))
+    shop.made(plan, Card("stripe", "tok_1"))
+    shop.clock.set(dt.datetime(2026, 2, 15, 3, 0, tzinfo=JST))
+    shop.gateway.billing.run()
+
+    customer = next(body for to, _, body in shop.taken() if to == CUSTOMER)
+    assert ("提供終了" if language == "ja" else "comes to its end") in customer
+    assert ("取り消すことができます" if language == "ja" else "change your mind") not in customer
+    assert ("2026年3月15日(日)" if language == "ja" else "15 March 2026") in customer

@@ -133,7 +133,7 @@ def test_a_failed_renewal_is_told_to_both_sides_with_amount_attempt_next_attempt
         "https://shop.example/card",
     ):
         assert said in text(customer)
-    assert "あらためて決済します" in text(customer)
+    assert "あらためて決済いたします" in text(customer)
     assert "insufficient_funds 残高が足りません" in text(admin)
     assert "https://shop.example/console/contracts/con_1" in text(admin)
     assert "insufficient_funds" not in text(customer)
@@ -146,7 +146,7 @@ def test_after_the_last_attempt_no_date_is_promised_but_a_new_card_asked_for(sta
     plugin(port).on_contract_notice(renewal_failed(then=Next.NEW_CARD))
 
     assert "次回の決済" not in text(box.mails[0])
-    assert "カードの再登録が必要です" in text(box.mails[0])
+    assert "カードのご登録が必要です" in text(box.mails[0])
 
 
 @pytest.mark.rule("R-151")
@@ -285,7 +285,7 @@ def test_the_administrator_is_told_what_has_to_be_done_by_hand(start):
     )
     mails.on_operator_action_required(OperatorNotice("n6", "unknown_outcome", "look it up", "con_1", ID, at=NOON))
 
-    assert [mail["Subject"] for mail in box.mails] == ["[要対応] 手動返金: con_1", "[要対応] unknown_outcome"]
+    assert [mail["Subject"] for mail in box.mails] == ["[要対応] 手動返金: con_1", "[要対応] 請求の結果が分かりません"]
     assert "return 5,000 JPY by hand" in text(box.mails[0])
     assert ID in text(box.mails[1])
 
@@ -317,7 +317,7 @@ def test_a_step_mails_own_words_are_filled_in_with_the_receipt_where_one_is_allo
 
     assert box.mails[0]["Subject"] == "山田　花子 様、10,000円を承りました"
     assert text(box.mails[0]).splitlines() == [
-        "ゴールド会員 (con_1) 2026年2月15日 2026年3月15日",
+        "ゴールド会員 (con_1) 2026年2月15日(日) 2026年3月15日(日)",
         "領収書 https://shop.example/receipts/e1",
         "以上",
     ]
@@ -339,7 +339,7 @@ def test_a_step_mail_without_words_says_what_its_event_says(start):
     assert [mail["Subject"] for mail in box.mails] == [
         "お支払いを確認しました: ゴールド会員",
         "お支払いを確認しました: ゴールド会員",
-        "ご契約を解約しました: ゴールド会員",
+        "ご契約が終了しました: ゴールド会員",
     ]
     assert "最終ご利用日: 2026年3月14日" in text(box.mails[2])
 
@@ -633,7 +633,7 @@ def test_a_refused_customer_is_given_up_reported_to_the_operator_and_holds_up_no
         clock.advance(hours=2)
         gateway.billing.deliver()
 
-    assert [mail["Subject"] for mail in box.mails] == ["[要対応] notice_undeliverable"]
+    assert [mail["Subject"] for mail in box.mails] == ["[要対応] 届けられなかった通知があります"]
     assert bought.id in text(box.mails[0])
     assert "h***@example.com: the server answered 550 no such user" in text(box.mails[0])
     assert gateway.billing.stuck(attempts=1) == ()
@@ -742,5 +742,5 @@ def test_a_failure_mail_without_a_retry_says_that_another_card_is_needed(start):
     plugin(port).on_contract_notice(ContractNotice("n1", told, contract(), HANAKO))
 
     body = box.mails[0].get_content()
-    assert "カードの再登録が必要です" in body
+    assert "カードのご登録が必要です" in body
     assert "次回の決済予定日" not in body

@@ -138,7 +138,7 @@ def _insert(
         made = change(None, draft, id=services.new_id(), at=now, actor=actor, action="create")
         session.audit.insert_many([made])
         changed(services, session, None, draft, [made])
-        tell_people(services, session, application_notices(creation, services.today()))
+        tell_people(services, session, application_notices(creation, services.today(), services.rules))
     return draft
 
 

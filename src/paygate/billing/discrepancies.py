@@ -63,7 +63,15 @@ def _tell(services: Services, session: Session, found: Discrepancy, now: dt.date
     )
     ids = {"contract_id": found.contract_id, "charge_id": found.charge_id, "refund_id": found.refund_id}
     session.after_commit.append(partial(logs.discrepancy, found))
-    operator(services, session, "discrepancy", message, now=now, **ids)
+    facts = {
+        "variant": found.kind.name,
+        "amount": found.our_amount,
+        "their_amount": found.their_amount,
+        "account": found.account,
+        "reference": found.our_reference,
+        "their_reference": found.their_reference,
+    }
+    operator(services, session, "discrepancy", message, now=now, facts=facts, **ids)
 
 
 def refresh(session: Session, attempt: Charge | Refund) -> None:

@@ -114,10 +114,17 @@ def _tell(services: Services, charge: Charge, paid: list[Charge], asked: int) ->
         f"charge {charge.id} of {charge.amount} on {charge.account}, contract {charge.contract_id}, was declined as a "
         f"duplicate: {known}. Nothing is repeated by itself; if it was paid, use charges.resolve"
     )
+    facts = {
+        "variant": "paid" if paid else "looked_up" if asked else "nothing",
+        "amount": charge.amount,
+        "account": charge.account,
+        "others": ", ".join(one.id for one in paid),
+        "count": asked,
+    }
     ids = {"contract_id": charge.contract_id, "charge_id": charge.id}
     with services.store.write() as session:
         now_known = session.charges.get(charge.id)
         if not is_doubted(now_known) or now_known.operator_told:
             return
         session.charges.update(attrs.evolve(now_known, operator_told=True))
-        operator(services, session, "declined_as_duplicate", message, now=services.now(), **ids)
+        operator(services, session, "declined_as_duplicate", message, now=services.now(), facts=facts, **ids)

@@ -86,7 +86,8 @@ def write_by_hand(services: Services, session: Session, decision: RefundDecision
     session.audit.insert_many([decision.audit])
     message = f"return {refund.amount} of row {decision.entry.id} by hand, then mark row {row.id} as done with refunds.mark_done"
     ids = {"contract_id": refund.contract_id, "refund_id": refund.id}
-    operator(services, session, "manual_refund_due", message, now=services.now(), **ids)
+    facts = {"amount": refund.amount, "entry_id": decision.entry.id, "row_id": row.id, "account": refund.account}
+    operator(services, session, "manual_refund_due", message, now=services.now(), facts=facts, **ids)
 
 
 def announce(services: Services, session: Session, mail: StepMail, now: dt.datetime) -> None:

@@ -38,4 +38,11 @@ def no_retry_left(services: Services, session: Session, settlement: Settlement, 
         f"{charge.account} and is not tried again{because}; {_TO_DO.get(told.next, _NEW_CARD)}"
     )
     ids = {"contract_id": contract.id, "charge_id": charge.id}
-    operator(services, session, "no_retry_left", message, now=services.now(), **ids)
+    facts = {
+        "variant": told.next.name if told.next in _TO_DO else Next.NEW_CARD.name,
+        "amount": charge.amount,
+        "account": charge.account,
+        "period": charge.period_start,
+        "said": (failure and (failure.message or failure.code)) or None,
+    }
+    operator(services, session, "no_retry_left", message, now=services.now(), facts=facts, **ids)

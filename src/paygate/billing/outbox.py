@@ -21,7 +21,7 @@ from ..store import OutboxRow, Session
 from . import logs
 from .changes import unpack_change
 from .courier import WORKER
-from .packing import unpack
+from .packing import pack_facts, unpack, unpack_facts
 from .reasons import ends_everything, reason_of
 from .services import Services
 from .written import collected, note_written, take_written
@@ -108,8 +108,12 @@ def operator(
     contract_id: str | None = None,
     charge_id: str | None = None,
     refund_id: str | None = None,
+    facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Queue a notice that a person has to act."""
+    """Queue a notice that a person has to act.
+
+    :param facts: for the texts in other languages than *message*; see :class:`~paygate.notices.OperatorNotice`.
+    """
     payload = {
         "code": code,
         "message": message,
@@ -117,6 +121,7 @@ def operator(
         "charge_id": charge_id,
         "refund_id": refund_id,
         "at": now.isoformat(),
+        "facts": pack_facts(facts or {}),
     }
     session.after_commit.append(partial(logs.operator_told, code, message, contract_id, charge_id, refund_id))
     put(services, session, "on_operator_action_required", payload, contract_id=contract_id, now=now)
@@ -345,7 +350,8 @@ def _give_up(services: Services, session: Session, row: OutboxRow, wrong: str) -
     session.outbox.delivered(row.id, now)
     if row.kind != "on_operator_action_required":
         message = f"notice {row.id} ({row.kind}) could not be delivered and is not tried again: {wrong}"
-        operator(services, session, "notice_undeliverable", message, now=now, contract_id=row.contract_id)
+        facts = {"details": wrong}
+        operator(services, session, "notice_undeliverable", message, now=now, contract_id=row.contract_id, facts=facts)
 
 
 def _notice(session: Session, row: OutboxRow) -> object | None:
@@ -379,7 +385,8 @@ def _notice(session: Session, row: OutboxRow) -> object | None:
             row.id, unpack(payload, contract.id), contract, session.customers.get(contract.customer_id)
         )
     at = dt.datetime.fromisoformat(payload["at"])
-    return OperatorNotice(row.id, **{**payload, "at": at})
+    facts = unpack_facts(payload.get("facts", {}))  # a row of an older version has none
+    return OperatorNotice(row.id, **{**payload, "at": at, "facts": facts})
 
 
 def _payments(session: Session, mail: StepMail) -> tuple[LedgerEntry, ...]:

@@ -51,7 +51,9 @@ def report(services: Services, session: Session, contract: Contract, period: dt.
         f"{period}; look the subscription up in the provider's console: it may never have been started, or have ended, or its "
         f"notices do not arrive. Nothing is charged by paygate"
     )
-    operator(services, session, "renewal_notice_overdue", message, now=services.now(), contract_id=contract.id)
+    facts = {"provider": account.capabilities.name, "account": contract.account, "period": period}
+    ids = {"contract_id": contract.id}
+    operator(services, session, "renewal_notice_overdue", message, now=services.now(), facts=facts, **ids)
     session.contracts.update(attrs.evolve(contract, overdue_period=period))
 
 

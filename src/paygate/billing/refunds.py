@@ -402,7 +402,8 @@ def apply_refund(
     if settlement.alert:
         message = f"refund {refund.id} of {refund.amount} failed: {result.code or result.message or 'no reason given'}"
         ids = {"contract_id": refund.contract_id, "refund_id": refund.id}
-        operator(services, session, "refund_failed", message, now=now, **ids)
+        facts = {"amount": refund.amount, "account": refund.account, "said": result.message or result.code}
+        operator(services, session, "refund_failed", message, now=now, facts=facts, **ids)
     return settlement.refund
 
 

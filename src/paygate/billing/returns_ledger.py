@@ -49,7 +49,6 @@ def own_sum(session: Session, charge: Charge, until: dt.datetime) -> int:
 
 def tell(services: Services, session: Session, charge: Charge, fact: Return, now: dt.datetime) -> None:
     """Tell the operator how a refund or dispute of *charge* stands, with ids, sum and deadline."""
-    """Tell the operator of a refund or dispute that was made at the provider, in the caller's transaction."""
     about = f"{fact.amount} of charge {charge.id} ({fact.charge_reference or 'no reference'}) on {charge.account}"
     match fact.kind, fact.state:
         case ReturnKind.TOTAL, _:
@@ -68,7 +67,15 @@ def tell(services: Services, session: Session, charge: Charge, fact: Return, now
     because = f" ({fact.reason})" if fact.reason else ""
     message = f"{what}{because}. The contract is as it was: end it, or return more, where that is what you want"
     ids = {"contract_id": charge.contract_id, "charge_id": charge.id}
-    operator(services, session, code, message, now=now, **ids)
+    facts = {
+        "variant": "no_deadline" if code == "dispute_opened" and fact.due_by is None else None,
+        "amount": fact.amount,
+        "account": charge.account,
+        "reference": fact.reference,
+        "due_by": fact.due_by,
+        "said": fact.reason or None,
+    }
+    operator(services, session, code, message, now=now, facts=facts, **ids)
 
 
 def book(services: Services, session: Session, charge: Charge, now: dt.datetime) -> None:

@@ -217,7 +217,14 @@ def _succeed(
     if late:
         message = f"charge {charge.id} was recorded as failed, but the provider took the money after all; it is now in the ledger"
         operator(
-            services, session, "late_success", message, now=now, contract_id=charge.contract_id, charge_id=charge.id
+            services,
+            session,
+            "late_success",
+            message,
+            now=now,
+            contract_id=charge.contract_id,
+            charge_id=charge.id,
+            facts={"amount": charge.amount, "account": charge.account},
         )
     return settled
 

@@ -141,7 +141,9 @@ def _refused(services: Services, contract_id: str, error: ChargeDeclined) -> Con
             f"contract {contract_id} is paid, but {contract.account} declined the subscription for its renewals "
             f"({error.code or 'no code'}): paygate charges them itself, beginning with {known.starts_on}"
         )
-        operator(services, session, "subscription_refused", message, now=services.now(), contract_id=contract_id)
+        facts = {"account": contract.account, "starts_on": known.starts_on, "said": error.code}
+        ids = {"contract_id": contract_id}
+        operator(services, session, "subscription_refused", message, now=services.now(), facts=facts, **ids)
         refused = attrs.evolve(known, state=SubscriptionState.REFUSED, asked_at=None)
         return write_subscription(services, session, contract, refused, "subscription_refused", reason=error.code or "")
 
@@ -196,7 +198,9 @@ def overdue(
         f"not known{since} ({mask_text(str(error))}); billing.reconcile goes on asking. If it stays open, find it in the "
         "provider's console. Do not start another"
     )
-    operator(services, session, "unknown_subscription", message, now=services.now(), contract_id=contract.id)
+    facts = {"account": contract.account, "amount": contract.plan.price, "said": mask_text(str(error))}
+    ids = {"contract_id": contract.id}
+    operator(services, session, "unknown_subscription", message, now=services.now(), facts=facts, **ids)
     return True
 
 

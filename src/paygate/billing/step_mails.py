@@ -159,7 +159,8 @@ def _hand_over(services: Services, session: Session, due: list[StepMail]) -> lis
             f"{len(late)} step mail(s) are overdue by more than {lateness} and were not sent but paused: look through them "
             "with step_mails.list(state=PAUSED), and set running or delete them"
         )
-        operator(services, session, "step_mails_late", message, now=now)
+        facts = {"count": len(late), "hours": services.waiting.step_mail_lateness // 3600}
+        operator(services, session, "step_mails_late", message, now=now, facts=facts)
     return [mail.id for mail in due if mail.id not in late]
 
 

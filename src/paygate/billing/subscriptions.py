@@ -106,7 +106,15 @@ def _tell_unknown(
         f"({mask_text(result.message) or 'no reason given'}); look {result.reference or event.reference or 'it'} up in "
         "the provider's console: nothing has been booked"
     )
-    operator(services, session, "unknown_outcome", message, contract_id=contract.id, now=services.now())
+    facts = {
+        "variant": "renewal",
+        "provider": account.capabilities.name,
+        "account": contract.account,
+        "period": event.period_on,
+        "reference": result.reference or event.reference,
+        "said": mask_text(result.message) or None,
+    }
+    operator(services, session, "unknown_outcome", message, contract_id=contract.id, now=services.now(), facts=facts)
 
 
 def _is_overtaken(session: Session, contract: Contract, period: dt.date) -> bool:

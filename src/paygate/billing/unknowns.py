@@ -39,7 +39,8 @@ def charge_became_unknown(services: Services, session: Session, charge: Charge, 
     told = f"charge {charge.id} of {charge.amount} on {charge.account}, contract {charge.contract_id}"
     message = f"{told}: {_known(charge)}; {_advice(services, charge.account, _CHARGE, 'lookup')}. Do not charge again"
     ids = {"contract_id": charge.contract_id, "charge_id": charge.id}
-    operator(services, session, "unknown_outcome", message, now=now, **ids)
+    facts = _facts(services, charge, "lookup")
+    operator(services, session, "unknown_outcome", message, now=now, facts=facts, **ids)
 
 
 def charge_still_unknown(services: Services, session: Session, charge: Charge, now: dt.datetime) -> None:
@@ -50,7 +51,9 @@ def charge_still_unknown(services: Services, session: Session, charge: Charge, n
         "then use charges.resolve. Do not charge again"
     )
     ids = {"contract_id": charge.contract_id, "charge_id": charge.id}
-    operator(services, session, "unknown_outcome", message, now=now, **ids)
+    hours = int((now - charge.created_at).total_seconds()) // 3600
+    facts = _facts(services, charge, "lookup") | {"variant": "still", "hours": hours}
+    operator(services, session, "unknown_outcome", message, now=now, facts=facts, **ids)
 
 
 def refund_became_unknown(services: Services, session: Session, refund: Refund, now: dt.datetime) -> None:
@@ -61,7 +64,23 @@ def refund_became_unknown(services: Services, session: Session, refund: Refund, 
         f"{_advice(services, refund.account, _REFUND, 'refund_lookup')}. Do not refund again"
     )
     ids = {"contract_id": refund.contract_id, "refund_id": refund.id}
-    operator(services, session, "unknown_refund", message, now=now, **ids)
+    facts = _facts(services, refund, "refund_lookup")
+    operator(services, session, "unknown_refund", message, now=now, facts=facts, **ids)
+
+
+def _facts(services: Services, attempt: Charge | Refund, hook: str) -> dict[str, object]:
+    """What the texts are made of; the variant is what a look-up through the account is worth."""
+    account, failure = attempt.account, attempt.failure
+    known = account is not None and services.plugins.has(account)
+    capabilities = services.plugins.account(account).capabilities if account is not None and known else None
+    return {
+        "variant": getattr(capabilities, hook).name.lower() if capabilities else "missing",
+        "amount": attempt.amount,
+        "account": account,
+        "provider": capabilities.name if capabilities else None,
+        "reference": attempt.reference,
+        "said": (failure and (failure.message or failure.code)) or None,
+    }
 
 
 def _known(attempt: Charge | Refund) -> str:

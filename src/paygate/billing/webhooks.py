@@ -170,11 +170,17 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
         f"{account.name} reports {event.kind.value} {event.reference or event.attempt_id or event.contract_id}, which paygate did not make "
         "or no longer has; compare with the provider's console"
     )
-    if event.attempt_id is not None and _OURS.fullmatch(event.attempt_id):
+    ours = event.attempt_id is not None and _OURS.fullmatch(event.attempt_id) is not None
+    if ours:
         message += (
             ". It carries an id of paygate's: if the database was restored from a backup, run 'paygate db restored'"
         )
-    operator(services, session, "unmatched_event", message, now=now)
+    facts = {
+        "variant": "ours" if ours else None,
+        "account": account.name,
+        "reference": event.reference or event.attempt_id or event.contract_id,
+    }
+    operator(services, session, "unmatched_event", message, now=now, facts=facts)
     return EventOutcome(event.event_id, "unmatched")
 
 

@@ -17,7 +17,7 @@ from ..money import Money
 from ..provider import Capabilities
 from .contract import Actor, Contract, Status
 from .followup import Audience, Next, Notice, NoticeKind, ProviderAction, tell, tell_both, want
-from .ledger import EntryKind, LedgerEntry, refundable
+from .ledger import EntryKind, EntryState, LedgerEntry, refundable
 from .licences import License, remove
 from .lifecycle import step
 from .operations import Operation, permit
@@ -214,7 +214,7 @@ def _undo(
         licences=remove(licences),
         audit=(record,),
         refunds=refunds,
-        notices=_notices(undone, refunds, returned, today, reason),
+        notices=_notices(undone, refunds, entries, returned, today, reason),
     )
 
 
@@ -227,11 +227,19 @@ def _returned(contract: Contract, refunds: Iterable[RefundDecision], entries: It
 
 
 def _notices(
-    contract: Contract, refunds: tuple[RefundDecision, ...], returned: Money, today: dt.date, reason: str
+    contract: Contract,
+    refunds: tuple[RefundDecision, ...],
+    entries: Iterable[LedgerEntry],
+    returned: Money,
+    today: dt.date,
+    reason: str,
 ) -> tuple[Notice, ...]:
     """Both sides learn that the contract is undone and what comes back; an administrator, what is left to do by hand."""
     by_hand = [decision.refund for decision in refunds if decision.by_hand]
-    then = Next.REFUND_BY_HAND if by_hand else Next.REFUND if returned else Next.NOTHING
+    # nothing is announced that has happened already, and has been told
+    waiting = bool(refunds) or any(row.kind is EntryKind.REFUND and row.state is EntryState.PENDING for row in entries)
+    back = Next.REFUND if waiting else Next.REFUNDED
+    then = Next.REFUND_BY_HAND if by_hand else back if returned else Next.NOTHING
     facts = {"happened_on": today, "amount": returned or None, "reason": reason or None}
     dues = (
         tell(

@@ -224,7 +224,7 @@ def check_provider(plan: Plan, due: Money, capabilities: Capabilities) -> None:
             check_amount(amount, plan.price.currency, capabilities)
 
 
-def application_notices(creation: Creation, today: dt.date) -> tuple[Notice, ...]:
+def application_notices(creation: Creation, today: dt.date, rules: Rules) -> tuple[Notice, ...]:
     """Both sides learn of an application whose bank transfer is awaited (T-01, domain §3.4).
 
     What an administrator keeps by hand is no application: nobody is told (T-02).
@@ -232,7 +232,14 @@ def application_notices(creation: Creation, today: dt.date) -> tuple[Notice, ...
     contract = creation.contract
     if contract.method is not PaymentMethod.BANK_TRANSFER or creation.activate_now:
         return ()
-    return tell_both(NoticeKind.APPLICATION_RECEIVED, contract, Next.PAY, amount=creation.due, happened_on=today)
+    return tell_both(
+        NoticeKind.APPLICATION_RECEIVED,
+        contract,
+        Next.PAY,
+        amount=creation.due,
+        happened_on=today,
+        due_on=today + dt.timedelta(days=rules.payment_due_days),
+    )
 
 
 def activate(

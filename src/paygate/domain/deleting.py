@@ -28,6 +28,7 @@ from .rules import Rules
 from .transitions import Event, find
 
 __all__ = [
+    "DELETE_REASON",
     "REFUND_CUT_OFF",
     "Deletion",
     "Kept",
@@ -62,6 +63,10 @@ class Skipped:
     entry_id: str
     left: Money
     why: Kept
+
+
+#: Why a refund was made that deleting a contract made.
+DELETE_REASON = "delete"
 
 
 @attrs.frozen
@@ -117,7 +122,9 @@ def plan_deletion(
         if why is None:
             try:
                 refunds.append(
-                    refund_whole(contract, entry, entries, capabilities, actor, now, rules, new_id, reason="delete")
+                    refund_whole(
+                        contract, entry, entries, capabilities, actor, now, rules, new_id, reason=DELETE_REASON
+                    )
                 )
             except CapabilityNotSupported:  # a part of a charge, where only whole ones go back
                 why = Kept.BY_HAND

@@ -179,7 +179,7 @@ def hold_back(
         next_attempt_on=held.on,
     )
     told = tuple(
-        attrs.evolve(notice, facts={**notice.facts, "reason": str(reason)})
+        attrs.evolve(notice, facts={**notice.facts, "why": reason.why, "reason": str(reason), "code": reason.rule})
         if notice.audience is Audience.ADMIN  # which network forbids what is nothing that a customer has to know
         else notice
         for notice in notices
@@ -272,6 +272,7 @@ def _failure_notices(
         attempt=number,
         next_attempt_on=attempt.next_on if then is Next.RETRY else None,
         code=attempt.code,
+        decline=attempt.decline,
         reason=attempt.reason or None,
         action_url=attempt.action_url,
     )

@@ -75,6 +75,7 @@ class Next(enum.StrEnum):
 
     NOTHING = "nothing"
     REFUND = "the money goes back through the provider"
+    REFUNDED = "the money has gone back through the provider"
     REFUND_BY_HAND = "the seller returns the money by hand"
     RETRY = "the payment is tried again"
     NEW_CARD = "nothing is tried any more; the customer has to register a card anew"
@@ -99,7 +100,8 @@ class Notice:
 
     :param facts: what the text may show, by name: ``amount`` (Money), ``attempt`` (from 1), ``happened_on``,
         ``next_attempt_on``, ``effective_on``, ``last_day_of_use``, ``due_on`` (business dates), ``code``, ``reason``,
-        ``message``, ``action_url``, ``charge_id``, ``card``. Contract, plan and customer are read from their own records.
+        ``message``, ``action_url``, ``charge_id``, ``card``, ``decline`` (:class:`~paygate.provider.DeclineClass`), ``why``
+        (:class:`~paygate.domain.attempts.Why`). Contract, plan and customer are read from their own records.
     """
 
     kind: NoticeKind

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from ..catalogue import label
 from ..clock import business_date, require_aware
 from ..errors import (
     ChargeInProgress,
@@ -125,6 +126,14 @@ class Offer:
     offered: bool
     reason: str = ""
     text: str = ""
+
+    def label(self, lang: str = "en") -> str:
+        """What the operation is called in *lang* (``"ja"`` or ``"en"``), for a button."""
+        return label(self.operation, lang)
+
+    def why_not(self, lang: str = "en") -> str:
+        """The reason in words of *lang*; empty where there is nothing to say."""
+        return label(Reason[self.reason], lang) if self.reason else ""
 
 
 @attrs.frozen
@@ -375,7 +384,7 @@ def require(
     raise error(
         f"contract {contract.id} is {contract.status.value}: {operation.value} is not possible ({reason.value})",
         rule=rule,
-    )
+    ).about(contract_id=contract.id, status=contract.status, operation=operation, reason=reason)
 
 
 def authorise(operation: Operation, contract: Contract, actor: Actor) -> None:

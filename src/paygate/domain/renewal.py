@@ -251,6 +251,8 @@ def _not_owed(
         amount=charge.amount,
         happened_on=business_date(now, rules.zone),
         charge_id=charge.id,
+        period=due_on,
+        entry_id=entry.id,
     )
     return Settlement(contract, (entry,), audit=(record,), notices=(alert,))
 

@@ -24,9 +24,11 @@ class Rules:
     :param step_mails: the prepared mails of all sets (R-224).
     :param customer_charges: whether customers start additional charges on their own contracts, as on a page of the
         shop; otherwise administrators alone do (R-169, R-376).
+    :param payment_due_days: days after which a payment that mails ask for is due (R-430).
     """
 
     zone: dt.tzinfo = JST
     system_max: dt.date = SYSTEM_MAX_EXPIRY
     step_mails: tuple[StepMailPlan, ...] = ()
     customer_charges: bool = False
+    payment_due_days: int = 7

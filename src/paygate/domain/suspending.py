@@ -141,18 +141,20 @@ def remind(
 ) -> Settlement:
     """催促メール送信: remind the customer of a payment that is late; nothing changes (R-118, R-159).
 
-    :param due_on: the business date until which the payment is expected; by default today.
+    :param due_on: the business date until which the payment is expected; by default so many days from today as the rules say
+        (R-430).
     :raises PermissionDenied: not an administrator.
     :raises OperationNotAllowed: nothing is late: neither PENDING_PAYMENT nor PAST_DUE.
     """
     now = permit(Operation.SEND_DUNNING_MAIL, contract, actor, now, rules)
     today = business_date(now, rules.zone)
+    due_on = due_on or today + dt.timedelta(days=rules.payment_due_days)
     missing = contract.past_due
     if missing:
         amount = period_price(contract.plan, contract.start_on, missing.period_start)
     else:
         amount = first_payment(contract.plan, contract.start_on, today, card=contract.is_card)
-    facts = {"amount": str(amount), "due_on": (due_on or today).isoformat()}
+    facts = {"amount": str(amount), "due_on": due_on.isoformat()}
     record = change(contract, contract, id=new_id(), at=now, actor=actor, action="send_dunning_mail", facts=facts)
     notice = tell(
         NoticeKind.DUNNING,
@@ -160,7 +162,7 @@ def remind(
         contract,
         Next.PAY,
         amount=amount,
-        due_on=due_on or today,
+        due_on=due_on,
         happened_on=today,
     )
     return Settlement(contract, audit=(record,), notices=(notice,))

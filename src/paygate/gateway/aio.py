@@ -60,6 +60,8 @@ class AsyncGateway:
     :param refund_cut_off: the last JST date whose payments deleting does not return (R-257); None: no such day.
     :param customer_charges: whether customers may start additional charges on their own contracts, for a shop that sells
         on its pages: ``charges.create(…, actor=Actor.customer(id))``. By default administrators alone do (R-169).
+    :param payment_due_days: days after which a payment that a mail asks for is due: an application by bank transfer, and a
+        reminder that names no day of its own (R-430).
     :param outbox: who tells the observers: ``"inline"``, each call what it has written, for a second or two at most; or
         ``"worker"``, a thread that starts with the first notice. See :doc:`/howto/operate`.
     :param allow_card_like: arguments whose numbers may look like a card's although they are none, for example
@@ -88,6 +90,7 @@ class AsyncGateway:
         network_rules: str = "strict",
         refund_cut_off: dt.date | None = REFUND_CUT_OFF,
         customer_charges: bool = False,
+        payment_due_days: int = 7,
         outbox: str = "inline",
         database_pool: PoolSettings | None = None,
         allow_card_like: Iterable[str] = (),
@@ -108,6 +111,7 @@ class AsyncGateway:
             network_rules=network_rules,
             refund_cut_off=refund_cut_off,
             customer_charges=customer_charges,
+            payment_due_days=payment_due_days,
             http=http,
             outbox=outbox,
             database_pool=database_pool,

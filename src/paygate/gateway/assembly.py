@@ -44,6 +44,7 @@ def assemble(
     network_rules: str = "strict",
     refund_cut_off: dt.date | None = REFUND_CUT_OFF,
     customer_charges: bool = False,
+    payment_due_days: int = 7,
     http: HttpSettings | None = None,
     outbox: str = INLINE,
     database_pool: PoolSettings | None = None,
@@ -56,6 +57,8 @@ def assemble(
     for name, day in (("system_max_expiry", system_max_expiry), ("refund_cut_off", refund_cut_off)):
         if day is not None and (problem := day_problem(day)) is not None:
             raise ConfigurationError(f"{name} {problem}")
+    if type(payment_due_days) is not int or not 0 <= payment_due_days <= 365:
+        raise ConfigurationError(f"payment_due_days is a whole number of days from 0 to 365, got {payment_due_days!r}")
     accounts = named(providers)
     clock = clock or SystemClock()
     observers = [plugin() if inspect.isclass(plugin) else plugin for plugin in plugins]
@@ -65,7 +68,11 @@ def assemble(
             plugin.clock = clock  # type: ignore[attr-defined]
     ready = Plugins(accounts, observers, overrides, modes)
     rules = Rules(
-        zone=zone, system_max=system_max_expiry, step_mails=tuple(step_mails), customer_charges=customer_charges
+        zone=zone,
+        system_max=system_max_expiry,
+        step_mails=tuple(step_mails),
+        customer_charges=customer_charges,
+        payment_due_days=payment_due_days,
     )
     courier = Courier(outbox)
     store = Store.open(database, clock=clock, pool=database_pool, create=create)
@@ -105,6 +112,7 @@ def from_file(
         refund_cut_off=config.refund_cut_off,
         create=create,
         customer_charges=config.customer_charges,
+        payment_due_days=config.payment_due_days,
         http=config.http,
         outbox=config.outbox,
         database_pool=config.database_pool,

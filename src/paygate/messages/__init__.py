@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from .events import MAILS, PLACEHOLDERS, Audience, Event, Facts, Language
 from .rendering import Message, Templates, check_text, render_text
-from .wording import amount_text, date_text, guarded
+from .wording import DELETED, amount_text, date_text, guarded, said
 
 __all__ = [
+    "DELETED",
     "MAILS",
     "PLACEHOLDERS",
     "Audience",
@@ -24,4 +25,5 @@ __all__ = [
     "date_text",
     "guarded",
     "render_text",
+    "said",
 ]

@@ -8,8 +8,11 @@ from collections.abc import Mapping
 
 import attrs
 
+from ..domain.attempts import Why
+from ..domain.contract import PaymentMethod
 from ..domain.followup import Audience, Next
 from ..money import Money
+from ..provider import DeclineClass
 from .wording import one_line, some_lines
 
 __all__ = ["MAILS", "PLACEHOLDERS", "Audience", "Event", "Facts", "Language"]
@@ -40,6 +43,7 @@ class Event(enum.Enum):
     RESUMED = "resumed"
     TERMINATED = "terminated"
     CANCELLATION_SCHEDULED = "cancellation_scheduled"
+    PRODUCT_END = "product_end"  #: the contract ends with its product; this cannot be revoked (R-067)
     CANCELLATION_REVOKED = "cancellation_revoked"
     CANCELLATION_EFFECTIVE = "cancellation_effective"
     CARD_CHANGED = "card_changed"  #: another card was registered (R-400)
@@ -64,7 +68,11 @@ class Facts:
     :param card: how a stored card is named, for example ``visa 4242``; never more of its number.
     :param effective_on: the first day without the contract; ``last_day_of_use``: the day before it (X-08).
     :param due_on: until when something has to be paid or returned.
-    :param reason: the provider's or the administrator's; ``message``: what a person has to do.
+    :param reason: the administrator's; ``message``: what a person has to do, in the mail's language.
+    :param situation: why a person has to look, in a few words of the mail's language.
+    :param decline: what kind of no it was, for the administrator; ``provider_message``: the provider's own words.
+    :param why: why a card was not tried (R-331). :param method: how the contract is paid.
+    :param by_hand: whether a person returned the money.
     :param next_step: what happens next (R-271), in a sentence of the mail's language.
     :param transfer_details: the seller's own bank details, shown as they are.
     """
@@ -94,9 +102,19 @@ class Facts:
     code: str = attrs.field(default="", converter=one_line)
     reason: str = attrs.field(default="", converter=one_line)
     message: str = attrs.field(default="", converter=some_lines)
+    situation: str = attrs.field(default="", converter=one_line)
+    decline: DeclineClass | None = None
+    why: Why | None = None
+    provider_message: str = attrs.field(default="", converter=one_line)
+    method: PaymentMethod | None = None
+    by_hand: bool = False
 
 
-PLACEHOLDERS = tuple(field.name for field in attrs.fields(Facts))
+#: Sentences that are made of facts: what a decline asks of the customer, what a failed payment does to the contract, how to
+#: change the card, when a refund is seen, and the bank details under their heading.
+SENTENCES = ("advice", "consequence", "card_request", "refund_note", "transfer_to")
+
+PLACEHOLDERS = (*(field.name for field in attrs.fields(Facts) if field.name != "by_hand"), *SENTENCES)
 
 _CONTRACT = ("contract_name", "contract_id")
 _MONEY = (*_CONTRACT, "amount")
@@ -126,6 +144,8 @@ MAILS: Mapping[tuple[Event, Audience], tuple[str, ...]] = {
     (Event.TERMINATED, Audience.ADMIN): (*_CONTRACT, "happened_on"),
     (Event.CANCELLATION_SCHEDULED, Audience.CUSTOMER): _ENDING,
     (Event.CANCELLATION_SCHEDULED, Audience.ADMIN): _ENDING,
+    (Event.PRODUCT_END, Audience.CUSTOMER): _ENDING,
+    (Event.PRODUCT_END, Audience.ADMIN): _ENDING,
     (Event.CANCELLATION_REVOKED, Audience.CUSTOMER): _CONTRACT,
     (Event.CANCELLATION_REVOKED, Audience.ADMIN): _CONTRACT,
     (Event.CANCELLATION_EFFECTIVE, Audience.CUSTOMER): _ENDING,
@@ -137,5 +157,5 @@ MAILS: Mapping[tuple[Event, Audience], tuple[str, ...]] = {
     (Event.REFUND_FAILED, Audience.ADMIN): (*_MONEY, "happened_on", "refund_id"),
     (Event.MANUAL_REFUND_DUE, Audience.ADMIN): ("contract_id", "message"),
     (Event.DUNNING, Audience.CUSTOMER): (*_MONEY, "due_on"),
-    (Event.OPERATOR_ACTION, Audience.ADMIN): ("code", "message"),
+    (Event.OPERATOR_ACTION, Audience.ADMIN): ("situation", "message"),
 }

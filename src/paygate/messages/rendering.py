@@ -7,7 +7,6 @@ a line is left out when it has placeholders and none of them is known, so that a
 
 from __future__ import annotations
 
-import datetime as dt
 import difflib
 import re
 from collections.abc import Mapping
@@ -17,16 +16,26 @@ from string import Template
 
 import attrs
 
+from ..catalogue import shown
+from ..domain.contract import PaymentMethod
 from ..domain.followup import Next
 from ..errors import ConfigurationError, InvalidValue
-from ..money import Money
-from .events import MAILS, PLACEHOLDERS, Audience, Event, Facts, Language
-from .wording import amount_text, date_text, guarded, next_text, one_line
+from .events import MAILS, PLACEHOLDERS, SENTENCES, Audience, Event, Facts, Language
+from .wording import (
+    advice_text,
+    card_request_text,
+    consequence_text,
+    guarded,
+    next_text,
+    one_line,
+    refund_note_text,
+    transfer_text,
+)
 
 __all__ = ["Message", "Templates", "check_text", "render_text"]
 
 #: Facts that come from the seller's own settings, and whose long digits are no card numbers.
-_SETTINGS = frozenset({"receipt_url", "card_change_url", "contract_url", "transfer_details"})
+_SETTINGS = frozenset({"receipt_url", "card_change_url", "contract_url", "transfer_details", *SENTENCES})
 _HEAD = "Subject:"
 _LINK = re.compile(r"https?://[!-~]+")
 
@@ -91,7 +100,11 @@ def render_text(subject: str, body: str, language: Language, facts: Facts) -> Me
     mistakes when the program starts.
     """
     values = _values(facts, language)
-    lines = [Template(line).safe_substitute(values) for line in body.splitlines() if not _nothing_known(line, values)]
+    lines = [
+        Template(line).safe_substitute(values).rstrip()
+        for line in body.splitlines()
+        if not _nothing_known(line, values)
+    ]
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
     return Message(one_line(Template(subject).safe_substitute(values)), f"{text}\n")
 
@@ -143,23 +156,29 @@ def _parse(where: str, text: str) -> Message:
 
 
 def _values(facts: Facts, language: Language) -> dict[str, str]:
-    return {name: _shown(name, getattr(facts, name), japanese=language is Language.JA) for name in PLACEHOLDERS}
+    given = {name: _shown(name, getattr(facts, name), language) for name in PLACEHOLDERS if name not in SENTENCES}
+    return given | _sentences(facts, language.value)
 
 
-def _shown(name: str, value: str | int | Money | dt.date | Next | None, *, japanese: bool) -> str:
-    match value:
-        case None:
-            return ""
-        case Next():
-            return next_text(value, japanese=japanese)
-        case Money():
-            return amount_text(value, japanese=japanese)
-        case dt.date():
-            return date_text(value, japanese=japanese)
-        case _:
-            if name in _SETTINGS or (name == "action_url" and _LINK.fullmatch(str(value))):
-                return str(value)  # a provider's link leads nowhere with a part of it masked
-            return guarded(str(value))
+def _sentences(facts: Facts, lang: str) -> dict[str, str]:
+    then, method = facts.next_step, facts.method
+    by_card = method is PaymentMethod.CARD and facts.by_hand  # how the shop returns it by hand, nobody knows
+    return {
+        "advice": advice_text(facts.decline, then, lang) if facts.decline else "",
+        "consequence": consequence_text(then, lang),
+        "card_request": card_request_text(then, method, facts.card_change_url, lang),
+        "refund_note": refund_note_text(method, lang) if method and not by_card else "",
+        "transfer_to": transfer_text(facts.transfer_details, lang),
+    }
+
+
+def _shown(name: str, value: object, language: Language) -> str:
+    if isinstance(value, Next):
+        return next_text(value, language.value)
+    text = shown(value, language.value)
+    if not isinstance(value, str) or name in _SETTINGS or (name == "action_url" and _LINK.fullmatch(text)):
+        return text  # a provider's link leads nowhere with a part of it masked
+    return guarded(text)
 
 
 def _nothing_known(line: str, values: Mapping[str, str]) -> bool:

@@ -24,13 +24,15 @@ from .._markers import hookimpl
 from ..clock import JST, Clock, SystemClock, business_date
 from ..domain.charge import ChargeKind, RefundState
 from ..domain.contract import Contract, Customer, PaymentMethod
+from ..domain.deleting import DELETE_REASON
 from ..domain.followup import NoticeKind
 from ..domain.ledger import LedgerEntry
 from ..domain.mails import MailSet
 from ..errors import InvalidValue, PaygateError, Undeliverable
-from ..messages import PLACEHOLDERS, Audience, Event, Facts, Message, Templates, guarded, render_text
+from ..messages import DELETED, PLACEHOLDERS, Audience, Event, Facts, Message, Templates, guarded, render_text, said
 from ..money import Money
 from ..notices import ChargeNotice, ContractNotice, OperatorNotice, RefundNotice, StepMailNotice
+from ..operator_texts import operator_text, operator_title
 from .smtp_settings import ADDRESS, Security, SmtpSettings
 
 __all__ = ["MailNotSent", "Smtp"]
@@ -115,6 +117,16 @@ class Smtp:
         known: dict[str, Any] = {name: fact for name, fact in told.facts.items() if name in PLACEHOLDERS}
         facts = attrs.evolve(self._contract_facts(notice.contract, notice.customer), next_step=told.next, **known)
         event = Event(told.kind.value)
+        if event is Event.RENEWAL_FAILED:  # the reason is the provider's, in whichever language it speaks
+            facts = attrs.evolve(facts, provider_message=facts.reason, reason="")
+        if event is Event.OPERATOR_ACTION:
+            lang = self.settings.language.value
+            situation = operator_title(facts.code, lang)
+            facts = attrs.evolve(
+                facts, situation=situation, message=operator_text(facts.code, told.facts, lang, facts.message)
+            )
+        if event is Event.CANCELLATION_SCHEDULED and facts.code == "product_end":
+            event = Event.PRODUCT_END  # nobody has asked for it, and nobody can take it back
         if told.audience is Audience.ADMIN:
             self._send(self._to_admin(notice.id, event, facts))
         else:
@@ -133,8 +145,13 @@ class Smtp:
             account=refund.account or "",
             refund_id=refund.id,
             code=(refund.failure and refund.failure.code) or "",
-            reason=refund.failure.message if refund.failure else refund.reason,
+            decline=refund.failure.decline if refund.failure and not done else None,
+            provider_message=refund.failure.message if refund.failure else "",
+            reason=refund.reason,
+            by_hand=refund.by_hand,
         )
+        if refund.reason == DELETE_REASON:  # a link to the contract leads nowhere
+            facts = attrs.evolve(facts, reason=said(DELETED, self.settings.language.value), contract_url="")
         if done:
             self._send(
                 self._to_admin(notice.id, Event.REFUND_DONE, facts),
@@ -148,9 +165,15 @@ class Smtp:
         """Tell the administrator what to do. Of a failed refund :meth:`on_refund` tells, with all its facts."""
         if notice.code == "refund_failed":
             return
+        lang, known = self.settings.language.value, notice.facts
+        account, words, amount = known.get("account"), known.get("said"), known.get("amount")
         facts = Facts(
             code=notice.code,
-            message=notice.message,
+            situation=notice.title(lang),
+            message=notice.text(lang),
+            amount=amount if isinstance(amount, Money) else None,
+            account=str(account or ""),
+            provider_message=str(words or ""),
             contract_id=notice.contract_id or "",
             contract_url=self._contract_url(notice.contract_id),
             charge_id=notice.charge_id or "",
@@ -172,6 +195,7 @@ class Smtp:
             card_change_url=self.settings.card_change_url if contract.is_card else "",
             transfer_details=self.settings.transfer_details if contract.method is PaymentMethod.BANK_TRANSFER else "",
             expires_on=contract.expires_on,
+            method=contract.method,
             effective_on=effective_on,
             last_day_of_use=effective_on - dt.timedelta(days=1) if effective_on else None,
         )
@@ -200,7 +224,8 @@ class Smtp:
             account=charge.account,
             charge_id=charge.id,
             code=(failure and failure.code) or "",
-            reason=failure.message if failure else "",
+            decline=failure.decline if failure else None,
+            provider_message=failure.message if failure else "",
         )
 
     def _receipt_url(self, entry_id: str) -> str:

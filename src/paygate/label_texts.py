@@ -11,6 +11,7 @@ ENGLISH: Mapping[str, Mapping[str, str]] = {
     "contract.ContractType": {"LICENSE_GRANT": "Licence grant"},
     "operations.Operation": {
         "CANCEL": "Cancel",
+        "CHANGE_PAYMENT": "Change the card",
         "CANCEL_WITH_MANUAL_REFUND": "Cancel, refund by hand",
         "CANCEL_AND_REFUND": "Cancel and refund",
         "CHARGE_ADDON": "Additional charge",

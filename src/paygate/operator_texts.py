@@ -26,6 +26,8 @@ TITLES: Mapping[str, str] = {
     "provider_refund": "A refund was made at the provider",
     "provider_refund_failed": "A refund made at the provider failed",
     "refund_failed": "A refund failed",
+    "refund_failed_after_deletion": "A refund of a deleted contract failed",
+    "refund_succeeded_late": "A refund of a deleted contract succeeded after all",
     "renewal_notice_overdue": "A renewal has not been reported",
     "second_payment": "A period was paid twice",
     "step_mails_late": "Step mails were not sent in time",
@@ -104,6 +106,10 @@ TEXTS: Mapping[str, str] = {
     "manual_refund_due": (
         "Return {amount} to the customer by hand (payment: row {entry_id}). Once it is done, mark row {row_id} as done."
     ),
+    "manual_refund_due.deleted": (
+        "The contract was deleted, and {amount} of its payments may have to be returned by hand. Look through the list of refunds "
+        "by hand, and end each of them, also where nothing is owed."
+    ),
     "no_retry_left.NEW_CARD": (
         "The payment of {amount} for the period of {period} was declined on {account} and is not tried again. Ask the customer "
         "for another card, or end the contract."
@@ -125,11 +131,23 @@ TEXTS: Mapping[str, str] = {
         "{amount} of a payment on {account} was returned at the provider (refund {reference}). The contract goes on as it was; "
         "end it if that is what you want."
     ),
+    "provider_refund.before_known": (
+        "{amount} was taken on {account} ({reference}) and went back at the provider before that was known here. The charge counts "
+        "as failed, and nothing was given for it."
+    ),
     "provider_refund_failed": (
         "The refund {reference} of {amount} on {account}, made at the provider, did not reach the customer. See the provider's "
         "console."
     ),
     "refund_failed": "A refund of {amount} on {account} failed. See the provider's console, then return the money again.",
+    "refund_failed_after_deletion": (
+        "The refund of {amount} on {account} failed, of a contract that was deleted on {day}. Return it by hand, then mark {row_id} "
+        "as done."
+    ),
+    "refund_succeeded_late": (
+        "The refund of {amount} on {account} succeeded after all, of a contract that was deleted on {day}. Whoever returned it by "
+        "hand as well has returned it twice."
+    ),
     "renewal_notice_overdue": (
         "{provider} charges the renewals of this contract and has reported nothing about the period of {period}. Look the "
         "subscription up in the provider's console. paygate charges nothing by itself."
@@ -190,6 +208,10 @@ TEXTS: Mapping[str, str] = {
     "unmatched_event": (
         "{account} reports something about {reference} that paygate did not make or no longer has. Compare with the provider's "
         "console."
+    ),
+    "unmatched_event.deleted": (
+        "{account} reports something about a payment ({reference}) of a contract that was deleted on {day}. It was not applied: "
+        "compare with the provider's console."
     ),
     "unmatched_event.ours": (
         "{account} reports something about {reference}, which carries a number of paygate's but is not on record. If the database "

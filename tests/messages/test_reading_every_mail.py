@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import re
+from pathlib import Path
 
 import attrs
 import pytest
 
+import paygate.billing
 from paygate import Money
 from paygate.catalogue import date_text
 from paygate.domain.attempts import Why
@@ -46,6 +48,7 @@ CARD_MAILS = {
     Event.ACTION_REQUIRED,
     Event.CHARGE_SUCCEEDED,
     Event.CHARGE_FAILED,
+    Event.CARD_CHANGED,
 }
 NEXT = {
     Event.RENEWAL_FAILED: [Next.RETRY, Next.NEW_CARD, Next.CONFIRM, Next.CHECK, Next.CORRECT, Next.ENDED],
@@ -53,6 +56,7 @@ NEXT = {
     Event.CANCELED: [Next.NOTHING, Next.REFUND, Next.REFUNDED, Next.REFUND_BY_HAND],
     Event.RESUMED: [Next.RENEWS, Next.ENDS],
     Event.DUNNING: [Next.PAY],
+    Event.CARD_CHANGED: [Next.RETRY, Next.ENDS, Next.RENEWS, Next.NOTHING],
 }
 
 
@@ -60,7 +64,9 @@ def stories():
     """Event, audience and facts of every mail that can be sent."""
     for event, audience in MAILS:
         methods = [PaymentMethod.CARD] if event in CARD_MAILS else list(PaymentMethod)
-        declines = list(DeclineClass) if event in {Event.RENEWAL_FAILED, Event.CHARGE_FAILED} else [None]
+        declines = (
+            list(DeclineClass) if event in {Event.RENEWAL_FAILED, Event.CHARGE_FAILED, Event.CARD_CHANGED} else [None]
+        )
         whys = list(Why) if event is Event.RENEWAL_HELD_BACK else [None]
         for then, method, decline, why in itertools.product(NEXT.get(event, [Next.NOTHING]), methods, declines, whys):
             if method is not PaymentMethod.CARD and then in {Next.REFUND, Next.REFUNDED}:
@@ -190,7 +196,7 @@ def test_every_notice_for_an_operator_has_a_text_in_both_languages_with_its_fact
         "variant": variant or None, "amount": Money(3000, "JPY"), "account": "acct", "provider": "Acme", "period": DAY,
         "reference": "re-9", "their_reference": "re-8", "their_amount": Money(500, "JPY"), "entry_id": "row-1",
         "row_id": "row-2", "others": "ch-7", "count": 2, "hours": 72, "due_by": dt.datetime(2026, 3, 15, 5, tzinfo=dt.UTC),
-        "starts_on": DAY, "details": "550",
+        "starts_on": DAY, "day": DAY, "details": "550",
     }  # fmt: skip
 
     japanese, english = (operator_text(code, facts, lang, "fallback") for lang in ("ja", "en"))
@@ -218,3 +224,16 @@ def test_days_have_their_weekday_in_japanese() -> None:
     week = [date_text(DAY + dt.timedelta(days=n), japanese=True)[-3:] for n in range(7)]
 
     assert week == ["(日)", "(月)", "(火)", "(水)", "(木)", "(金)", "(土)"]
+
+
+@pytest.mark.rule("R-432")
+def test_every_code_that_an_operator_is_told_has_a_title() -> None:
+    """Read from the source: the literals that are given as codes, and those chosen for one."""
+    source = Path(paygate.billing.__file__).parent
+    told = "\n".join(path.read_text(encoding="utf-8") for path in source.glob("*.py"))
+    given = set(re.findall(r'(?:operator|_tell)\(\s*services,\s*session,\s*"(\w+)"', told))
+    chosen = set(re.findall(r'code, what = "(\w+)"', told))
+
+    assert len(given) > 12
+    assert len(chosen) > 4
+    assert given | chosen <= set(TITLES)

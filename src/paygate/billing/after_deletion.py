@@ -51,7 +51,11 @@ def write(services: Services, session: Session, contract_id: str, kept: Sequence
             f"contract {contract_id} was deleted, and {_sums(open_ones)} of its payments may have to be returned by hand; "
             "'paygate refunds dues' lists them, and each is ended with 'paygate refunds done', also where nothing is owed"
         )
-        operator(services, session, "manual_refund_due", message, now=services.now(), contract_id=contract_id)
+        sums = {one.amount.currency for one in open_ones}
+        total = Money(sum(one.amount.minor for one in open_ones), sums.pop()) if len(sums) == 1 else _sums(open_ones)
+        facts = {"variant": "deleted", "deleted": True, "amount": total}
+        ids = {"contract_id": contract_id}
+        operator(services, session, "manual_refund_due", message, now=services.now(), facts=facts, **ids)
 
 
 def dues(services: Services, session: Session) -> list[LedgerEntry]:
@@ -109,7 +113,16 @@ def reported(services: Services, session: Session, account: str, event: Provider
     what = f"{event.kind.value} {event.reference or event.attempt_id or ''}".rstrip()
     if charge is not None and charge.reference != event.reference:
         what += f" of payment {charge.reference or charge.id}"
-    _tell(services, session, "unmatched_event", account, what + _sum_of(event), contract_id, deleted_at)
+    _tell(
+        services,
+        session,
+        "unmatched_event",
+        account,
+        what + _sum_of(event),
+        contract_id,
+        deleted_at,
+        reference=event.reference,
+    )
     return "unmatched", None
 
 
@@ -154,14 +167,33 @@ def _of_refund(services: Services, session: Session, account: str, refund: Remai
     if told.outcome is Outcome.SUCCEEDED:
         if told.amount is not None and told.amount != refund.amount:
             what = f"{told.amount} returned by {about}"
-            _tell(services, session, "unmatched_event", account, what, refund.contract_id, refund.at)
+            _tell(
+                services,
+                session,
+                "unmatched_event",
+                account,
+                what,
+                refund.contract_id,
+                refund.at,
+                reference=refund.reference,
+            )
             return "unmatched"
         if refund.state == RefundState.DONE.value:
             return "ignored"
         session.remainders.update(attrs.evolve(refund, state=RefundState.DONE.value))
         _settle_due(services, session, refund, now)
         what = f"{about} has succeeded after all; whoever returned it by hand as well has returned it twice"
-        _tell(services, session, "refund_succeeded_late", account, what, refund.contract_id, refund.at, refund.id)
+        _tell(
+            services,
+            session,
+            "refund_succeeded_late",
+            account,
+            what,
+            refund.contract_id,
+            refund.at,
+            refund.id,
+            amount=refund.amount,
+        )
         return "applied"
     if refund.state == RefundState.FAILED.value:
         return "ignored"
@@ -172,7 +204,10 @@ def _of_refund(services: Services, session: Session, account: str, refund: Remai
     session.remainders.insert_many([due])
     why = told.code or told.message or "no reason given"
     what = f"{about} failed: {why}; return it by hand, then mark {due.id} as done with 'paygate refunds done'"
-    _tell(services, session, "refund_failed_after_deletion", account, what, refund.contract_id, refund.at, refund.id)
+    _tell(
+        services, session, "refund_failed_after_deletion", account, what, refund.contract_id, refund.at, refund.id,
+        amount=refund.amount, row_id=due.id, said=told.message or told.code,
+    )  # fmt: skip
     return "applied"
 
 
@@ -216,12 +251,15 @@ def _tell(
     contract_id: str,
     deleted_at: dt.datetime,
     refund_id: str | None = None,
+    **facts: object,
 ) -> None:
     day = business_date(deleted_at, services.rules.zone)
     message = f"{account} reports about contract {contract_id}, which was deleted on {day}: {what}"
     if code == "unmatched_event":
         message += ". It was not applied; compare with the provider's console"
-    operator(services, session, code, message, now=services.now(), contract_id=contract_id, refund_id=refund_id)
+    known = {"variant": "deleted", "deleted": True, "account": account, "day": day, **facts}
+    ids = {"contract_id": contract_id, "refund_id": refund_id}
+    operator(services, session, code, message, now=services.now(), facts=known, **ids)
 
 
 def _sum_of(event: ProviderEvent) -> str:

@@ -245,7 +245,13 @@ def _undone(services: Services, session: Session, charge: Charge, *, now: dt.dat
         "before anybody learnt of it; it counts as failed, and nothing was given for it"
     )
     ids = {"contract_id": charge.contract_id, "charge_id": charge.id}
-    operator(services, session, "provider_refund", message, now=now, **ids)
+    facts = {
+        "variant": "before_known",
+        "amount": charge.amount,
+        "account": charge.account,
+        "reference": charge.reference or charge.id,
+    }
+    operator(services, session, "provider_refund", message, now=now, facts=facts, **ids)
     if known_failed:
         return failed
     put(services, session, "on_charge_failure", {"charge_id": charge.id}, contract_id=charge.contract_id, now=now)

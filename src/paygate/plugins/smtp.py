@@ -175,7 +175,7 @@ class Smtp:
             account=str(account or ""),
             provider_message=str(words or ""),
             contract_id=notice.contract_id or "",
-            contract_url=self._contract_url(notice.contract_id),
+            contract_url="" if known.get("deleted") else self._contract_url(notice.contract_id),
             charge_id=notice.charge_id or "",
             refund_id=notice.refund_id or "",
             happened_on=business_date(notice.at) if notice.at else None,

@@ -26,6 +26,8 @@ class CheckoutRequest:
         up; None: to the same place.
     :param locale: language of the page as a BCP 47 tag.
     :param metadata: flat strings, kept at the provider beside the checkout.
+    :param replaces: the stored card whose place the new one is to take, so that it is stored with the same customer of the
+        provider's; never shown in ``repr``.
     """
 
     checkout_id: str
@@ -36,6 +38,7 @@ class CheckoutRequest:
     cancel_url: str | None = None
     locale: str = "ja"
     metadata: Mapping[str, str] = attrs.field(factory=dict)
+    replaces: str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
@@ -74,6 +77,9 @@ class CheckoutResult:
     :param last4: the last digits of its number.
     :param expires: its last month as ``"2030-12"``.
     :param code: of FAILED: the provider's own code; :param message: its text, for people only.
+    :param metadata: what the request had, as the provider has kept it; paygate takes out what is its own.
+    :param customer_id: whom the checkout was begun for, and :param replaces: the id of the contract whose card it was begun
+        to replace; filled in by paygate.
     :param raw: the provider's answer, redacted.
     """
 
@@ -85,3 +91,6 @@ class CheckoutResult:
     code: str | None = None
     message: str = ""
     raw: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    metadata: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
+    customer_id: str | None = attrs.field(default=None, kw_only=True)
+    replaces: str | None = attrs.field(default=None, kw_only=True)

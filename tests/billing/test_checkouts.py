@@ -54,8 +54,9 @@ def test_a_card_stored_on_the_providers_page_is_charged_without_its_number_ever_
     assert (request.return_url, request.cancel_url, dict(request.metadata)) == (
         DONE,
         "http://localhost:8000/cart",
-        {"order": "7"},
+        {"order": "7", "paygate_customer": "cus_1"},
     )
+    assert (result.customer_id, result.replaces, dict(result.metadata)) == ("cus_1", None, {"order": "7"})
     assert "pm_7" not in repr(result)
 
 

@@ -207,3 +207,39 @@ def test_only_what_stripe_shows_afterwards_counts_as_changed(shops, answers, err
         shop.run(
             shop.provider.change_recurring_payment(SubscriptionPayment(CONTRACT, "cus_a/pm_a", "cus_a/pm_b", "sub_1"))
         )
+
+
+@pytest.mark.rule("R-407")
+def test_a_checkout_for_a_contract_stores_the_card_with_its_stripe_customer_and_replaces_it(clock):
+    shop = Renewing(clock)
+    customer = shop.gateway.customers.get("cus_42")
+
+    checkout = shop.gateway.checkouts.begin(
+        "stripe",
+        customer,
+        return_url="https://shop.example/done",
+        replace=shop.contract.id,
+        metadata={"mail": "7"},
+    )
+    shop.emulator.approve(checkout.reference)
+    result = shop.gateway.checkouts.complete("stripe", checkout.reference)
+    version = shop.now().version
+    shop.gateway.checkouts.complete("stripe", checkout.reference)
+
+    assert (result.customer_id, result.replaces, dict(result.metadata)) == ("cus_42", shop.contract.id, {"mail": "7"})
+    assert result.credential.partition("/")[0] == shop.card.partition("/")[0]
+    assert shop.now().credential == result.credential != shop.card
+    assert shop.now().version == version
+    assert shop.subscription()["default_payment_method"] == result.credential.partition("/")[2]
+    shop.gateway.close()
+
+
+@pytest.mark.rule("R-407")
+def test_a_form_of_the_shops_own_brings_its_metadata_back(shops):
+    shop = shops(checkout="setup_intent")
+    kept = {"paygate_checkout": "d" * 32, "paygate_customer": "42", "mail": "7"}
+    shop.answers({"id": "seti_1", "status": "requires_payment_method", "metadata": kept})
+
+    result = shop.run(shop.provider.complete_checkout("seti_1"))
+
+    assert dict(result.metadata) == {"paygate_customer": "42", "mail": "7"}

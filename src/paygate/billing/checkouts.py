@@ -14,10 +14,15 @@ from collections.abc import Mapping
 from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
-from ..domain.contract import Customer
+import attrs
+
+from ..domain.contract import Actor, Card, Contract, Customer
+from ..domain.operations import Operation, permit
 from ..errors import IdempotencyConflict, InvalidValue
 from ..flow import call
-from ..provider import Checkout, CheckoutRequest, CheckoutResult
+from ..plugins.account import Account
+from ..provider import Checkout, CheckoutRequest, CheckoutResult, CheckoutState
+from .new_card import named, replace_once
 from .services import Services, checked_key, fingerprint
 
 __all__ = ["begin", "complete"]
@@ -25,6 +30,8 @@ __all__ = ["begin", "complete"]
 #: A language tag as BCP 47 writes it, as far as providers know them: ``ja``, ``en``, ``zh-Hant``, ``pt-BR``.
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
 _LONGEST_URL = 2048
+#: Metadata of paygate's own, by which a checkout is known again: nothing else is kept of it.
+_CUSTOMER, _REPLACES = "paygate_customer", "paygate_replaces"
 
 
 async def begin(
@@ -37,8 +44,12 @@ async def begin(
     idempotency_key: str | None,
     locale: str,
     metadata: Mapping[str, str] | None,
+    replace: str | None,
+    actor: Actor,
 ) -> Checkout:
     """Prepare the page for *customer*; nothing is sent for bad input.
+
+    Whom it is for, and the contract whose card it is to *replace*, go with the metadata: the provider keeps them.
 
     :raises IdempotencyConflict: the key was used with other contents (R-371).
     """
@@ -47,6 +58,7 @@ async def begin(
         raise InvalidValue(f"customer must be a paygate Customer, got {customer!r}")
     if not isinstance(locale, str) or not _LOCALE.fullmatch(locale):
         raise InvalidValue(f"locale is a language tag such as 'ja' or 'en-GB', not {locale!r}")
+    contract = await call(partial(_replaceable, services, account, customer, replace, actor)) if replace else None
     key = checked_key(idempotency_key, services.new_id())
     checkout_id = hashlib.sha256(f"checkout\0{account.name}\0{customer.id}\0{key}".encode()).hexdigest()[:32]
     request = CheckoutRequest(
@@ -57,21 +69,31 @@ async def begin(
         return_url=_checked_url("return_url", return_url),
         cancel_url=None if cancel_url is None else _checked_url("cancel_url", cancel_url),
         locale=locale,
-        metadata=_checked_metadata(metadata or {}),
+        metadata={**_checked_metadata(metadata or {}), **_own(customer, contract)},
+        replaces=contract.credential if contract is not None and contract.account == account.name else None,
     )
     if idempotency_key is not None:
         if services.store.missing:
             await call(services.store.create)
-        await call(partial(_claim, services, account.name, request))
+        await call(partial(_claim, services, account.name, request, metadata or {}, replace))
     return await account.begin_checkout(request)
 
 
-def _claim(services: Services, account_name: str, request: CheckoutRequest) -> None:
+def _claim(
+    services: Services, account_name: str, request: CheckoutRequest, metadata: Mapping[str, str], replace: str | None
+) -> None:
     """Note what the checkout is asked for with, or refuse it where that differs from the first time."""
     given = fingerprint(
         "checkout",
         json.dumps(
-            [request.email, request.return_url, request.cancel_url, request.locale, dict(request.metadata)],
+            [
+                request.email,
+                request.return_url,
+                request.cancel_url,
+                request.locale,
+                dict(metadata),
+                *([replace] if replace else []),
+            ],
             sort_keys=True,
         ),
     )
@@ -84,12 +106,43 @@ def _claim(services: Services, account_name: str, request: CheckoutRequest) -> N
         )
 
 
+def _replaceable(services: Services, account: Account, customer: Customer, contract_id: str, actor: Actor) -> Contract:
+    """The contract whose card is to be replaced, unless that would be refused afterwards.
+
+    :raises InvalidValue: it is another customer's.
+    """
+    with services.store.read() as session:
+        contract = session.contracts.get(contract_id)
+    if contract.customer_id != customer.id:
+        raise InvalidValue(f"contract {contract_id} is not of customer {customer.id}; nothing was sent", rule="R-407")
+    services.account_of(attrs.evolve(contract, account=account.name))
+    permit(Operation.CHANGE_PAYMENT, contract, actor, services.now(), services.rules)
+    return contract
+
+
+def _own(customer: Customer, contract: Contract | None) -> dict[str, str]:
+    own = {_CUSTOMER: customer.id}
+    return own if contract is None else {**own, _REPLACES: contract.id}
+
+
 async def complete(services: Services, account_name: str, reference: str) -> CheckoutResult:
-    """What has become of a checkout, as the provider says now."""
+    """What has become of a checkout, as the provider says now; a card that was begun for a contract becomes its card.
+
+    That happens once: repeats, reloads, and old checkouts that another card has followed change nothing (R-407).
+    """
     account = services.plugins.account(account_name)
     if not isinstance(reference, str) or not reference.strip():
         raise InvalidValue("reference is the Checkout.reference that checkouts.begin gave")
-    return await account.complete_checkout(reference)
+    told = await account.complete_checkout(reference)
+    metadata = dict(told.metadata)
+    customer, contract_id = metadata.pop(_CUSTOMER, None), metadata.pop(_REPLACES, None)
+    result = attrs.evolve(told, metadata=metadata, customer_id=customer, replaces=contract_id)
+    if result.state is CheckoutState.COMPLETED and result.credential and customer and contract_id:
+        card = Card(account.name, result.credential)
+        await replace_once(
+            services, contract_id, card, Actor.customer(customer), looks=named(result.network, result.last4)
+        )
+    return result
 
 
 def _checked_url(name: str, url: str) -> str:
@@ -124,4 +177,8 @@ def _checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
         not isinstance(text, str) for pair in metadata.items() for text in pair
     ):
         raise InvalidValue("metadata is a flat mapping of texts to texts")
+    if reserved := [key for key in metadata if key.lower().startswith("paygate")]:
+        raise InvalidValue(
+            f"metadata keys that begin with 'paygate' are paygate's own: {', '.join(reserved)}; rename them"
+        )
     return dict(metadata)

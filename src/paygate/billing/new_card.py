@@ -13,7 +13,7 @@ import attrs
 from ..domain.charge import Charge, ChargeKind, Consent, Purpose
 from ..domain.charging import AddonCommand
 from ..domain.contract import Actor, Card, Contract, Status
-from ..domain.new_card import change_card, collected_by_provider
+from ..domain.new_card import change_card, collected_by_provider, is_same_card
 from ..domain.operations import Operation
 from ..domain.settlement import Settlement
 from ..errors import ConsentRequired, InvalidValue
@@ -29,7 +29,7 @@ from .recording import Told, already_told, write_down
 from .services import Services, checked_key, secret_hash
 from .settling import write_settlement
 
-__all__ = ["PaymentChange", "change_payment"]
+__all__ = ["PaymentChange", "change_payment", "named", "replace_once"]
 
 _KINDS = (ChargeKind.PERIOD, ChargeKind.ADDON, ChargeKind.INITIAL)
 
@@ -59,6 +59,8 @@ class _Ask:
     changed_elsewhere: bool
     reason: str
     actor: Actor
+    looks: str | None = None
+    once: bool = False
 
 
 async def change_payment(
@@ -81,7 +83,31 @@ async def change_payment(
         raise InvalidValue(f"card must be a paygate Card(account, token), got {type(card).__name__}")
     key = checked_key(idempotency_key, "")
     given = charges.recorded_consent(services, consent, actor)
-    wish = _Ask(contract_id, card, collect, given, changed_elsewhere, reason, actor)
+    return await _change(services, _Ask(contract_id, card, collect, given, changed_elsewhere, reason, actor), key)
+
+
+async def replace_once(
+    services: Services, contract_id: str, card: Card, actor: Actor, *, looks: str | None
+) -> PaymentChange:
+    """Pay the contract from *card*, which a checkout has stored for it, unless it has ever been paid from it before (R-407).
+
+    :param looks: see :func:`named`.
+    """
+    wish = _Ask(
+        contract_id, card, collect=False, consent=None, changed_elsewhere=False, reason="", actor=actor, looks=looks, once=True
+    )  # fmt: skip
+    return await _change(services, wish, "")
+
+
+def named(brand: str | None, last4: str | None) -> str | None:
+    """How a stored card is named to people: ``visa 4242``; None if nothing is known of it."""
+    return " ".join(filter(None, (brand, last4))) or None
+
+
+async def _change(services: Services, wish: _Ask, key: str) -> PaymentChange:
+    contract_id, actor, collect = wish.contract_id, wish.actor, wish.collect
+    if wish.once and not await call(partial(_is_new, services, wish)):
+        return PaymentChange(await call(partial(_read, services, contract_id)), changed=False)
     await ask(services, on_contract(Operation.CHANGE_PAYMENT.value, actor, contract_id))
     before, first = await call(partial(_begin, services, wish, key))
     contract, collecting = first.contract, False
@@ -132,6 +158,24 @@ def _write(services: Services, session: Session, before: Contract, settlement: S
     return write_settlement(services, session, before, settlement)
 
 
+def _is_new(services: Services, wish: _Ask) -> bool:
+    """Whether the contract has never been paid from this card: its audit trail names every one by its digest."""
+    mark = _mark(wish.card.account, wish.card.token)
+    with services.store.read() as session:
+        if is_same_card(session.contracts.get(wish.contract_id), wish.card):
+            return False
+        after: str | None = None
+        while records := session.audit.page(wish.contract_id, after, 1000):
+            after = records[-1].id
+            if any(mark in {record.after.get("card"), record.after.get("card_before")} for record in records):
+                return False
+    return True
+
+
+def _mark(account: str, credential: str | None) -> str:
+    return secret_hash(account, credential)[:12]
+
+
 def _decide(services: Services, session: Session, wish: _Ask, contract: Contract) -> Settlement:
     card = wish.card
     account = services.plugins.account(card.account)
@@ -150,9 +194,10 @@ def _decide(services: Services, session: Session, wish: _Ask, contract: Contract
         collect=wish.collect,
         changed_elsewhere=wish.changed_elsewhere,
         marks={
-            "card": secret_hash(card.account, card.token)[:12],
-            "card_before": secret_hash(contract.account or "", contract.credential)[:12],
+            "card": _mark(card.account, card.token),
+            "card_before": _mark(contract.account or "", contract.credential),
         },
+        looks=wish.looks,
         reason=wish.reason,
     )
     if settlement.contract != contract:

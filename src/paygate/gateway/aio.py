@@ -22,6 +22,7 @@ from ..provider import Mode
 from ..store import PoolSettings
 from .aio_checkouts import AsyncCheckouts
 from .aio_contracts import AsyncContracts
+from .aio_customers import AsyncCustomers
 from .aio_reports import AsyncReports
 from .aio_resources import (
     AsyncAudit,
@@ -145,6 +146,7 @@ class AsyncGateway:
         self._driver = AsyncDriver(services.clock, settings=http, mounts=mounts)
         self.contracts = AsyncContracts(self)
         self.checkouts = AsyncCheckouts(self)
+        self.customers = AsyncCustomers(self)
         self.charges = AsyncCharges(self)
         self.refunds = AsyncRefunds(self)
         self.ledger = AsyncLedger(self)

@@ -29,7 +29,13 @@ _LOOKED_UP = frozenset(
     }
 )
 #: The same names where something new is called so, and others where something is looked up by them.
-_WRITTEN = frozenset({("Contracts.create", "contract_id"), ("Contracts.preview_create", "contract_id")})
+_WRITTEN = frozenset(
+    {
+        ("Contracts.create", "contract_id"),
+        ("Contracts.preview_create", "contract_id"),
+        ("Customers.update", "name"),
+    }
+)
 _READ = frozenset({("Checkouts.complete", "reference")})
 #: A delivery is authenticated as it came; contracts to import are checked one by one, for each to be refused alone.
 _NOT_HERE = frozenset({"self", "headers", "body", "rows"})

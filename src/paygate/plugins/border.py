@@ -239,6 +239,8 @@ class Border:
             if isinstance(given, _SIZED):
                 if not _fits(given):
                     raise _NotKept(name)
+            elif how is As.TEXTS:
+                kept = self._metadata(given)
             elif how is As.RAW:
                 kept = self._raw_of(value)
             elif how is As.RESULT or isinstance(given, ChargeResult):
@@ -255,6 +257,15 @@ class Border:
             if kept is not given:
                 clean[name] = kept
         return attrs.evolve(value, **clean) if clean else value
+
+    def _metadata(self, given: object) -> dict[str, str]:
+        """Texts of the shop's own that the provider has kept: as they are, but for what cannot be stored."""
+        pairs = given.items() if isinstance(given, Mapping) else ()
+        return {
+            key: text
+            for key, text in pairs
+            if isinstance(key, str) and isinstance(text, str) and is_storable(key) and is_storable(text)
+        }
 
     def _raw_of(self, value: Any) -> dict[str, Any] | None:
         return self.raw(value.raw) if isinstance(value.raw, Mapping) else None

@@ -25,6 +25,7 @@ class As(enum.Enum):
     MANY = enum.auto()
     RESULT = enum.auto()
     MESSAGE = enum.auto()
+    TEXTS = enum.auto()
     CODE = enum.auto()
     OTHER = enum.auto()
 
@@ -48,5 +49,5 @@ def _how(name: str, declared: str) -> As:
         return As.LINK
     if name in _MANY:
         return As.MANY
-    known = {"raw": As.RAW, "refund": As.RESULT, "message": As.MESSAGE}.get(name, As.CODE)
+    known = {"raw": As.RAW, "refund": As.RESULT, "message": As.MESSAGE, "metadata": As.TEXTS}.get(name, As.CODE)
     return known if known is not As.CODE or "str" in declared else As.OTHER

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ..domain.contract import Customer
 from .mapping import found
-from .statements import Runner, Statement, value, values
+from .statements import Pages, Runner, Statement, value, values
 from .tables import customers
 
 __all__ = ["Customers"]
@@ -31,6 +31,14 @@ def _upsert(insert: sqlite.Insert | postgresql.Insert) -> sa.Insert:
 _UPSERT = Statement(_upsert(sqlite.insert(customers)), postgresql=_upsert(postgresql.insert(customers)))
 
 
+_PAGES = Pages([customers.c.id, customers.c.name, customers.c.email], customers.c.id)
+_UPDATE = Statement(
+    customers.update()
+    .where(customers.c.id == value(customers.c.id))
+    .values(values((customers.c.name, customers.c.email, customers.c.updated_at)))
+)
+
+
 class Customers:
     """The customers of the store."""
 
@@ -43,6 +51,19 @@ class Customers:
         """:raises NotFound: there is no such customer."""
         id_, name, email = found(self._runner.first(_GET, {"id": id}), "customer", id)
         return Customer(id_, name, email)
+
+    def page(self, email: str | None, after: str | None, limit: int) -> list[Customer]:
+        """Up to *limit* customers by id, from the first one after the id *after* on; with that address only, if one is given."""
+        rows = _PAGES.rows(self._runner, {"email": email}, after, limit)
+        return [Customer(id_, name, email_) for id_, name, email_ in rows]
+
+    def update(self, customer: Customer) -> None:
+        """Store name and address of a known customer, also where they are empty.
+
+        :raises NotFound: there is no such customer.
+        """
+        given = {"id": customer.id, "name": customer.name, "email": customer.email, "updated_at": self._runner.now()}
+        found((customer.id,) if self._runner.change(_UPDATE, given) else None, "customer", customer.id)
 
     def upsert(self, customer: Customer) -> None:
         """Store *customer*; a name or address that is empty leaves the stored one as it is."""

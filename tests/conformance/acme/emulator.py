@@ -376,7 +376,7 @@ class AcmeEmulator(Emulator):
         return reply(200, subscription)
 
     def _checkout(self, body: dict[str, Any], _query: object, _names: object) -> Response:
-        checkout = self._new("checkouts", state="open", customer=body["customer"])
+        checkout = self._new("checkouts", state="open", customer=body["customer"], notes=body.get("notes", {}))
         checkout["url"] = f"{self.origin}/pages/{checkout['id']}"
         self._later(dt.timedelta(days=1), lambda: self._expire(checkout))
         return reply(201, checkout)

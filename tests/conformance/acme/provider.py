@@ -404,7 +404,7 @@ class Acme(Provider):
                 raise ProviderError(f"acme: HTTP {response.status} to the wish to {change} a subscription")
 
     async def begin_checkout(self, request: CheckoutRequest) -> Checkout:
-        body = {"customer": request.customer_id, "return": request.return_url}
+        body = {"customer": request.customer_id, "return": request.return_url, "notes": dict(request.metadata)}
         response = await self._post("/checkouts", body, request.key)
         made = read(response)
         if response.status == 429:
@@ -417,17 +417,23 @@ class Acme(Provider):
         checkout = await self._get(f"/checkouts/{quote(reference, safe='')}")
         if checkout is None:
             raise NotFound("acme knows no such checkout")
+        notes = checkout.get("notes")
+        kept = notes if isinstance(notes, dict) else {}
         match checkout.get("state"):
             case "open":
-                return CheckoutResult(CheckoutState.OPEN)
+                return CheckoutResult(CheckoutState.OPEN, metadata=kept)
             case "done" if isinstance(checkout.get("card"), str):
                 return CheckoutResult(
-                    CheckoutState.COMPLETED, checkout["card"], checkout.get("brand"), checkout.get("last4")
+                    CheckoutState.COMPLETED,
+                    checkout["card"],
+                    checkout.get("brand"),
+                    checkout.get("last4"),
+                    metadata=kept,
                 )
             case "late":
-                return CheckoutResult(CheckoutState.EXPIRED)
+                return CheckoutResult(CheckoutState.EXPIRED, metadata=kept)
             case "refused":
-                return CheckoutResult(CheckoutState.FAILED, code=checkout.get("code"))
+                return CheckoutResult(CheckoutState.FAILED, code=checkout.get("code"), metadata=kept)
         raise ProviderError("acme: a checkout in a state that nobody documented")
 
     async def ping(self) -> str:

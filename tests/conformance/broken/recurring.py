@@ -156,6 +156,16 @@ class ChangesWhateverUsesTheCard(Acme):
         return await super().change_recurring_payment(request)
 
 
+class ForgetsWhatWasBegun(Acme):
+    """Whose card it is, the shop will know."""
+
+    CAUGHT_BY: ClassVar = {"CHECKOUT-09"}
+    ALSO: ClassVar = set()
+
+    async def complete_checkout(self, reference: str) -> CheckoutResult:
+        return attrs.evolve(await super().complete_checkout(reference), metadata={})
+
+
 class CompletesWhatIsOpen(Acme):
     """The customer is back, so the card will be stored."""
 
@@ -164,4 +174,6 @@ class CompletesWhatIsOpen(Acme):
 
     async def complete_checkout(self, reference: str) -> CheckoutResult:
         result = await super().complete_checkout(reference)
-        return CheckoutResult(CheckoutState.COMPLETED, reference) if result.state is CheckoutState.OPEN else result
+        if result.state is not CheckoutState.OPEN:
+            return result
+        return CheckoutResult(CheckoutState.COMPLETED, reference, metadata=result.metadata)

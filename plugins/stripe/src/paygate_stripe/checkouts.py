@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from paygate.errors import NotFound, OutcomeUnknown, ProviderUnavailable
 from paygate.provider import Checkout, CheckoutRequest, CheckoutResult, CheckoutState
 
@@ -40,7 +42,8 @@ async def begin_checkout(client: Client, request: CheckoutRequest) -> Checkout:
 
     :raises ProviderError: Stripe refused or did not answer; no card is stored.
     """
-    customer = await _customer(client, request)
+    replaced = Credential.parse(request.replaces) if request.replaces is not None else None
+    customer = replaced.customer if replaced is not None else await _customer(client, request)
     if client.settings.checkout == "setup_intent":
         return await _own_form(client, request, customer)
     return await _hosted(client, request, customer)
@@ -57,13 +60,13 @@ async def complete_checkout(client: Client, reference: str) -> CheckoutResult:
             v1.checkout.sessions.retrieve_async(reference, {"expand": ["setup_intent.payment_method"]}), reference
         )
         if session is not None:
-            return _session_result(session)
+            return _as_begun(_session_result(session), session)
     elif reference.startswith("seti_"):
         intent = await client.read(
             v1.setup_intents.retrieve_async(reference, {"expand": ["payment_method"]}), reference
         )
         if intent is not None:
-            return _intent_result(intent, shown(intent, object_in(intent, "last_setup_error")))
+            return _as_begun(_intent_result(intent, shown(intent, object_in(intent, "last_setup_error"))), intent)
     # the reference came through a browser and is not quoted
     raise NotFound("stripe: Stripe knows no such checkout; are the keys those of another account or mode?")
 
@@ -145,6 +148,12 @@ async def _own_form(client: Client, request: CheckoutRequest, customer: str) -> 
     )
     _is_asked_for(intent, CHECKOUT_REF, request.checkout_id)
     return Checkout(reference=str(intent["id"]), client_token=text_in(intent, "client_secret"), raw=shown(intent))
+
+
+def _as_begun(result: CheckoutResult, resource: Mapping[str, Any]) -> CheckoutResult:
+    """*result* with the metadata that the checkout was begun with."""
+    kept = object_in(resource, "metadata") or {}
+    return attrs.evolve(result, metadata={str(key): str(text) for key, text in kept.items() if key != CHECKOUT_REF})
 
 
 def _session_result(session: Mapping[str, Any]) -> CheckoutResult:

@@ -173,7 +173,7 @@ class Shop:
             email="hanako@example.com",
             return_url="https://shop.example/cards/done",
             cancel_url="https://shop.example/cards",
-            metadata={"paygate_checkout": checkout_id},
+            metadata={"paygate_checkout": checkout_id, "order": checkout_id},
         )
 
     # --- hooks -------------------------------------------------------------------------------------------------------

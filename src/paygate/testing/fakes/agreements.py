@@ -88,6 +88,7 @@ class FakeCheckout:
     state: CheckoutState = CheckoutState.OPEN
     credential: str | None = None
     code: str | None = None
+    metadata: Mapping[str, str] = attrs.field(factory=dict)
 
     def at(self, now: dt.datetime) -> FakeCheckout:
         """As it is at *now*: an open one expires."""

@@ -181,7 +181,8 @@ class RecurringProvider(AnsweringProvider):
         reference = f"checkout_{request.checkout_id}"
         with self._at_work() as (memory, now):
             case = memory.checkouts.setdefault(
-                reference, FakeCheckout(reference, request.key, request.return_url, now + _A_DAY)
+                reference,
+                FakeCheckout(reference, request.key, request.return_url, now + _A_DAY, metadata=dict(request.metadata)),
             )
         return Checkout(reference, url=f"https://pay.example/{reference}", expires_at=case.expires_at)
 
@@ -194,8 +195,10 @@ class RecurringProvider(AnsweringProvider):
                 raise NotFound(f"{self._capabilities.name} knows no checkout {reference!r}")
             case = known.at(now)
         if case.state is not CheckoutState.COMPLETED:
-            return CheckoutResult(case.state, code=case.code)
-        return CheckoutResult(case.state, case.credential, network="visa", last4="4242", expires="2030-12")
+            return CheckoutResult(case.state, code=case.code, metadata=case.metadata)
+        return CheckoutResult(
+            case.state, case.credential, network="visa", last4="4242", expires="2030-12", metadata=case.metadata
+        )
 
     def _has_checkouts(self) -> None:
         if not self._capabilities.checkout:

@@ -154,6 +154,23 @@ class Checkouts(Acting):
                     )
         self.moved()
 
+    @case(
+        "CHECKOUT-09",
+        claim="what a checkout was begun with comes back with its result, also while it is open",
+        why="paygate keeps no checkout: by this it knows whom the card is for, and which contract is to be paid from it.",
+        fix="Give request.metadata to the provider, and answer it in CheckoutResult.metadata.",
+        needs=_NEEDS,
+    )
+    def test_what_a_checkout_was_begun_with_comes_back(self) -> None:
+        request = self.shop.checkout_request()
+        checkout = self._begun(request)
+        opened = self._completed(checkout.reference)
+        self.world.approve(checkout.reference)
+        for result in (opened, self._completed(checkout.reference)):
+            order = result.metadata.get("order")
+            said = f"a checkout that is {result.state.value}"
+            self.expect(order == request.metadata["order"], f"{said} does not bring its metadata back: {order!r}")
+
     def _begun(self, request: CheckoutRequest | None = None) -> Checkout:
         checkout = self.shop.ask("begin_checkout", request=request or self.shop.checkout_request())
         if not isinstance(checkout, Checkout):

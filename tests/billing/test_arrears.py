@@ -141,6 +141,22 @@ def test_a_charge_without_a_word_on_a_past_due_contract_is_refused_and_the_previ
     assert world.stripe.book.captured() == 3000
 
 
+@pytest.mark.rule("R-382", "R-156")
+def test_where_no_retry_is_left_nobody_is_told_that_the_period_is_charged_again(world):
+    contract = world.contract("univapay", plan=GOLD)
+    world.univapay.script_for("tok_univapay_cus_1", Decline("306", DeclineClass.SOFT))
+    for day in ("02-15", "02-25", "03-07", "03-20"):
+        at(world, f"2026-{day}T03:00:00")
+        world.gateway.billing.run()
+        world.clock.advance(minutes=5)
+        world.gateway.billing.reconcile()
+    assert world.gateway.contracts.get(contract.id).past_due.exhausted
+
+    preview = world.gateway.charges.preview(contract.id, YEN_3000, consent="phone")
+
+    assert "3,000 JPY of the period of 2026-02-15 is unpaid; say which is meant" in preview.warnings[-1]
+
+
 @pytest.mark.rule("R-382", "R-179")
 def test_a_one_off_charge_beside_an_unpaid_period_is_said_and_warned_of(world):
     contract = past_due(world)

@@ -24,7 +24,7 @@ from .running import period_price, resumed
 from .settlement import Settlement
 from .transitions import row
 
-__all__ = ["check_amount_owed", "check_retries", "expiry_after", "owed", "pay", "purpose_of", "shortfall"]
+__all__ = ["check_amount_owed", "check_retries", "expiry_after", "owed", "pay", "purpose_of", "shortfall", "unpaid"]
 
 
 def owed(contract: Contract, asked: Money | None = None) -> Money | None:
@@ -48,8 +48,7 @@ def purpose_of(contract: Contract, purpose: Purpose | None, due: Money | None) -
     if purpose is not None or contract.status is not Status.PAST_DUE or due is None or contract.past_due is None:
         return purpose or Purpose.ONE_OFF
     raise PurposeNeeded(
-        f"contract {contract.id} is PAST_DUE: {due} of the period of {contract.past_due.period_start} is unpaid and will be "
-        "charged again. Say purpose=Purpose.ARREARS (--arrears) to collect that period, or purpose=Purpose.ONE_OFF "
+        f"contract {contract.id} is PAST_DUE: {unpaid(contract, due)}. Say purpose=Purpose.ARREARS (--arrears) to collect that period, or purpose=Purpose.ONE_OFF "
         "(--one-off) for a sale beside it",
         rule="R-382",
     )
@@ -68,6 +67,15 @@ def check_amount_owed(contract: Contract, amount: Money, due: Money | None, *, o
         "is owed, or say other_amount=True (--other-amount) to take another amount for the whole period",
         rule="R-381",
     )
+
+
+def unpaid(contract: Contract, due: Money | None) -> str:
+    """In words what is missing, and whether it will be asked for again without anybody's doing."""
+    missing = contract.past_due
+    if missing is None or due is None:
+        return ""
+    again = "" if missing.exhausted else " and will be charged again"
+    return f"{due} of the period of {missing.period_start} is unpaid{again}"
 
 
 def shortfall(amount: Money, due: Money | None) -> str:

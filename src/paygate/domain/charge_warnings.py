@@ -7,7 +7,7 @@ import datetime as dt
 from ..clock import spoken
 from ..money import Money
 from ..provider import Capabilities, OptionPolicy
-from .arrears import shortfall
+from .arrears import shortfall, unpaid
 from .contract import Contract, Status
 from .mails import StepMailPlan
 
@@ -60,7 +60,7 @@ def beside_arrears(
     if due is not None and missing is not None and not pays_period:
         choice = "say which is meant: " if unsaid else "this sale does not pay it: "
         warnings.append(
-            f"{due} of the period of {missing.period_start} is unpaid and will be charged again; {choice}"
+            f"{unpaid(contract, due)}; {choice}"
             "purpose ARREARS (--arrears) collects that period, ONE_OFF (--one-off) is a sale beside it"
         )
     if pays_period and (left := shortfall(amount, due)):

@@ -142,6 +142,18 @@ LAST = {"today": TODAY, "due_on": TODAY, "id": "con_1"}
             charges._OPEN_FOR, {"contract_id": "c", "kind": "ADDON"}, "paygate_charges_open", id="an open attempt"
         ),
         pytest.param(refunds._FOR_ENTRY, {"entry_id": "e"}, "paygate_refunds_by_entry", id="refunds of a row"),
+        pytest.param(
+            cards._ATTEMPTS,
+            {"account": "a", "credential_hash": "h"},
+            "paygate_charges_by_credential",
+            id="a card's attempts",
+        ),
+        pytest.param(
+            cards._KEPT,
+            {"account": "a", "credential_hash": "h"},
+            "paygate_card_attempts_by_credential",
+            id="those of deleted contracts",
+        ),
         pytest.param(ledger._DUES, {}, "paygate_ledger_refunds_due", id="manual refunds that are due"),
         pytest.param(ledger._REFUNDS_OF, {"refunds": "e"}, "paygate_ledger_by_refunded", id="refund rows of a row"),
         pytest.param(
@@ -157,10 +169,9 @@ def test_queries_find_their_rows_by_an_index_and_never_scan(
     assert "SCAN" not in plan.replace("SCAN paygate_ledger USING INDEX paygate_ledger_refunds_due", "")
 
 
-def test_the_facts_behind_a_charge_are_four_looks_at_four_indexes(tmp_path: Path) -> None:
+def test_the_facts_behind_a_charge_are_looks_at_indexes_in_one_statement(tmp_path: Path) -> None:
     given = {
         "customer_id": "c", "account": "a", "contract_id": "c", "credential_hash": "h", "currency": "JPY", "amount": 1,
-        "since": NOW,
     }  # fmt: skip
     plan = _sqlite_plan(tmp_path, cards._FACTS, given)
     for index in (
@@ -168,6 +179,8 @@ def test_the_facts_behind_a_charge_are_four_looks_at_four_indexes(tmp_path: Path
         "paygate_charges_open",
         "paygate_charges_by_credential",
         "paygate_charges_telling",
+        "paygate_card_attempts_by_credential",
+        "paygate_card_attempts_telling",
     ):
         assert index in plan
     assert "TEMP B-TREE" not in plan  # newest first comes from the index

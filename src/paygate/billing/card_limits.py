@@ -26,14 +26,10 @@ __all__ = [
     "check_card",
     "history_of",
     "lock_card",
-    "since",
     "waits",
     "why_held",
     "why_not_charged",
 ]
-
-#: How far back the history of a card is read: no network's limit looks further than some months.
-_HISTORY = dt.timedelta(days=400)
 
 
 @attrs.frozen
@@ -53,14 +49,9 @@ class HeldBack:
     until: dt.datetime | None = None
 
 
-def since(now: dt.datetime) -> dt.datetime:
-    """From when on the history of a card is looked at."""
-    return now - _HISTORY
-
-
-def history_of(session: Session, account: str, credential_hash: str, now: dt.datetime) -> list[Attempt]:
-    """What was asked of one stored card in all contracts, oldest first."""
-    return session.cards.attempts(account, credential_hash, since(now))
+def history_of(session: Session, account: str, credential_hash: str) -> list[Attempt]:
+    """What was asked of one stored card in all contracts, deleted ones included, oldest first (R-337)."""
+    return session.cards.attempts(account, credential_hash)
 
 
 def lock_card(session: Session, contract: Contract) -> str:
@@ -80,7 +71,7 @@ def allowed_at(services: Services, session: Session, contract: Contract, amount:
     :returns: a plan for now, for later, or with what forbids it.
     """
     card, now = lock_card(session, contract), services.now()
-    seen = session.cards.look(contract.account or "", card, amount, since(now))
+    seen = session.cards.look(contract.account or "", card, amount)
     too_soon = _too_soon(services, contract, seen.similar_at, now)
     return too_soon or _plan(services, session, contract, card, amount, now, tells=seen.tells)
 
@@ -96,7 +87,7 @@ def _plan(
     tells: bool,
 ) -> RetryPlan:
     """By the history of the card; one that *tells* nothing forbids nothing, and is not read."""
-    history = history_of(session, contract.account or "", card, now) if tells else ()
+    history = history_of(session, contract.account or "", card) if tells else ()
     return plan_attempt(history, amount, services.network_rules, now, services.rules.zone)
 
 
@@ -117,7 +108,7 @@ def check(services: Services, session: Session, contract: Contract, amount: Mone
     :raises CardHeldBack: with the rule, the network and until when.
     """
     card, now = lock_card(session, contract), services.now()
-    seen = session.cards.look(contract.account or "", card, amount, since(now))
+    seen = session.cards.look(contract.account or "", card, amount)
     check_card(services, session, contract, card, amount, now, tells=seen.tells)
 
 

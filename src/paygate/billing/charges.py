@@ -21,7 +21,7 @@ from ..plugins.account import Account
 from ..provider import ChargeResult
 from ..store import Session
 from . import interrupted, logs, permission, reconcile
-from .card_limits import check_card, lock_card, since
+from .card_limits import check_card, lock_card
 from .claims import take
 from .duplicates import follow_up
 from .outbox import deliver
@@ -139,7 +139,7 @@ def _decide(
     amount = command.amount if isinstance(command.amount, Money) else Money(0, contract.plan.price.currency)
     now = services.now()
     card = lock_card(session, contract)
-    seen = session.cards.facts(contract, amount, card, since(now))
+    seen = session.cards.facts(contract, amount, card)
     retry = None
     if command.purpose is Purpose.ARREARS:  # only arrears can pay the same period as a renewal that is on its way
         retry = session.charges.open_for(contract.id, ChargeKind.PERIOD)

@@ -106,7 +106,7 @@ def unpaid_period(services: Services, session: Session, contract: Contract) -> U
     return UnpaidPeriod(
         services.schedule(account.name, cycle) if ours else None,
         attempts,
-        tuple(history_of(session, account.name, card, now)) if price is not None else (),
+        tuple(history_of(session, account.name, card)) if price is not None else (),
         services.network_rules,
         now,
         services.rules.zone,

@@ -346,7 +346,7 @@ def _period_failed(services: Services, session: Session, charge: Charge, actor: 
     plan = plan_retry(
         schedule,
         attempts,
-        history_of(session, charge.account, charge.credential_hash, now),
+        history_of(session, charge.account, charge.credential_hash),
         services.network_rules,
         now,
         services.rules.zone,

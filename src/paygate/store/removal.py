@@ -1,9 +1,14 @@
-"""Removing a contract with everything of it (R-252). What outlives it is written by whoever removes it (R-263)."""
+"""Removing a contract with everything of it (R-252).
+
+What outlives it is written by whoever removes it (R-263), except what its cards have answered, which concerns other
+contracts on the same cards (R-337).
+"""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
+from .cards import keep_attempts
 from .statements import Runner, Statement, value
 from .tables import audit, charges, contracts, customers, drafts, ledger, licences, outbox, refunds, returns, step_mails
 
@@ -38,6 +43,7 @@ _CUSTOMER = Statement(
 
 def remove_contract(runner: Runner, contract_id: str, customer_id: str) -> None:
     """Delete the contract, all that belongs to it, and its customer if nothing else is known of that customer."""
+    keep_attempts(runner, contract_id)
     for statement in (*_OF_CONTRACT, _NOTICES, _DRAFTS, _CHARGES):
         runner.change(statement, {"contract_id": contract_id})
     runner.change(_CONTRACT, {"id": contract_id})

@@ -24,6 +24,7 @@ __all__ = [
     "ASSUMED",
     "DISPUTES",
     "FAILED",
+    "KEPT_TELLING",
     "OPEN_CHARGE",
     "OPEN_DISCREPANCY",
     "OPEN_REFUND",
@@ -35,6 +36,7 @@ __all__ = [
     "SUBSCRIPTION_OPEN",
     "UNDELIVERED",
     "audit",
+    "card_attempts",
     "charges",
     "checkouts",
     "contracts",
@@ -635,3 +637,34 @@ REMAINDER_DUE = sa.and_(
     one_of(remainders.c.state, EntryState.PENDING),
 )
 sa.Index("paygate_remainders_due", remainders.c.seq, sqlite_where=REMAINDER_DUE, postgresql_where=REMAINDER_DUE)
+
+#: What the attempts of deleted contracts say about their cards (R-337): a digest of the credential, no person, no contract.
+card_attempts = sa.Table(
+    "paygate_card_attempts",
+    metadata,
+    _seq(),
+    sa.Column("id", Id, nullable=False, unique=True),
+    sa.Column("account", Id, nullable=False),
+    sa.Column("credential_hash", Id, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("failure_code", sa.Text),
+    sa.Column("failure_decline", sa.Text),
+    sa.Column("failure_sent", sa.Boolean),
+    sa.Column("network", sa.Text),
+    sa.Column("advice_code", sa.Text),
+    sa.Column("response_code", sa.Text),
+    sa.Index("paygate_card_attempts_by_credential", "account", "credential_hash", "created_at"),
+)
+
+#: Those of them that say something about their card.
+KEPT_TELLING = sa.or_(one_of(card_attempts.c.state, ChargeState.FAILED), card_attempts.c.network.is_not(None))
+sa.Index(
+    "paygate_card_attempts_telling",
+    card_attempts.c.account,
+    card_attempts.c.credential_hash,
+    sqlite_where=KEPT_TELLING,
+    postgresql_where=KEPT_TELLING,
+)

@@ -37,6 +37,7 @@ def upgrade() -> None:
     _returns()
     _restores()
     _remainders()
+    _card_attempts()
     for table in ("paygate_contracts", "paygate_drafts"):
         op.add_column(table, sa.Column("overdue_period", sa.Date()))
     op.create_table(
@@ -207,3 +208,38 @@ def _remainders() -> None:
     op.create_index("paygate_remainders_by_reference", "paygate_remainders", ["account", "reference"])
     op.create_index("paygate_remainders_by_charge", "paygate_remainders", ["charge_id", "seq"])
     op.create_index("paygate_remainders_due", "paygate_remainders", ["seq"], sqlite_where=OWED, postgresql_where=OWED)
+
+
+def _card_attempts() -> None:
+    """What the attempts of deleted contracts say about their cards."""
+    op.create_table(
+        "paygate_card_attempts",
+        sa.Column("seq", SEQ, autoincrement=True, nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("account", ID, nullable=False),
+        sa.Column("credential_hash", ID, nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("failure_code", sa.Text()),
+        sa.Column("failure_decline", sa.Text()),
+        sa.Column("failure_sent", sa.Boolean()),
+        sa.Column("network", sa.Text()),
+        sa.Column("advice_code", sa.Text()),
+        sa.Column("response_code", sa.Text()),
+        sa.PrimaryKeyConstraint("seq", name="paygate_card_attempts_pkey"),
+        sa.UniqueConstraint("id", name="paygate_card_attempts_id_key"),
+    )
+    op.create_index(
+        "paygate_card_attempts_by_credential",
+        "paygate_card_attempts",
+        ["account", "credential_hash", "created_at"],
+    )
+    op.create_index(
+        "paygate_card_attempts_telling",
+        "paygate_card_attempts",
+        ["account", "credential_hash"],
+        sqlite_where=TELLING,
+        postgresql_where=TELLING,
+    )

@@ -188,7 +188,7 @@ class Cards:
         """The latest attempts that may have reached the provider, those of deleted contracts included, oldest first."""
         given = {"account": account, "credential_hash": credential_hash}
         made = []
-        for row in (*self._runner.all(_KEPT, given), *self._runner.all(_ATTEMPTS, given)):
+        for row in (*self._runner.all(_KEPT, given)[::-1], *self._runner.all(_ATTEMPTS, given)[::-1]):
             id_, at, state, amount, currency, code, decline, sent, network, advice_code, response_code = row
             failed = failure(code, None, decline, sent)
             made.append(

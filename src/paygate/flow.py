@@ -113,10 +113,22 @@ class Request:
 
     sending: Sending | None = attrs.field(default=None, eq=False, repr=False, kw_only=True)
 
+    def carrying(self, on_wire: Callable[[], None] | None, sending: Sending | None) -> Request:
+        """The same request for a driver, with whom it tells and until when it may be sent. What was checked stays as it is."""
+        copy = object.__new__(type(self))
+        for field in _FIELDS:
+            object.__setattr__(copy, field, getattr(self, field))
+        object.__setattr__(copy, "on_wire", on_wire or self.on_wire)
+        object.__setattr__(copy, "sending", sending)
+        return copy
+
     @property
     def claim(self) -> Sending | None:
         """Until when it may be sent; None: at any time, as reading moves no money."""
         return None if self.replay is Replay.SAFE else self.sending
+
+
+_FIELDS = ("method", "url", "headers", "body", "timeout", "replay")
 
 
 @attrs.frozen

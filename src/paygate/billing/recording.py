@@ -13,7 +13,8 @@ from typing import TypeVar
 
 import attrs
 
-from ..domain.charge import Charge, Refund
+from ..domain.charge import Charge, Failure, Refund
+from ..drivers.redact import mask_text
 from ..errors import (
     ChangedMeanwhile,
     OutcomeUnknown,
@@ -24,10 +25,11 @@ from ..errors import (
     StoreUnavailable,
 )
 from ..flow import call, sleep
+from ..provider import ChargeResult, Outcome, RefundResult
 from . import logs
 from .reasons import reason_of
 
-__all__ = ["Told", "already_told", "is_saved", "once_sent", "write_down"]
+__all__ = ["Told", "already_told", "failure", "is_saved", "once_sent", "write_down"]
 
 T = TypeVar("T")
 
@@ -131,3 +133,9 @@ def is_saved(what: str) -> Iterator[None]:
         raise SaveUnknown(
             f"{what} is done and saved, then the database failed ({reason_of(exc)}); do not repeat it", sent=exc.sent
         ) from exc
+
+
+def failure(result: ChargeResult | RefundResult) -> Failure:
+    """Why *result* is no success; the provider's words are kept without anything that looks like a secret."""
+    decline = result.decline if isinstance(result, ChargeResult) else None
+    return Failure(result.code, mask_text(result.message), decline, sent=result.outcome is not Outcome.NOT_SENT)

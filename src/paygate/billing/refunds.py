@@ -30,10 +30,11 @@ from .discrepancies import chosen, close
 from .discrepancies import note as note_discrepancy
 from .outbox import deliver, operator, put
 from .problems import Troubles
-from .recording import once_sent, write_down
+from .recording import failure, once_sent, write_down
 from .repeats import attempt_id
+from .resolving import check_resolution
 from .services import Services, checked_key, fingerprint
-from .settling import check_resolution, failure, write_by_hand
+from .settling import write_by_hand
 from .taken_back import heard_of
 from .unknowns import refund_became_unknown
 

@@ -6,9 +6,9 @@ import datetime as dt
 
 from ..clock import require_aware
 from ..domain.charge import Charge, ChargeState
-from ..domain.contract import Actor
+from ..domain.contract import Actor, ActorKind
 from ..domain.discrepancy import NO_REFERENCE, Discrepancy, Source
-from ..errors import ChargeInProgress, InvalidValue, OperationNotAllowed
+from ..errors import ChargeInProgress, InvalidValue, OperationNotAllowed, PermissionDenied
 from ..flow import call
 from ..notices import OperationProposal
 from ..provider import ChargeResult
@@ -19,9 +19,21 @@ from .duplicates import is_doubted
 from .outbox import deliver
 from .restoring import HELD
 from .services import Services
-from .settling import apply_charge, check_resolution, contract_behind
+from .settling import apply_charge, contract_behind
 
-__all__ = ["resolve"]
+__all__ = ["check_resolution", "resolve"]
+
+
+def check_resolution(note: str, actor: Actor) -> None:
+    """Hold an operator's word about an outcome to what makes it provable later.
+
+    :raises PermissionDenied: the actor is not an administrator (R-267).
+    :raises InvalidValue: the note does not say where the outcome was seen.
+    """
+    if actor.kind is not ActorKind.ADMIN:
+        raise PermissionDenied(f"only an administrator resolves an unknown outcome, not {actor}", rule="R-267")
+    if not isinstance(note, str) or not note.strip():
+        raise InvalidValue("say in the note where the outcome was seen, for example 'provider console, 2026-11-20'")
 
 
 async def resolve(

@@ -14,18 +14,18 @@ import attrs
 from ..domain.audit import AuditRecord
 from ..domain.charge import Charge, ChargeKind, ChargeState, Failure, Purpose
 from ..domain.charging import settle_addon
-from ..domain.contract import Actor, ActorKind, Contract, Status
+from ..domain.contract import Actor, Contract, Status
 from ..domain.creation import activate
 from ..domain.discrepancy import NO_REFERENCE, Discrepancy, DiscrepancyKind, Source, contradiction
 from ..domain.dunning import Attempt, plan_retry
 from ..domain.failing import FailedAttempt, fail
 from ..domain.renewal import renew, start
 from ..domain.settlement import RETURNED, Settlement, money_only, without_effects
-from ..drivers.redact import mask_text
-from ..errors import InvalidValue, NotFound, PermissionDenied
+from ..errors import NotFound
+from ..evolving import evolve
 from ..money import Money
-from ..provider import ChargeRequest, ChargeResult, DeclineClass, Outcome, RefundResult
-from ..store import Session
+from ..provider import ChargeRequest, ChargeResult, DeclineClass, Outcome
+from ..store import About, Session
 from . import customer_action, logs, returns
 from .admission import remember
 from .card_limits import history_of
@@ -33,6 +33,7 @@ from .discrepancies import note, refresh
 from .effects import announce, record, tell_people, write_by_hand, write_new, write_settlement
 from .no_retry import no_retry_left
 from .outbox import operator, put
+from .recording import failure
 from .services import Services
 from .unknowns import charge_became_unknown
 
@@ -41,9 +42,7 @@ __all__ = [
     "apply_charge",
     "asked_in_vain",
     "charge_request",
-    "check_resolution",
     "contract_behind",
-    "failure",
     "record",
     "tell_people",
     "write_by_hand",
@@ -97,10 +96,22 @@ def apply_charge(
         contract = session.contracts.lock_again(known) if known else session.contracts.lock(charge.contract_id)
     except NotFound:  # a first payment makes its contract only when it succeeds (R-013)
         contract = None
-    charge = session.charges.get_again(charge)
+    charge, about = session.charges.get_again(charge, result.reference)
     for each in (result, *result.others):
         went_back = returns.named_by_result(services, session, charge, each, now)
-        charge = _apply(services, session, charge, contract, each, actor=actor, now=now, source=source, noted=noted)
+        known_about = about if each is result and not went_back else None
+        charge = _apply(
+            services,
+            session,
+            charge,
+            contract,
+            each,
+            actor=actor,
+            now=now,
+            source=source,
+            noted=noted,
+            about=known_about,
+        )
         if went_back:
             returns.told(services, session, charge, each.reference, now)
     return charge
@@ -117,8 +128,12 @@ def _apply(
     now: dt.datetime,
     source: Source,
     noted: list[Discrepancy] | None,
+    about: About | None,
 ) -> Charge:
-    """Record one result for the attempt as it is now."""
+    """Record one result for the attempt as it is now.
+
+    :param about: what else is kept about it and the payment that *result* names; None: nobody has looked yet.
+    """
     contradicts = contradiction(charge, result) if source is not Source.OPERATOR else None
     if contradicts is not None:
         if charge.open and contradicts in {DiscrepancyKind.OTHER_AMOUNT, DiscrepancyKind.OTHER_CURRENCY}:
@@ -138,7 +153,7 @@ def _apply(
         return charge
     match result.outcome:
         case Outcome.SUCCEEDED:
-            return _succeed(services, session, charge, contract, result, now=now)
+            return _succeed(services, session, charge, contract, result, now=now, about=about)
         case Outcome.PENDING:
             pending = attrs.evolve(charge, reference=result.reference or charge.reference)
             if result.action_url or charge.action_url:
@@ -155,24 +170,6 @@ def _apply(
             return _unknown(services, session, charge, result, now)
 
 
-def check_resolution(note: str, actor: Actor) -> None:
-    """Hold an operator's word about an outcome to what makes it provable later.
-
-    :raises PermissionDenied: the actor is not an administrator (R-267).
-    :raises InvalidValue: the note does not say where the outcome was seen.
-    """
-    if actor.kind is not ActorKind.ADMIN:
-        raise PermissionDenied(f"only an administrator resolves an unknown outcome, not {actor}", rule="R-267")
-    if not isinstance(note, str) or not note.strip():
-        raise InvalidValue("say in the note where the outcome was seen, for example 'provider console, 2026-11-20'")
-
-
-def failure(result: ChargeResult | RefundResult) -> Failure:
-    """Why *result* is no success; the provider's words are kept without anything that looks like a secret."""
-    decline = result.decline if isinstance(result, ChargeResult) else None
-    return Failure(result.code, mask_text(result.message), decline, sent=result.outcome is not Outcome.NOT_SENT)
-
-
 def _succeed(
     services: Services,
     session: Session,
@@ -181,9 +178,10 @@ def _succeed(
     result: ChargeResult,
     *,
     now: dt.datetime,
+    about: About | None,
 ) -> Charge:
     late = charge.state is ChargeState.FAILED
-    settled = attrs.evolve(
+    settled = evolve(
         charge,
         state=ChargeState.SUCCEEDED,
         reference=result.reference or charge.reference,
@@ -195,13 +193,15 @@ def _succeed(
     )
     draft = session.charges.draft(charge.id) if charge.kind is ChargeKind.INITIAL else None
     before = draft.contract if draft else contract or session.contracts.get(charge.contract_id)
-    undone = returns.gone_back(session, charge, settled.reference)
+    if about is None:
+        about = session.charges.about(charge, settled.reference)
+    undone = about.returns and returns.gone_back(session, charge, settled.reference)
     if undone and (late or draft is not None):
         return _undone(services, session, settled, now=now, known_failed=late)
     settlement = _settlement(services, session, before, without_effects(settled) if undone else settled, now)
     if undone:
         settlement = money_only(settlement, before)
-    settled = attrs.evolve(settled, previous_expires_on=before.expires_on, expires_on=settlement.contract.expires_on)
+    settled = evolve(settled, previous_expires_on=before.expires_on, expires_on=settlement.contract.expires_on)
     session.charges.update(settled)
     if draft is not None:
         session.customers.upsert(draft.customer)
@@ -210,8 +210,10 @@ def _succeed(
         write_new(services, session, settlement, now=now)
     else:
         write_settlement(services, session, before, settlement)
-    refresh(session, settled)
-    returns.book(services, session, settled, now)
+    if about.discrepancies:
+        refresh(session, settled)
+    if about.returns:
+        returns.book(services, session, settled, now)
     if not undone:
         put(services, session, "on_charge_success", {"charge_id": charge.id}, contract_id=charge.contract_id, now=now)
     if late:

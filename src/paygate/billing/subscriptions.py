@@ -27,8 +27,9 @@ from ..store import Session
 from . import logs, returns
 from .no_retry import no_retry_left
 from .outbox import operator, put
+from .recording import failure
 from .services import Services, fingerprint, secret_hash
-from .settling import failure, write_settlement
+from .settling import write_settlement
 from .starting import make_contract
 
 __all__ = ["apply_end", "apply_renewal", "contract_of"]

@@ -62,7 +62,7 @@ def change(
     :param before: None for a contract that is new.
     :param facts: further plain JSON values that belong to the new state, for example ids and chosen options.
     """
-    old, new = _facts(before), _facts(after)
+    old, new = ({}, {}) if before is after else (_facts(before), _facts(after))  # most changes are about something else
     changed = [name for name in new if old.get(name) != new[name]]
     return AuditRecord(
         id,

@@ -123,7 +123,8 @@ class Conductor:
             wait = self._pace(request, again=bool(history))
             if wait:
                 yield Sleep(wait)
-            started = self.clock.monotonic()
+            told = logger.isEnabledFor(logging.DEBUG)
+            started = self.clock.monotonic() if told else 0.0
             outcome: Outcome
             try:
                 if wait is None:
@@ -134,7 +135,7 @@ class Conductor:
             except (NotSent, Lost) as exc:
                 outcome = exc.with_traceback(None)  # kept in the history: must not keep this frame alive
             history.append(outcome)
-            if logger.isEnabledFor(logging.DEBUG):
+            if told:
                 self._log(request, outcome, self.clock.monotonic() - started, len(history))
             left = None if claim is None else claim.left()
             step = next_step(request, history, self.settings, now=self.clock.now(), rng=self._rng, left=left)

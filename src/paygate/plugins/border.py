@@ -223,8 +223,8 @@ class Border:
         :raises _NotKept: one of those cannot.
         """
         clean: dict[str, Any] = {}
-        for name, how in fields_of(type(value)):
-            given = getattr(value, name)
+        plan, read = fields_of(type(value))
+        for (name, how), given in zip(plan, read(value), strict=True):
             if given is None and how is not As.MANY:
                 continue
             if how is As.ID:

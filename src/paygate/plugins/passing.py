@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
-from typing import Any
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -30,16 +32,20 @@ class As(enum.Enum):
     OTHER = enum.auto()
 
 
-_known_fields: dict[type[Any], tuple[tuple[str, As], ...]] = {}
+#: A class's fields with how each is passed, and what reads the values of all of them.
+_Plan: TypeAlias = tuple[tuple[tuple[str, As], ...], Callable[[Any], tuple[Any, ...]]]
+
+_known: dict[type[Any], _Plan] = {}
 
 
-def fields_of(kind: type[Any]) -> tuple[tuple[str, As], ...]:
-    """The fields of a class and how each is passed; found out once for each class."""
-    found = _known_fields.get(kind)
-    if found is None:
-        found = tuple((field.name, _how(field.name, str(field.type))) for field in attrs.fields(kind))
-        _known_fields[kind] = found
-    return found
+def fields_of(kind: type[Any]) -> _Plan:
+    """The fields of a class and how each is passed, and what reads their values; found out once for each class."""
+    plan = _known.get(kind)
+    if plan is None:
+        fields = attrs.fields(kind)
+        read = attrgetter(*(field.name for field in fields))  # of several fields: it answers with a tuple
+        plan = _known[kind] = tuple((field.name, _how(field.name, str(field.type))) for field in fields), read
+    return plan
 
 
 def _how(name: str, declared: str) -> As:

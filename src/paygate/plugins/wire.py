@@ -84,8 +84,8 @@ class Wire:
         if sending is not None and sending.placed:
             self._sending = attrs.evolve(sending, placed=False)  # one turn lets one request pass
         if effect.replay is Replay.SAFE:
-            return effect if sending is None else attrs.evolve(effect, sending=sending)
-        return attrs.evolve(effect, on_wire=self._leaves, sending=sending)
+            return effect if sending is None else effect.carrying(None, sending)
+        return effect.carrying(self._leaves, sending)
 
     def answered(self, effect: Effect, answer: Any, error: BaseException | None) -> None:
         """Judge what came of *effect*."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .charges import About
 from .database import PoolSettings
 from .drafts import Draft
 from .events import StoredEvent
@@ -10,4 +11,4 @@ from .restores import Restore
 from .session import Session
 from .store import Store
 
-__all__ = ["Draft", "OutboxRow", "PoolSettings", "Restore", "Session", "Store", "StoredEvent"]
+__all__ = ["About", "Draft", "OutboxRow", "PoolSettings", "Restore", "Session", "Store", "StoredEvent"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -15,9 +15,9 @@ from .claims import Claims, claiming_insert, given, settled_columns
 from .drafts import DRAFT_COLUMNS, Draft, draft_columns, draft_of
 from .mapping import actor, failure, failure_columns, found
 from .statements import Pages, Row, Runner, Statement, insert_all, value, values
-from .tables import FAILED, OPEN_CHARGE, charges, drafts, one_of
+from .tables import FAILED, OPEN_CHARGE, charges, discrepancies, drafts, one_of, returns
 
-__all__ = ["SELECTED", "Charges", "Draft", "charge_of"]
+__all__ = ["SELECTED", "About", "Charges", "Draft", "charge_of"]
 
 
 SELECTED = settled_columns(charges)
@@ -38,7 +38,27 @@ _UPDATE = Statement(
     charges.update().where(charges.c.id == value(charges.c.id)).values(values(charges.c[name] for name in _OUTCOME))
 )
 _GET = Statement(sa.select(*SELECTED).where(charges.c.id == value(charges.c.id)))
-_GET_OUTCOME = Statement(sa.select(*(charges.c[name] for name in _OUTCOME)).where(charges.c.id == value(charges.c.id)))
+
+
+def _exists(*where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return sa.exists(sa.select(sa.literal_column("1")).where(*where))
+
+
+_ABOUT = (
+    sa.or_(
+        _exists(returns.c.charge_id == sa.bindparam("id", type_=charges.c.id.type)),
+        _exists(
+            returns.c.charge_id == sa.literal_column("''"),
+            returns.c.account == value(returns.c.account),
+            returns.c.charge_reference == value(returns.c.charge_reference),
+        ),
+    ),
+    _exists(discrepancies.c.attempt_id == sa.bindparam("id", type_=charges.c.id.type)),
+)
+_GET_OUTCOME = Statement(
+    sa.select(*(charges.c[name] for name in _OUTCOME), *_ABOUT).where(charges.c.id == value(charges.c.id))
+)
+_GET_ABOUT = Statement(sa.select(*_ABOUT))
 _BY_KEY = Statement(
     sa.select(*SELECTED).where(
         charges.c.account == value(charges.c.account), charges.c.idempotency_key == value(charges.c.idempotency_key)
@@ -168,6 +188,16 @@ def charge_of(row: Row) -> Charge:
     )
 
 
+class About(NamedTuple):
+    """What else is kept about a charge: whether anything in *returns*, and anything in *discrepancies*.
+
+    Next to no charge has either, so that two looks at indexes spare reading both.
+    """
+
+    returns: bool
+    discrepancies: bool
+
+
 class Charges:
     """The charge attempts of the store."""
 
@@ -210,15 +240,25 @@ class Charges:
         """:raises NotFound: there is no such charge."""
         return charge_of(found(self._runner.first(_GET, {"id": id}), "charge", id))
 
-    def get_again(self, known: Charge) -> Charge:
-        """:meth:`get` for an attempt that was read or written a moment ago.
+    def get_again(self, known: Charge, reference: str | None = None) -> tuple[Charge, About]:
+        """:meth:`get` for an attempt that was read or written a moment ago, with :meth:`about` it, in one statement.
 
         What was asked for never changes, so only the outcome is compared, which costs half of reading everything.
 
         :raises NotFound: it is gone.
         """
-        outcome = found(self._runner.first(_GET_OUTCOME, {"id": known.id}), "charge", known.id)
-        return known if list(outcome) == list(_outcome_of(known).values()) else self.get(known.id)
+        given = {"id": known.id, "account": known.account, "charge_reference": reference or known.reference}
+        *outcome, went_back, contradicted = found(self._runner.first(_GET_OUTCOME, given), "charge", known.id)
+        if outcome == list(_outcome_of(known).values()):
+            return known, About(bool(went_back), bool(contradicted))
+        charge = self.get(known.id)
+        return charge, self.about(charge, reference or charge.reference)
+
+    def about(self, charge: Charge, reference: str | None) -> About:
+        """What else is kept about *charge* and its payment *reference*."""
+        given = {"id": charge.id, "account": charge.account, "charge_reference": reference}
+        went_back, contradicted = self._runner.all(_GET_ABOUT, given)[0]
+        return About(bool(went_back), bool(contradicted))
 
     def by_key(self, account: str, idempotency_key: str) -> Charge | None:
         """The attempt that the caller's key made on *account*, if any (R-190)."""

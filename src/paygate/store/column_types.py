@@ -50,10 +50,20 @@ def _utc(value: dt.datetime | None) -> dt.datetime | None:
     return None if value is None else require_aware(value)
 
 
+#: The latest instant that was written, and its text: what one transaction writes has mostly the same.
+_latest: tuple[dt.datetime | None, str] = (None, "")
+
+
 def _text(value: dt.datetime | None) -> str | None:
+    global _latest  # noqa: PLW0603 - one assignment of a pair, which no other thread sees by halves
     if value is None:
         return None
-    return require_aware(value).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    known, text = _latest
+    if value is known:
+        return text
+    text = require_aware(value).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    _latest = (value, text)
+    return text
 
 
 def _instant(value: str | None) -> dt.datetime | None:

@@ -30,9 +30,13 @@ class Gate:
     """The transactions that are open now, one for each thread, and the door that a fork shuts."""
 
     def __init__(self) -> None:
-        self._condition = threading.Condition(threading.Lock())
+        self._renew()
         self._inside: dict[int, tuple[Runner, PoolProxiedConnection] | None] = {}
         self._shut = False
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()  # taken as it is: the condition's own way to it is written in Python
+        self._condition = threading.Condition(self._lock)
 
     @property
     def entered(self) -> bool:
@@ -41,7 +45,7 @@ class Gate:
 
     def enter(self) -> None:
         """Wait until no fork is under way."""
-        with self._condition:
+        with self._lock:
             while self._shut:
                 self._condition.wait()
             self._inside[threading.get_ident()] = None
@@ -52,7 +56,7 @@ class Gate:
 
     def leave(self) -> None:
         """The calling thread's transaction has ended."""
-        with self._condition:
+        with self._lock:
             self._inside.pop(threading.get_ident(), None)
             if self._shut:
                 self._condition.notify_all()
@@ -72,7 +76,7 @@ class Gate:
 
     def cut_off(self) -> None:
         """In the child: whatever is open belongs to the parent and is never touched again."""
-        self._condition = threading.Condition(threading.Lock())  # another thread may have held it at that moment
+        self._renew()  # another thread may have held the lock at that moment
         for held in self._inside.values():
             if held is not None:
                 held[0].cut_off()

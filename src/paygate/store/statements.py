@@ -288,7 +288,8 @@ class Runner:
         self.left_behind = True
 
     def _run(self, statement: Statement, given: Mapping[str, Any]) -> _Compiled:
-        self._must_be_here()
+        if self.left_behind:
+            self._must_be_here()
         compiled = statement.compiled(self._dialect)
         try:
             self._cursor.execute(compiled.sql, compiled.parameters(given))

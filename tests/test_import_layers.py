@@ -27,6 +27,7 @@ ROOMS: dict[str, set[str]] = {
         "clock",
         "error_texts",
         "errors",
+        "evolving",
         "flow",
         "free_text",
         "ids",

@@ -50,7 +50,8 @@ def write_settlement(services: Services, session: Session, before: Contract, set
     :returns: the contract as stored.
     """
     now = services.now()
-    contract = session.contracts.update(settlement.contract) if settlement.contract != before else before
+    same = settlement.contract is before or settlement.contract == before
+    contract = before if same else session.contracts.update(settlement.contract)
     record(services, session, settlement, now=now)
     changed(services, session, before, contract, settlement.audit)
     for row in settlement.changed:

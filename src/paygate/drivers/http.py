@@ -15,7 +15,7 @@ import asyncio
 import functools
 import importlib.util
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +71,7 @@ class SyncSender:
         if (kept := _door.leaving(request)) is not None:
             wire.write()
             return kept
-        message.extensions["trace"] = wire.trace
+        wire.watch(message, wire.trace)
         try:
             answer = self._transport.handle_request(message)
         except Exception as exc:  # noqa: BLE001 - whatever the client did not foresee: what counts is how far it came
@@ -106,7 +106,7 @@ class AsyncSender:
         if (kept := _door.leaving(request)) is not None:
             wire.write()
             return kept
-        message.extensions["trace"] = wire.atrace
+        wire.watch(message, wire.atrace)
         _wire.set(wire)
         try:
             answer = await self._transport.handle_async_request(message)
@@ -142,12 +142,18 @@ class AsyncSender:
 class _Wire:
     """Knows whether a byte of a request can have left, and stops the first one when the claim on the attempt is over."""
 
-    __slots__ = ("_claim", "_tell", "written")
+    __slots__ = ("_claim", "_extensions", "_tell", "written")
 
     def __init__(self, request: Request) -> None:
         self.written = False
+        self._extensions: dict[str, Any] = {}
         self._tell = request.on_wire
         self._claim = request.claim
+
+    def watch(self, message: httpx.Request, trace: Callable[[str, Mapping[str, Any]], object]) -> None:
+        """Have *trace* told of every step until the first byte leaves; of the many that follow nobody wants to know."""
+        self._extensions = message.extensions
+        self._extensions["trace"] = trace
 
     def look(self) -> None:
         """Look at the claim once more when the connection stands, right before the first byte is written (R-280).
@@ -164,6 +170,7 @@ class _Wire:
         if not self.written:
             self.look()
             self.written = True
+            self._extensions.pop("trace", None)
             if self._tell is not None:
                 self._tell()
 

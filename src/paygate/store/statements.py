@@ -93,7 +93,7 @@ def _compile(element: sa.ClauseElement, dialect: sa.Dialect) -> _Compiled:
     writers: dict[str, _Convert | None] = {}
     constants: dict[str, Any] = {}
     for parameter, name in compiled.bind_names.items():
-        writers[name] = parameter.type.dialect_impl(dialect).bind_processor(dialect)
+        writers[name] = _writer(parameter.type, dialect)
         if not parameter.required:
             constants[name] = parameter.effective_value
     readers: list[tuple[int, _Convert]] = []
@@ -105,6 +105,16 @@ def _compile(element: sa.ClauseElement, dialect: sa.Dialect) -> _Compiled:
     names = tuple((compiled.positiontup if compiled.positional else writers) or ())
     writing = tuple((place, write) for place, name in enumerate(names) if (write := writers[name]) is not None)
     return _Compiled(compiled.string, names, not compiled.positional, constants, writing, tuple(readers))
+
+
+def _writer(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> _Convert | None:
+    plain_date = isinstance(kind, sa.Date) and dialect.name == "sqlite"
+    return _day if plain_date else kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _day(value: dt.date) -> str:
+    """As SQLAlchemy writes it, which goes by a format string."""
+    return value.isoformat() if type(value) is dt.date else f"{value.year:04d}-{value.month:02d}-{value.day:02d}"
 
 
 class Statement:

@@ -7,22 +7,25 @@ does (R-311).
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import attrs
 
 from ..domain.audit import AuditRecord
 from ..domain.charge import Charge, Refund
-from ..domain.contract import Actor
+from ..domain.contract import Actor, ActorKind
 from ..domain.discrepancy import Discrepancy, DiscrepancyKind, Source, discrepancy_of
+from ..domain.returning import Return, returned
 from ..errors import InvalidValue
+from ..money import Money
 from ..provider import ChargeResult, RefundResult
 from ..store import Session
 from . import logs
 from .outbox import operator
 from .services import Services
 
-__all__ = ["chosen", "close", "note", "refresh"]
+__all__ = ["chosen", "close", "follow", "gone_back", "note", "refresh", "reopen"]
 
 
 def note(
@@ -105,6 +108,65 @@ def close(
             reason=note,
         )
         session.audit.insert_many([record])
+
+
+def gone_back(
+    services: Services, session: Session, about: Sequence[Discrepancy], facts: Sequence[Return], now: dt.datetime
+) -> None:
+    """Let what went back of a payment that is not booked count: whole closes its discrepancies, less opens them again.
+
+    What a person has closed stays closed (R-323).
+    """
+    for one in about:
+        theirs = one.their_amount
+        if theirs is None or one.kind is DiscrepancyKind.OVER_REFUNDED:
+            continue
+        back = min(theirs.minor, returned(facts, theirs.currency))
+        ours = one.resolved_by is None or one.resolved_by.kind is ActorKind.PROVIDER
+        if back == one.returned or not ours:
+            continue
+        one = attrs.evolve(one, returned=back)  # noqa: PLW2901 - as it is from here on
+        session.discrepancies.update(one)
+        if back >= theirs.minor:
+            close(services, session, [one], "returned at the provider", actor=Actor.provider(one.account), now=now)
+        elif not one.open:
+            reopen(services, session, one, now)
+
+
+def follow(
+    services: Services, session: Session, charge: Charge, excess: Mapping[str | None, Money], now: dt.datetime
+) -> None:
+    """Let exactly what went back and no row can hold be open as OVER_REFUNDED, by the provider's reference (R-323).
+
+    What a person has closed stays closed.
+    """
+    known = [one for one in session.discrepancies.of_attempt(charge.id) if one.kind is DiscrepancyKind.OVER_REFUNDED]
+    over = [one for one in known if one.open and excess.get(one.their_reference) != one.their_amount]
+    said = "the provider's reports agree with the ledger now"
+    close(services, session, over, said, actor=Actor.provider(charge.account), now=now)
+    for reference, amount in excess.items():
+        result = RefundResult.succeeded(reference or "", amount=amount)
+        found = note(services, session, charge, DiscrepancyKind.OVER_REFUNDED, result, Source.WEBHOOK, now=now)
+        if found.resolved_by is not None and found.resolved_by.kind is ActorKind.PROVIDER:
+            reopen(services, session, found, now)
+
+
+def reopen(services: Services, session: Session, one: Discrepancy, now: dt.datetime) -> None:
+    """What had closed it did not last: it is open again, and the operator is told (R-323)."""
+    again = attrs.evolve(one, resolved_at=None, resolved_by=None, note="")
+    session.discrepancies.update(again)
+    record = AuditRecord(
+        id=services.new_id(),
+        at=now,
+        actor=Actor.provider(one.account),
+        action="reopen_discrepancy",
+        contract_id=one.contract_id,
+        before={"discrepancy": one.id, "kind": one.kind.value, "reference": one.their_reference, "note": one.note},
+        after={"charge": one.charge_id, "refund": one.refund_id, "unbooked": again.unbooked},
+        reason="what had closed it did not last",
+    )
+    session.audit.insert_many([record])
+    _tell(services, session, again, now)
 
 
 def chosen(open_ones: list[Discrepancy], reference: str | None) -> list[Discrepancy]:

@@ -76,7 +76,7 @@ async def net(services: Services, contract_id: str) -> Money:
 
     def look(session: Session) -> Money:
         contract = session.contracts.get(contract_id)
-        return Money(net_sales(session.ledger.for_contract(contract_id)), contract.plan.price.currency)
+        return Money(max(0, net_sales(session.ledger.for_contract(contract_id))), contract.plan.price.currency)
 
     return await _read(services, look)
 

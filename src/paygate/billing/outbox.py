@@ -15,6 +15,7 @@ from ..domain.ledger import LedgerEntry
 from ..domain.mails import MailSet, StepMail
 from ..errors import InvalidValue, NotFound, StoreError
 from ..flow import Flow, call
+from ..money import Money
 from ..notices import ChargeNotice, ContractNotice, OperatorNotice, RefundNotice, StepMailNotice
 from ..plugins.manager import Complaint
 from ..store import OutboxRow, Session
@@ -366,6 +367,8 @@ def _notice(session: Session, row: OutboxRow) -> object | None:
         return ChargeNotice(row.id, charge, contract, session.customers.get(charge.customer_id))
     if row.kind == "on_refund":
         refund = session.refunds.get(payload["refund_id"])
+        if "amount" in payload:  # what is new of it, where a part had been told before
+            refund = attrs.evolve(refund, amount=Money(payload["amount"], refund.amount.currency))
         entry = session.ledger.get(refund.entry_id)
         contract = session.contracts.get(refund.contract_id)
         return RefundNotice(row.id, refund, entry, contract, session.customers.get(contract.customer_id))

@@ -381,7 +381,7 @@ def apply_refund(
         if result.reference and refund.reference is None:
             refund = attrs.evolve(refund, reference=result.reference)
             session.refunds.update(refund)
-            returns.follow_refund(services, session, row, refund, now)
+            returns.follow_refund(services, session, row, now)
         if source is Source.ANSWER and refund.reference is None and refund.state.open:
             session.refunds.release(refund.id)  # the process that sent it has reported
         return refund
@@ -394,7 +394,7 @@ def apply_refund(
     for licence in settlement.licences:
         session.licences.set_state(licence.id, licence.state)
     session.audit.insert_many([settlement.audit])
-    returns.follow_refund(services, session, row, settlement.refund, now)
+    returns.follow_refund(services, session, row, now)
     if not settlement.refund.state.open:
         put(services, session, "on_refund", {"refund_id": refund.id}, contract_id=refund.contract_id, now=now)
     if settlement.refund.state is RefundState.UNKNOWN:

@@ -8,25 +8,20 @@ from __future__ import annotations
 
 import datetime as dt
 
-import attrs
-
-from ..domain.charge import Charge, Refund, RefundState
-from ..domain.contract import Actor
-from ..domain.discrepancy import DiscrepancyKind
+from ..domain.charge import Charge, ChargeState
 from ..domain.ledger import LedgerEntry
 from ..domain.returning import Payment, Return, ReturnKind, dispute_fact, merged, refund_fact, returned, total_fact
 from ..money import Money
 from ..provider import ChargeResult, ProviderEvent
 from ..store import Session
 from . import discrepancies
-from .returns_ledger import book, facts_of, own_sum, tell
+from .returns_ledger import book, booked_nameless, facts_of, tell
 from .services import Services
 
 __all__ = [
     "book",
     "follow_refund",
     "gone_back",
-    "lower_total",
     "named_before",
     "named_by_event",
     "named_by_result",
@@ -94,15 +89,9 @@ def told(services: Services, session: Session, charge: Charge, reference: str | 
     """Let the records follow the facts about the payment *reference*: the charge's own, or a second one of its attempt."""
     if reference is None or charge.reference in {None, reference}:
         book(services, session, charge, now)
-        return
-    facts = facts_of(session, charge, reference)
-    against = [one for one in session.discrepancies.by_reference(charge.account, reference) if one.open]
-    gone = [
-        one for one in against
-        if one.their_amount is not None and returned(facts, one.their_amount.currency) >= one.their_amount.minor
-    ]  # fmt: skip
-    actor = Actor.provider(charge.account)
-    discrepancies.close(services, session, gone, "returned at the provider", actor=actor, now=now)
+    if reference is not None and (charge.reference != reference or charge.state is not ChargeState.SUCCEEDED):
+        about = session.discrepancies.by_reference(charge.account, reference)
+        discrepancies.gone_back(services, session, about, facts_of(session, charge, reference), now)
 
 
 def gone_back(session: Session, charge: Charge, reference: str | None) -> bool:
@@ -111,35 +100,14 @@ def gone_back(session: Session, charge: Charge, reference: str | None) -> bool:
     return bool(facts) and returned(facts, charge.amount.currency) >= charge.amount.minor
 
 
-def lower_total(session: Session, charge: Charge, amount: Money, made_at: dt.datetime) -> None:
-    """A refund of *amount* did not go back after all: a total that counted it is too high by so much.
+def follow_refund(services: Services, session: Session, row: LedgerEntry, now: dt.datetime) -> None:
+    """Compare again what the provider has counted, now that a refund of paygate's own of *row* has a result.
 
-    :param made_at: when it was made, or first heard of: a total that was seen before has not counted it.
+    What seemed to be one refund too many may have been this one, before its reference was known.
     """
-    total = session.returns.get(charge.account, ReturnKind.TOTAL, charge.reference or charge.id)
-    if total is None or total.amount.currency != amount.currency or made_at > total.seen_at:
-        return
-    facts = facts_of(session, charge, charge.reference)
-    named = sum(fact.amount.minor for fact in facts if fact.kind is ReturnKind.REFUND and fact.counts)
-    if total.amount.minor - amount.minor >= named + own_sum(session, charge, total.seen_at):
-        lowered = Money(total.amount.minor - amount.minor, amount.currency)
-        session.returns.update(attrs.evolve(total, amount=lowered))
-
-
-def follow_refund(services: Services, session: Session, row: LedgerEntry, refund: Refund, now: dt.datetime) -> None:
-    """Compare again what the provider has counted of a charge, now that paygate's own *refund* of *row* has a result."""
     charge = session.charges.get(row.charge_id) if row.charge_id else None
-    if charge is None:
-        return
-    if refund.state is RefundState.FAILED:
-        lower_total(session, charge, refund.amount, refund.created_at)
-    if refund.reference is not None:
-        # what seemed to be one refund too many was this one, before its reference was known
-        named = session.discrepancies.by_reference(charge.account, refund.reference)
-        over = [one for one in named if one.open and one.kind is DiscrepancyKind.OVER_REFUNDED]
-        said = f"it is refund {refund.id} of paygate's own"
-        discrepancies.close(services, session, over, said, actor=Actor.provider(charge.account), now=now)
-    book(services, session, charge, now)
+    if charge is not None:
+        book(services, session, charge, now)
 
 
 def _payment(charge: Charge, reference: str | None, now: dt.datetime) -> Payment:
@@ -154,16 +122,17 @@ def _keep(services: Services, session: Session, charge: Charge | None, fact: Ret
     known = session.returns.get(fact.account, fact.kind, fact.reference)
     if known is None:
         session.returns.insert(fact)
-        if charge is not None:
+        if charge is not None and not _was_counted(session, charge, fact):
             tell(services, session, charge, fact, now)
         return
     news = merged(known, fact)
     if news == known:
         return
     session.returns.update(news)
-    if charge is None:
-        return
-    if known.kind is ReturnKind.REFUND and known.counts and not news.counts:
-        lower_total(session, charge, known.amount, known.seen_at)
-    if news.state is not known.state or not known.charge_id:
+    if charge is not None and ((news.state, news.amount) != (known.state, known.amount) or not known.charge_id):
         tell(services, session, charge, news, now)
+
+
+def _was_counted(session: Session, charge: Charge, fact: Return) -> bool:
+    """Whether *fact* only names a refund that the operator was told of, when the provider's total rose (R-322)."""
+    return fact.kind is ReturnKind.REFUND and fact.counts and 0 < fact.amount.minor <= booked_nameless(session, charge)

@@ -8,27 +8,22 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from ..clock import business_date
-from ..domain.audit import AuditRecord
-from ..domain.charge import Charge, ChargeState, Refund, RefundState
-from ..domain.contract import Actor, ActorKind
-from ..domain.discrepancy import DiscrepancyKind, Source
+from ..domain.charge import Charge, ChargeState, Refund
+from ..domain.contract import Actor
 from ..domain.ledger import EntryKind, EntryState, LedgerEntry
-from ..domain.refunding import settle_refund, state_after
-from ..domain.returning import Return, ReturnKind, ReturnState, allocate, unnamed
+from ..domain.refunding import state_after
+from ..domain.returning import Return, ReturnKind, ReturnState, share_out, unnamed
 from ..money import Money
-from ..provider import RefundResult
 from ..store import Session
 from . import discrepancies
-from .outbox import operator, put
-from .services import Services, fingerprint
+from .mirrored_refunds import alive, is_nameless, made_there, mirror_refunds, nameless, record
+from .outbox import operator
+from .services import Services
 
-__all__ = ["book", "facts_of", "own_sum", "tell"]
+__all__ = ["book", "booked_nameless", "facts_of", "tell"]
 
-_REFUND_STATES = {
-    ReturnState.PENDING: RefundState.PENDING,
-    ReturnState.DONE: RefundState.DONE,
-    ReturnState.FAILED: RefundState.FAILED,
-}
+#: States of a sale of which a provider can take something back.
+_TAKEN_FROM = frozenset(EntryState) - {EntryState.VOID, EntryState.UNPAID}
 _DISPUTE_STATES = {
     ReturnState.OPENED: EntryState.OPENED,
     ReturnState.LOST: EntryState.LOST,
@@ -40,11 +35,6 @@ def facts_of(session: Session, charge: Charge, reference: str | None) -> list[Re
     """What is known to have gone back of the payment *reference* of *charge*, what came before the charge included."""
     known = session.returns.of_charge(charge.id, charge.account, reference)
     return [fact for fact in known if fact.charge_reference in {None, reference}]
-
-
-def own_sum(session: Session, charge: Charge, until: dt.datetime) -> int:
-    """Minor units of paygate's own refunds of *charge* that a total seen at *until* may count, without a result included."""
-    return _own_sum(_refunds(session, _sales(session, charge)), until)
 
 
 def tell(services: Services, session: Session, charge: Charge, fact: Return, now: dt.datetime) -> None:
@@ -81,154 +71,135 @@ def tell(services: Services, session: Session, charge: Charge, fact: Return, now
 def book(services: Services, session: Session, charge: Charge, now: dt.datetime) -> None:
     """Make the ledger agree with the facts about *charge*, inside the caller's write transaction, its contract locked.
 
-    Nothing is booked of a charge that is open or failed: its facts wait for its success.
+    The rows are worked out from all facts at once, so they are the same whatever came first (R-319, R-321). Nothing is
+    booked of a charge that is open or failed: its facts wait for its success.
     """
     known = facts_of(session, charge, charge.reference)
-    facts = [fact for fact in known if fact.amount.currency == charge.amount.currency]
-    if not facts or charge.state is not ChargeState.SUCCEEDED:
+    if not known or charge.state is not ChargeState.SUCCEEDED:
         return
     sales = _sales(session, charge)
     if not sales:
         return
     refunds = _refunds(session, sales)
-    ours = {refund.reference for refund in refunds if not _made_there(refund)}
-    named = [fact for fact in facts if fact.kind is ReturnKind.REFUND and fact.reference not in ours]
-    totals = [fact for fact in facts if fact.kind is ReturnKind.TOTAL]
-    own = _own_sum(refunds, max((fact.seen_at for fact in totals), default=now))
-    more = unnamed([*named, *totals], own, charge.amount.currency)
-    nameless = [one for one in refunds if _made_there(one) and _nameless(charge, one) and _alive(one)]
-    there = sum(one.amount.minor for one in nameless)
-    stale = [one for one in refunds if _made_there(one) and one.reference in ours and _alive(one)]
-    for refund in [*stale, *(nameless if there > more else ())]:
-        _end(services, session, refund, RefundState.FAILED, now, quiet=True)
-    for fact in named:
-        _book_refund(services, session, charge, sales, fact, now)
-    missing = more if there > more else more - there
-    if missing:
-        number = sum(_nameless(charge, one) for one in refunds) + 1
-        rest = attrs.evolve(
-            totals[0], reference=f"{_prefix(charge)}{number}", amount=Money(missing, charge.amount.currency)
-        )
-        _book_refund(services, session, charge, sales, rest, now)
-        tell(services, session, charge, attrs.evolve(rest, kind=ReturnKind.REFUND), now)
-    for fact in facts:
-        if fact.kind is ReturnKind.DISPUTE:
-            _book_dispute(services, session, charge, sales, fact, now)
+    ours = {refund.reference for refund in refunds if not made_there(refund)}
+    known = [fact for fact in known if fact.kind is not ReturnKind.REFUND or fact.reference not in ours]
+    facts = [fact for fact in known if fact.amount.currency == charge.amount.currency]
+    wanted = [fact for fact in facts if fact.kind is ReturnKind.REFUND and fact.counts]
+    rest = _nameless_sum(charge, facts, refunds, now)
+    if rest:
+        wanted.append(_nameless_fact(charge, facts, rest))
+    room = {sale.id: _room(session, sale) for sale in sales}
+    shares, over = share_out(wanted, room)
+    failed = {fact.reference for fact in facts if fact.kind is ReturnKind.REFUND and not fact.counts}
+    counted = booked_nameless(session, charge)
+    mirror_refunds(services, session, charge, sales, shares, failed, now)
+    if rest > counted:  # less than that had been told before
+        more = attrs.evolve(wanted[-1], amount=Money(rest - counted, charge.amount.currency))
+        tell(services, session, charge, more, now)
+    for share in shares:
+        room[share.sale] -= share.minor
+    _book_disputes(services, session, charge, sales, facts, room, now)
+    _follow_excess(services, session, charge, known, over, now)
     for sale in sales:
         state = state_after(sale, session.ledger.refunds_of(sale.id))
         if sale.state.received and state is not session.ledger.get(sale.id).state:
             session.ledger.set_state(sale.id, state)
 
 
-def _book_refund(
-    services: Services, session: Session, charge: Charge, sales: Sequence[LedgerEntry], fact: Return, now: dt.datetime
-) -> None:
-    known = session.refunds.all_by_reference(charge.account, fact.reference)
-    for refund in known:
-        if _made_there(refund) and refund.state is not _REFUND_STATES[fact.state]:
-            _end(services, session, refund, _REFUND_STATES[fact.state], now)
-    if not fact.counts:
-        return
-    open_sum = fact.amount.minor - sum(refund.amount.minor for refund in known)
-    if open_sum <= 0:
-        return
-    current = [session.ledger.get(sale.id) for sale in sales]
-    taken = [row for sale in sales for row in session.ledger.refunds_of(sale.id)]
-    shares, over = allocate(Money(open_sum, fact.amount.currency), current, taken, over=False)
-    for sale, share in shares:
-        refund = _insert_refund(services, session, charge, sale, share, fact, now)
-        if fact.state is ReturnState.DONE:
-            _end(services, session, refund, RefundState.DONE, now)
-        else:
-            session.ledger.set_state(sale.id, EntryState.REFUND_PENDING)
-    if over:
-        excess = RefundResult.succeeded(fact.reference, amount=Money(over, fact.amount.currency))
-        kind = DiscrepancyKind.OVER_REFUNDED
-        discrepancies.note(services, session, charge, kind, excess, Source.WEBHOOK, now=now)
+def booked_nameless(session: Session, charge: Charge) -> int:
+    """Minor units that are booked, and told, as gone back of *charge* without the name of a refund."""
+    refunds = _refunds(session, _sales(session, charge))
+    return sum(one.amount.minor for one in refunds if made_there(one) and is_nameless(one) and alive(one))
 
 
-def _insert_refund(
+def _nameless_sum(charge: Charge, facts: Sequence[Return], refunds: Sequence[Refund], now: dt.datetime) -> int:
+    """Minor units that the provider counts beyond the refunds that anybody knows."""
+    until = max((fact.seen_at for fact in facts if fact.kind is ReturnKind.TOTAL), default=now)
+    own = [one for one in refunds if not made_there(one) and not one.by_hand and one.created_at <= until]
+    alive_sum = sum(one.amount.minor for one in own if alive(one))
+    failed = [one.amount.minor for one in own if not alive(one) and one.reference is not None]
+    return unnamed(facts, alive_sum, charge.amount.currency, failed)
+
+
+def _nameless_fact(charge: Charge, facts: Sequence[Return], minor: int) -> Return:
+    total = next(fact for fact in facts if fact.kind is ReturnKind.TOTAL)
+    amount = Money(minor, charge.amount.currency)
+    return attrs.evolve(total, kind=ReturnKind.REFUND, reference=nameless(charge), amount=amount)
+
+
+def _room(session: Session, sale: LedgerEntry) -> int:
+    """Minor units of *sale* that refunds made at the provider can have taken: all but what paygate returned of it.
+
+    A dispute takes no room from them: a refund is certain, and comes first whatever was reported first.
+    """
+    rows = session.ledger.refunds_of(sale.id)
+    own = [row for row in rows if row.kind is not EntryKind.DISPUTE and row.origin != "provider"]
+    if sale.state not in _TAKEN_FROM:
+        return 0
+    return sale.amount.minor - sum(row.amount.minor for row in own if not row.state.without_effect)
+
+
+def _book_disputes(
     services: Services,
     session: Session,
     charge: Charge,
-    sale: LedgerEntry,
-    share: Money,
-    fact: Return,
+    sales: Sequence[LedgerEntry],
+    facts: Sequence[Return],
+    room: Mapping[str, int],
     now: dt.datetime,
-) -> Refund:
-    actor, row_id = Actor.provider(charge.account), services.new_id()
-    refund = Refund(
-        id=services.new_id(),
-        contract_id=charge.contract_id,
-        account=charge.account,
-        entry_id=sale.id,
-        refund_entry_id=row_id,
-        amount=share,
-        idempotency_key=f"provider/{fact.reference}/{sale.id}",
-        fingerprint=fingerprint("provider", fact.reference, sale.id),
-        reason="made at the provider",
-        actor=actor,
-        created_at=now,
-        reference=fact.reference,
-    )
-    row = _row(services, charge, sale, EntryKind.REFUND, share, fact, EntryState.PENDING, row_id, now)
-    session.ledger.insert_many([row])
-    session.refunds.insert(refund)
-    after = {"refund": refund.id, "entry": sale.id, "amount": str(share), "reference": fact.reference}
-    _record(services, session, charge, "provider_refund", after, now)
-    return refund
-
-
-def _end(
-    services: Services, session: Session, refund: Refund, state: RefundState, now: dt.datetime, *, quiet: bool = False
 ) -> None:
-    """Let a refund that was made at the provider be in *state*; *quiet*: it is only booked under another name."""
-    sale = session.ledger.get(refund.entry_id)
-    settled = settle_refund(
-        refund,
-        sale,
-        session.ledger.get(refund.refund_entry_id),
-        session.ledger.refunds_of(sale.id),
-        state,
-        now=now,
-        new_id=services.new_id,
-        reference=refund.reference,
-        actor=refund.actor,
-        zone=services.rules.zone,
-    )
-    if settled.audit is None:
-        return
-    session.refunds.update(settled.refund)
-    for row in (settled.entry, settled.refund_entry):
-        session.ledger.set_state(row.id, row.state, remarks=row.remarks, done_on=row.done_on)
-    session.audit.insert_many([settled.audit])
-    if not quiet and not state.open:
-        put(services, session, "on_refund", {"refund_id": refund.id}, contract_id=refund.contract_id, now=now)
+    """One row for each dispute and sale: of what refunds have left, else, for it takes what was returned, of the first."""
+    disputes = [fact for fact in facts if fact.kind is ReturnKind.DISPUTE]
+    taking, _ = share_out([fact for fact in disputes if fact.counts], room, over=True)
+    whole = {sale.id: sale.amount.minor for sale in sales}
+    without = [share for fact in disputes if not fact.counts for share in share_out([fact], whole, over=True)[0]]
+    rows = [
+        row for sale in sales for row in session.ledger.refunds_of(sale.id)
+        if row.kind is EntryKind.DISPUTE and row.origin == "provider"
+    ]  # fmt: skip
+    by_id, fresh = {sale.id: sale for sale in sales}, []
+    for share in [*taking, *without]:
+        alike = [row for row in rows if row.reference == share.reference]
+        row = next((one for one in alike if one.refunds == share.sale), alike[0] if alike else None)
+        state, amount = _DISPUTE_STATES[share.state], Money(share.minor, charge.amount.currency)
+        done_on = None if state is EntryState.OPENED else business_date(now, services.rules.zone)
+        if row is None:
+            row = _row(services, charge, by_id[share.sale], EntryKind.DISPUTE, amount, share.reference, state, now)
+            row = attrs.evolve(row, done_on=done_on, due_by=share.due_by, remarks=share.reason)
+            fresh.append(row)
+        else:
+            rows.remove(row)
+            news = attrs.evolve(row, amount=amount, state=state, refunds=share.sale, due_by=share.due_by)
+            if news == row:
+                continue
+            row = news if state is row.state else attrs.evolve(news, done_on=done_on)
+            session.ledger.follow(row)
+        after = {"entry": row.id, "sale": share.sale, "amount": str(amount), "state": state.value}
+        record(services, session, charge, "provider_dispute", {**after, "reference": share.reference}, now)
+    for row in rows:
+        if not row.state.without_effect:  # its sum is in another row of the same dispute
+            session.ledger.follow(attrs.evolve(row, state=EntryState.WON, remarks="counted with another sale"))
+    session.ledger.insert_many(fresh)
 
 
-def _book_dispute(
-    services: Services, session: Session, charge: Charge, sales: Sequence[LedgerEntry], fact: Return, now: dt.datetime
+def _follow_excess(
+    services: Services,
+    session: Session,
+    charge: Charge,
+    facts: Sequence[Return],
+    over: Mapping[str, int],
+    now: dt.datetime,
 ) -> None:
-    state, today = _DISPUTE_STATES[fact.state], business_date(now, services.rules.zone)
-    done_on = None if state is EntryState.OPENED else today
-    against = [row for sale in sales for row in session.ledger.refunds_of(sale.id)]
-    known = [row for row in against if row.kind is EntryKind.DISPUTE and row.reference == fact.reference]
-    for row in known:
-        if row.state is not state or row.due_by != fact.due_by:
-            session.ledger.set_state(row.id, state, done_on=done_on, due_by=fact.due_by)
-            after = {"entry": row.id, "state": state.value, "reference": fact.reference}
-            _record(services, session, charge, "provider_dispute", after, now)
-    if known:
-        return
-    current = [session.ledger.get(sale.id) for sale in sales]
-    shares, _ = allocate(fact.amount, current, against, over=True)
-    rows = []
-    for sale, share in shares:
-        row = _row(services, charge, sale, EntryKind.DISPUTE, share, fact, state, services.new_id(), now)
-        rows.append(attrs.evolve(row, done_on=done_on, due_by=fact.due_by, remarks=fact.reason))
-        after = {"entry": sale.id, "amount": str(share), "state": state.value, "reference": fact.reference}
-        _record(services, session, charge, "provider_dispute", after, now)
-    session.ledger.insert_many(rows)
+    """What went back and no row can hold is a discrepancy, for as long as it is so: too much, or in another currency."""
+    currency = charge.amount.currency
+    excess = {(charge.reference if "#" in name else name): Money(minor, currency) for name, minor in over.items()}
+    foreign = {fact.amount.currency for fact in facts} - {currency}
+    for other in sorted(foreign):
+        alike = [fact for fact in facts if fact.amount.currency == other]
+        excess |= {fact.reference: fact.amount for fact in alike if fact.gone and fact.kind is not ReturnKind.TOTAL}
+        if rest := unnamed(alike, 0, other):
+            excess[charge.reference] = Money(rest, other)
+    discrepancies.follow(services, session, charge, excess, now)
 
 
 def _row(
@@ -237,13 +208,12 @@ def _row(
     sale: LedgerEntry,
     kind: EntryKind,
     share: Money,
-    fact: Return,
+    reference: str,
     state: EntryState,
-    row_id: str,
     now: dt.datetime,
 ) -> LedgerEntry:
     return LedgerEntry(
-        row_id,
+        services.new_id(),
         charge.contract_id,
         charge.customer_id,
         kind,
@@ -254,21 +224,11 @@ def _row(
         received_at=now,
         actor=Actor.provider(charge.account),
         account=charge.account,
-        reference=fact.reference,
+        reference=reference,
         charge_id=charge.id,
         refunds=sale.id,
         remarks="made at the provider",
     )
-
-
-def _record(
-    services: Services, session: Session, charge: Charge, action: str, after: Mapping[str, object], now: dt.datetime
-) -> None:
-    actor = Actor.provider(charge.account)
-    record = AuditRecord(
-        services.new_id(), now, actor, action, charge.contract_id, {"charge": charge.id}, after, "made at the provider"
-    )
-    session.audit.insert_many([record])
 
 
 def _sales(session: Session, charge: Charge) -> list[LedgerEntry]:
@@ -277,29 +237,3 @@ def _sales(session: Session, charge: Charge) -> list[LedgerEntry]:
 
 def _refunds(session: Session, sales: Sequence[LedgerEntry]) -> list[Refund]:
     return [refund for sale in sales for refund in session.refunds.for_entry(sale.id)]
-
-
-def _made_there(refund: Refund) -> bool:
-    return refund.actor.kind is ActorKind.PROVIDER
-
-
-def _alive(refund: Refund) -> bool:
-    return refund.state is not RefundState.FAILED
-
-
-def _own(refund: Refund) -> bool:
-    """Whether paygate asked the provider for it, and it may have gone back."""
-    return not _made_there(refund) and not refund.by_hand and _alive(refund)
-
-
-def _own_sum(refunds: Sequence[Refund], until: dt.datetime) -> int:
-    return sum(refund.amount.minor for refund in refunds if _own(refund) and refund.created_at <= until)
-
-
-def _prefix(charge: Charge) -> str:
-    """Begins the references of refunds that the provider counts, but has not named."""
-    return f"{charge.reference}#"
-
-
-def _nameless(charge: Charge, refund: Refund) -> bool:
-    return (refund.reference or "").startswith(_prefix(charge))

@@ -60,6 +60,7 @@ class Discrepancy:
     :param our_state: state of the attempt on record, for example ``"SUCCEEDED"``.
     :param their_amount: None where the provider named no sum. :param their_state: the reported outcome.
     :param source: what brought the report first.
+    :param returned: minor units of *their_amount* that have certainly gone back, while nobody has said what became of it.
     :param resolved_at: None while it is open. :param note: what a person, or the recorded refund, said of it.
     """
 
@@ -80,6 +81,7 @@ class Discrepancy:
     resolved_at: dt.datetime | None = None
     resolved_by: Actor | None = None
     note: str = ""
+    returned: int = 0
 
     @property
     def open(self) -> bool:
@@ -102,7 +104,7 @@ class Discrepancy:
         same = self.their_reference == self.our_reference and self.their_amount.currency == self.our_amount.currency
         if self.kind is not DiscrepancyKind.SECOND_REFERENCE and booked and same:
             return self.their_amount.minor - self.our_amount.minor
-        return self.their_amount.minor
+        return self.their_amount.minor - self.returned
 
     def same_report(self, other: Discrepancy) -> bool:
         """Whether *other* reports the same payment in the same way, be its end known or still to come."""
@@ -116,6 +118,8 @@ class Discrepancy:
         """One sentence for a person, with ids and sums."""
         what = f"charge {self.charge_id}" if self.charge_id else f"refund {self.refund_id}"
         theirs = f"{self.their_amount or 'a sum it does not name'} as {self.their_state.value}"
+        if self.kind is DiscrepancyKind.OVER_REFUNDED:
+            theirs = f"{self.their_amount} more as returned than the ledger has room for"
         ours = f"{self.our_amount} as {self.our_state}, under {self.our_reference or 'no reference'}"
         return f"{what}: {self.account} reports {theirs}, under {self.their_reference or 'no reference'}; on record is {ours}"
 

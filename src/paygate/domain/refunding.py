@@ -34,6 +34,7 @@ __all__ = [
     "RefundSettlement",
     "decide_refund",
     "mark_manual_refund_done",
+    "refunded_note",
     "settle_refund",
     "state_after",
 ]
@@ -271,7 +272,7 @@ def settle_refund(
     )
     done = state is RefundState.DONE
     gone = remove(licences, entry.id) if done and refund.remove_license else ()
-    note = _note(refund.amount, at, zone, removed=refund.remove_license) if done else ""
+    note = refunded_note(refund.amount, at, zone, removed=refund.remove_license) if done else ""
     row = attrs.evolve(
         refund_entry,
         state=row_state,
@@ -346,7 +347,8 @@ def mark_manual_refund_done(
     return done, record
 
 
-def _note(amount: Money, at: dt.datetime, zone: dt.tzinfo, *, removed: bool) -> str:
+def refunded_note(amount: Money, at: dt.datetime, zone: dt.tzinfo, *, removed: bool = False) -> str:
+    """The remark on a sale that *amount* of it went back."""
     text = f"refunded {amount} at {at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
     return f"{text}, licence removed" if removed else text
 

@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
 from ..dispute import Dispute, DisputeState
 from ..money import Money
 from ..provider import Outcome, RefundResult
-from .ledger import LedgerEntry, refundable
 
 __all__ = [
     "Payment",
     "Return",
     "ReturnKind",
     "ReturnState",
-    "allocate",
+    "Share",
     "dispute_fact",
     "merged",
     "refund_fact",
     "returned",
+    "share_out",
     "total_fact",
     "unnamed",
 ]
@@ -146,7 +146,10 @@ def _fact(
 
 
 def merged(known: Return, news: Return) -> Return:
-    """*known* with what *news* of the same thing adds: the later state, of a total the greater sum, and whose it is."""
+    """*known* with what *news* of the same thing adds, alike in any order (R-319).
+
+    The later state, whose it is, of a total or a refund the greatest sum, of a dispute the sum that goes with its state.
+    """
     if not known.charge_id:
         known = attrs.evolve(
             known,
@@ -157,52 +160,79 @@ def merged(known: Return, news: Return) -> Return:
     if known.kind is ReturnKind.TOTAL:
         # seen when it was as high as that: what paygate has returned since is not a part of it
         return attrs.evolve(known, amount=news.amount, seen_at=news.seen_at) if _more(news, known) else known
-    if _ORDER.index(news.state) <= _ORDER.index(known.state):
-        return attrs.evolve(known, due_by=known.due_by or news.due_by, reason=known.reason or news.reason)
-    return attrs.evolve(known, state=news.state, due_by=news.due_by or known.due_by, reason=news.reason or known.reason)
+    later, alike = _ORDER.index(news.state) > _ORDER.index(known.state), news.state is known.state
+    first, second = (news, known) if later else (known, news)
+    amount = known.amount
+    if known.kind is ReturnKind.REFUND or alike:
+        amount = news.amount if _more(news, known) else amount
+    elif later:
+        amount = news.amount
+    due_by = max(filter(None, (known.due_by, news.due_by)), default=None) if alike else first.due_by or second.due_by
+    return attrs.evolve(known, state=first.state, amount=amount, due_by=due_by, reason=first.reason or second.reason)
 
 
 def _more(news: Return, known: Return) -> bool:
     return news.amount.minor > known.amount.minor
 
 
-def returned(facts: Iterable[Return], currency: str) -> int:
+def returned(facts: Sequence[Return], currency: str) -> int:
     """Minor units of *currency* that have certainly gone back of a payment, by refund or by a lost dispute."""
     alike = [fact for fact in facts if fact.amount.currency == currency and fact.gone]
-    named = sum(fact.amount.minor for fact in alike if fact.kind is ReturnKind.REFUND)
-    total = sum(fact.amount.minor for fact in alike if fact.kind is ReturnKind.TOTAL)
-    lost = sum(fact.amount.minor for fact in alike if fact.kind is ReturnKind.DISPUTE)
-    return max(named, total) + lost
+    named = sum(fact.amount.minor for fact in alike if fact.kind is not ReturnKind.TOTAL)
+    return named + unnamed(facts, 0, currency)
 
 
-def unnamed(facts: Sequence[Return], own: int, currency: str) -> int:
+def unnamed(facts: Sequence[Return], own: int, currency: str, failed: Sequence[int] = ()) -> int:
     """Minor units that the total of a payment has beyond the refunds that are known one by one.
 
+    A total is the highest that was ever seen. A refund that failed after all may be a part of it, wherever it fits; one
+    that is greater than the total cannot be.
+
     :param own: minor units of paygate's own refunds of it, those without a result included.
+    :param failed: minor units of each of paygate's own that the provider had made, and that failed after all.
     """
     alike = [fact for fact in facts if fact.amount.currency == currency]
-    total = sum(fact.amount.minor for fact in alike if fact.kind is ReturnKind.TOTAL)
-    named = sum(fact.amount.minor for fact in alike if fact.kind is ReturnKind.REFUND and fact.counts)
-    return max(0, total - named - own)
+    total = max((fact.amount.minor for fact in alike if fact.kind is ReturnKind.TOTAL), default=0)
+    named = [fact for fact in alike if fact.kind is ReturnKind.REFUND]
+    rest = total - own - sum(fact.amount.minor for fact in named if fact.counts and fact.amount.minor <= total)
+    for minor in sorted([*(fact.amount.minor for fact in named if not fact.counts), *failed], reverse=True):
+        rest -= minor if minor <= rest else 0
+    return max(0, rest)
 
 
-def allocate(
-    amount: Money, rows: Sequence[LedgerEntry], refunds: Sequence[LedgerEntry], *, over: bool
-) -> tuple[list[tuple[LedgerEntry, Money]], int]:
-    """Share *amount* out among the sales *rows* of one charge, in their order, up to what is left of each.
+@attrs.frozen
+class Share:
+    """One row that the ledger has for what went back: *minor* units of the sale *sale*, under the provider's *reference*."""
 
-    :param refunds: everything that counts against the rows.
-    :param over: what is beyond all of them goes to the first row: of a dispute, which takes what was returned already.
-    :returns: the shares, and the minor units that found no room.
+    reference: str
+    sale: str
+    minor: int
+    state: ReturnState
+    due_by: dt.datetime | None = None
+    reason: str = ""
+
+
+def share_out(
+    facts: Iterable[Return], room: Mapping[str, int], *, over: bool = False
+) -> tuple[list[Share], dict[str, int]]:
+    """The rows for *facts*, each shared out among the sales in their order: the same whatever came first (R-319).
+
+    :param room: by the id of each sale, how many minor units there are to be taken of it.
+    :param over: what is beyond all of them goes to the first sale: of a dispute, which takes what was returned already.
+    :returns: the rows, and by its reference what of a fact found no room.
     """
-    left, shares = amount.minor, []
-    for row in rows:
-        share = min(left, max(0, refundable(row, refunds)))
-        if share:
-            shares.append((row, share))
-            left -= share
-    if left and over and rows:
-        first = {row.id: share for row, share in shares}.get(rows[0].id, 0)
-        shares = [(rows[0], first + left), *((row, share) for row, share in shares if row.id != rows[0].id)]
-        left = 0
-    return [(row, Money(share, amount.currency)) for row, share in shares], left
+    left, shares, beyond = dict(room), [], {}
+    for fact in sorted(facts, key=lambda one: ("#" in one.reference, one.reference)):
+        missing, taken = fact.amount.minor, dict.fromkeys(left, 0)
+        for sale, minor in left.items():
+            taken[sale] = min(missing, max(0, minor))
+            missing -= taken[sale]
+        if missing and over and taken:
+            taken[next(iter(taken))] += missing
+        elif missing:
+            beyond[fact.reference] = missing
+        for sale, minor in taken.items():
+            left[sale] -= minor
+            if minor:
+                shares.append(Share(fact.reference, sale, minor, fact.state, fact.due_by, fact.reason))
+    return shares, beyond

@@ -29,7 +29,7 @@ def _once(insert: sqlite.Insert | postgresql.Insert) -> sa.Insert:
 
 _INSERT = Statement(_once(sqlite.insert(discrepancies)), postgresql=_once(postgresql.insert(discrepancies)))
 _CHANGED = ("our_reference", "our_state", "their_amount", "their_currency", "their_state", "resolved_at", "resolved_by",
-            "note")  # fmt: skip
+            "note", "returned")  # fmt: skip
 _UPDATE = Statement(
     discrepancies.update()
     .where(discrepancies.c.id == value(discrepancies.c.id))
@@ -75,6 +75,7 @@ def _columns_of(one: Discrepancy) -> dict[str, Any]:
         "resolved_at": one.resolved_at,
         "resolved_by": one.resolved_by and str(one.resolved_by),
         "note": one.note,
+        "returned": one.returned,
     }
 
 
@@ -82,7 +83,7 @@ def _discrepancy_of(row: Row) -> Discrepancy:
     (
         id_, _attempt, charge_id, refund_id, contract_id, account, kind, our_reference, our_amount, our_currency,
         our_state, their_reference, their_amount, their_currency, their_state, source, seen_at, resolved_at,
-        resolved_by, note,
+        resolved_by, note, back,
     ) = row  # fmt: skip
     return Discrepancy(
         id=id_,
@@ -102,6 +103,7 @@ def _discrepancy_of(row: Row) -> Discrepancy:
         resolved_at=resolved_at,
         resolved_by=None if resolved_by is None else actor(resolved_by),
         note=note,
+        returned=back,
     )
 
 

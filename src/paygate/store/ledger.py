@@ -12,7 +12,7 @@ from ..domain.ledger import EntryKind, EntryState, LedgerEntry
 from ..errors import ChangedMeanwhile, InvalidValue
 from ..money import Money
 from .mapping import actor, found
-from .statements import Pages, Row, Runner, Statement, insert_all, value
+from .statements import Pages, Row, Runner, Statement, insert_all, value, values
 from .tables import PAID, REFUND_DUE, charges, ledger
 
 __all__ = ["Ledger", "entry_of"]
@@ -41,6 +41,10 @@ _SET_STATE = Statement(
             },
         }
     )
+)
+_FOLLOWED = ("amount", "state", "reference", "refunds", "done_on", "due_by", "remarks")
+_FOLLOW = Statement(
+    ledger.update().where(ledger.c.id == value(ledger.c.id)).values(values(ledger.c[name] for name in _FOLLOWED))
 )
 _GET = Statement(sa.select(*_SELECTED).where(ledger.c.id == value(ledger.c.id)))
 
@@ -193,6 +197,15 @@ class Ledger:
                 raise _charged_once(f"of ledger row {id!r}") from error
             raise
         found((id,) if changed else None, "ledger row", id)
+
+    def follow(self, entry: LedgerEntry) -> None:
+        """Let a row of what a provider took back say what the provider reports of it now: sum, state, name, sale (R-321).
+
+        :raises NotFound: there is no such row.
+        """
+        given = _columns_of(entry)
+        changed = {name: given[name] for name in ("id", *_FOLLOWED)}
+        found((entry.id,) if self._runner.change(_FOLLOW, changed) else None, "ledger row", entry.id)
 
     def for_contract(self, contract_id: str) -> list[LedgerEntry]:
         """All rows of one contract, oldest first."""

@@ -32,6 +32,11 @@ _CLAIMS = Claims(refunds, OPEN_REFUND)
 _UPDATE = Statement(
     refunds.update().where(refunds.c.id == value(refunds.c.id)).values(values(refunds.c[name] for name in _OUTCOME))
 )
+#: A refund that was made in the provider's console is what the provider says of it now.
+_FOLLOWED = (*_OUTCOME, "amount", "entry_id")
+_FOLLOW = Statement(
+    refunds.update().where(refunds.c.id == value(refunds.c.id)).values(values(refunds.c[name] for name in _FOLLOWED))
+)
 _GET = Statement(sa.select(*_SELECTED).where(refunds.c.id == value(refunds.c.id)))
 _BY_KEY = Statement(
     sa.select(*_SELECTED).where(
@@ -171,6 +176,15 @@ class Refunds:
         given = _columns_of(refund)
         changed = {name: given[name] for name in ("id", *_OUTCOME)}
         found((refund.id,) if self._runner.change(_UPDATE, changed) else None, "refund", refund.id)
+
+    def follow(self, refund: Refund) -> None:
+        """Let a refund that was made at the provider say what is reported of it now, its sum and sale included (R-321).
+
+        :raises NotFound: there is no such refund.
+        """
+        given = _columns_of(refund)
+        changed = {name: given[name] for name in ("id", *_FOLLOWED)}
+        found((refund.id,) if self._runner.change(_FOLLOW, changed) else None, "refund", refund.id)
 
     def unsettled(self, after: str | None, limit: int) -> list[Refund]:
         """PENDING and UNKNOWN refunds, oldest first, from the first one after the id *after* on.

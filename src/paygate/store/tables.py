@@ -559,6 +559,7 @@ discrepancies = sa.Table(
     sa.Column("resolved_at", Instant),
     sa.Column("resolved_by", sa.Text),
     sa.Column("note", sa.Text, nullable=False),
+    sa.Column("returned", sa.BigInteger, nullable=False, server_default="0"),  # of their_amount
     sa.UniqueConstraint(
         "attempt_id", "kind", "their_reference", "their_amount", "their_currency", name="paygate_discrepancies_once"
     ),

@@ -85,6 +85,7 @@ def _discrepancies() -> None:
         sa.Column("resolved_at", INSTANT),
         sa.Column("resolved_by", sa.Text()),
         sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("returned", sa.BigInteger(), nullable=False, server_default="0"),
         sa.PrimaryKeyConstraint("seq", name="paygate_discrepancies_pkey"),
         sa.UniqueConstraint("id", name="paygate_discrepancies_id_key"),
         sa.UniqueConstraint(

@@ -184,6 +184,7 @@ class HandMade:
             "status": status,
             "created": 1_795_316_400,
             "livemode": False,
+            "customer": "cus_Hanako",
             "metadata": {"paygate_charge": f"{1:032x}"},
             "latest_charge": {"id": "ch_1", "object": "charge", "created": 1_795_316_401} if paid else None,
             **changes,

@@ -133,6 +133,7 @@ def test_a_card_is_not_stored_with_a_customer_that_an_answer_about_another_names
 
 INTENT = {"id": "pi_5", "object": "payment_intent", "livemode": False, "customer": "cus_Hanako", "metadata": {}}
 PAGE = {"object": "list", "data": [], "has_more": False}
+ODD_METADATA = [None, [], "x", 5, *({"paygate_charge": odd} for odd in (5, None, "", {}, ["a"], True))]
 MALFORMED = [
     {},
     {**PAGE, "object": "search_result"},
@@ -149,6 +150,11 @@ MALFORMED = [
     {**PAGE, "data": [{**INTENT, "object": "charge"}]},
     {**PAGE, "data": [{**INTENT, "livemode": True}]},
     {**PAGE, "data": [{**INTENT, "customer": "cus_Taro"}]},
+    {**PAGE, "data": [{**INTENT, "customer": None}]},
+    {**PAGE, "data": [{**INTENT, "livemode": "false"}]},
+    {**PAGE, "data": [{**INTENT, "deleted": True}]},
+    *({**PAGE, "data": [INTENT, {**INTENT, "id": "pi_6", "metadata": odd}]} for odd in ODD_METADATA),
+    {**PAGE, "data": [{name: value for name, value in INTENT.items() if name != "metadata"}]},
     {"error": {"type": "api_error"}},
     Response(404),
     Response(200, {}, b"<html>"),
@@ -172,16 +178,36 @@ def test_a_malformed_page_after_a_sound_one_is_no_proof_either(shop):
 
 
 @pytest.mark.rule("R-307")
+@pytest.mark.parametrize("page", [page for page in MALFORMED if isinstance(page, dict) and page.get("data")], ids=repr)
+def test_what_is_found_beside_what_cannot_be_matched_is_believed(shop, page):
+    attempt = shop.attempt()
+    ours = shop.intent(metadata={"paygate_charge": attempt.charge_id})
+    seen = {**page, "data": [*page["data"], ours]} if isinstance(page["data"], list) else {**PAGE, "data": [ours]}
+
+    found = shop.answers({**seen, "has_more": False}).find_charge(attempt)
+
+    assert (found.result.outcome, found.result.reference) == (Outcome.SUCCEEDED, "pi_1")
+
+
+@pytest.mark.rule("R-307")
 def test_neither_is_one_of_refunds(shop):
     attempt = shop.refund_attempt(100)
-    for wrong in ([None], [refund_body(payment_intent="pi_9")], [refund_body(object="charge")]):
+    for wrong in (
+        [None],
+        [refund_body(payment_intent="pi_9")],
+        [refund_body(object="charge")],
+        [refund_body(payment_intent=None, metadata={})],
+        *([refund_body(metadata=odd)] for odd in (None, [], "x", {"paygate_refund": 5})),
+    ):
         with pytest.raises(ProviderUnavailable):
             shop.answers({**PAGE, "data": wrong}).find_refund(attempt)
 
 
 @pytest.mark.rule("R-307")
-def test_a_second_subscription_is_not_made_beside_a_list_that_nobody_understands(renewing):
-    renewing.answers({**PAGE, "data": [{"id": 5}]})
+@pytest.mark.parametrize("odd", [{"metadata": None}, {"metadata": {"paygate_contract": 5}}, {}, {"id": 5}], ids=repr)
+def test_a_second_subscription_is_not_made_beside_a_list_that_nobody_understands(renewing, odd):
+    seen = {"id": "sub_1", "object": "subscription", "customer": "cus_Hanako", "status": "active", **odd}
+    renewing.answers({**PAGE, "data": [seen]})
 
     with pytest.raises(ProviderUnavailable):
         renewing.run(renewing.provider.start_recurring(renewing.start()))

@@ -145,6 +145,7 @@ def test_an_event_about_a_refund_of_another_charge_is_applied_to_none(shop):
         driver.run(shop.provider.parse_webhook(delivery))
 
 
+ODD = (5, None, "", {}, True)
 MALFORMED = [
     {},
     {"items": None, "has_more": False},
@@ -158,6 +159,9 @@ MALFORMED = [
     {"items": [{"id": "a"}], "has_more": True},
     {"items": [{"id": "a", "mode": "live"}], "has_more": False},
     {"items": [{"id": "a", "store_id": "another"}], "has_more": False},
+    {"items": [{"id": "a"}], "has_more": False},
+    *({"items": [{"id": "a", "metadata": odd}], "has_more": False} for odd in (None, [], "x", 5)),
+    *({"items": [{"id": "a", "metadata": {"paygate_contract": odd}}], "has_more": False} for odd in ODD),
     {"status": "error", "code": "DB_ERROR"},
     Response(404),
     Response(404, {}, b"<html>"),
@@ -180,6 +184,24 @@ def test_a_malformed_list_does_not_prove_that_a_contract_has_no_subscription(ren
     with pytest.raises(ProviderUnavailable):
         answering(renewing, answer).run(renewing.provider.start_recurring(renewing.wanted()))
     assert writes == [], "another might be made beside it"
+
+
+@pytest.mark.rule("R-307")
+@pytest.mark.parametrize("metadata", [None, [], "x", *({"paygate_charge": odd} for odd in ODD)], ids=repr)
+def test_a_charge_that_does_not_tell_whose_it_is_is_no_proof_of_absence(shop, metadata):
+    odd = {"id": "a", "metadata": metadata}
+    attempt = shop.attempt(3980)
+    ours = {**CHARGE, "metadata": {"paygate_charge": attempt.charge_id}}
+
+    def answer(_, path):
+        return ours if CHARGE["id"] in path else {"items": items, "has_more": False}
+
+    for items in ([odd], [odd, {"id": "b", "metadata": {}}]):
+        with pytest.raises(ProviderUnavailable):
+            answering(shop, answer).run(shop.provider.find_charge(LookupRequest(attempt)))
+    items = [odd, ours]
+    found = answering(shop, answer).run(shop.provider.find_charge(LookupRequest(attempt)))
+    assert found.result.reference == CHARGE["id"]
 
 
 @pytest.mark.rule("R-307")

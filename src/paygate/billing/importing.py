@@ -28,6 +28,7 @@ from ..domain.contract import (
 from ..domain.creation import decide_creation
 from ..domain.expiry import first_expiry
 from ..domain.ledger import EntryKind, EntryState, LedgerEntry
+from ..domain.operations import require_admin
 from ..domain.running import next_renewal_on, running
 from ..domain.subscribing import taken_over
 from ..domain.takeover import licences_taken_over
@@ -91,7 +92,10 @@ async def import_many(
     """Import *rows* in one transaction; with a wrong one among them nothing, unless *skip_invalid*.
 
     A database that does not exist yet is made by the first import that has nothing wrong in it.
+
+    :raises PermissionDenied: not an administrator (R-267).
     """
+    require_admin(actor, "imports contracts")
     if services.store.missing:
         report = await call(partial(_check_without_database, services, rows, actor))
         if check_only or (report.refused and not skip_invalid):

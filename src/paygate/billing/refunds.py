@@ -11,7 +11,7 @@ from ..domain.charge import Refund, RefundState
 from ..domain.contract import Actor, ActorKind
 from ..domain.discrepancy import NO_REFERENCE, Discrepancy, DiscrepancyKind, Source, refund_contradiction
 from ..domain.ledger import LedgerEntry, refundable
-from ..domain.operations import Operation
+from ..domain.operations import Operation, require_admin
 from ..domain.refunding import RefundDecision, decide_refund, mark_manual_refund_done, settle_refund, state_after
 from ..errors import (
     IdempotencyConflict,
@@ -169,7 +169,11 @@ async def create(
     reason: str,
     actor: Actor,
 ) -> Refund:
-    """Refund a row: intent first, provider after, outcome in a second transaction."""
+    """Refund a row: intent first, provider after, outcome in a second transaction.
+
+    :raises PermissionDenied: not an administrator (R-267); also of a key that is known, whose refund may be another's.
+    """
+    require_admin(actor, "starts a refund")
     key = checked_key(idempotency_key, services.new_id())
     digest = fingerprint("refund", target, amount, remove_license)
 

@@ -18,6 +18,7 @@ from ..clock import business_date
 from ..domain.audit import AuditRecord
 from ..domain.charge import Charge, ChargeKind
 from ..domain.contract import Actor, Contract
+from ..domain.operations import require_admin
 from ..flow import call
 from ..money import Money
 from ..provider import ChargeRequest, ChargeResult, Lookup, LookupRequest
@@ -41,7 +42,11 @@ _MARGIN = dt.timedelta(days=1)
 
 
 async def restored(services: Services, *, actor: Actor) -> Restore:
-    """Note that the database was restored from a backup."""
+    """Note that the database was restored from a backup.
+
+    :raises PermissionDenied: not an administrator (R-267).
+    """
+    require_admin(actor, "says that a backup was restored")
 
     def write() -> Restore:
         with services.store.write() as session:

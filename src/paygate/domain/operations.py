@@ -34,7 +34,19 @@ from .contract import Actor, ActorKind, CancellationOrigin, Contract, Status
 from .rules import Rules
 from .running import product_ends_on
 
-__all__ = ["ACTORS", "TABLE", "Facts", "Offer", "Operation", "Reason", "authorise", "operations", "permit", "require"]
+__all__ = [
+    "ACTORS",
+    "TABLE",
+    "Facts",
+    "Offer",
+    "Operation",
+    "Reason",
+    "authorise",
+    "operations",
+    "permit",
+    "require",
+    "require_admin",
+]
 
 
 class Operation(enum.Enum):
@@ -400,6 +412,16 @@ def authorise(operation: Operation, contract: Contract, actor: Actor) -> None:
     if not allowed:
         rule = "R-169" if operation is Operation.CHARGE_ADDON else "R-267"
         raise PermissionDenied(f"{actor} may not {operation.value} contract {contract.id}", rule=rule)
+
+
+def require_admin(actor: Actor, what: str) -> None:
+    """Refuse anybody but an administrator what is no operation on one contract.
+
+    :param what: a sentence's end, such as "starts a refund".
+    :raises PermissionDenied: the actor is none (R-267).
+    """
+    if actor.kind is not ActorKind.ADMIN:
+        raise PermissionDenied(f"only an administrator {what}, not {actor}", rule="R-267")
 
 
 def permit(

@@ -244,6 +244,7 @@ class AsyncRefunds(AsyncNamespace):
         :param remove_license: remove that row's licence as well; afterwards it is too late (R-242, R-243).
         :returns: the refund: DONE, FAILED, PENDING or UNKNOWN; ``by_hand`` where a person has to return the money
             (R-245, R-249).
+        :raises PermissionDenied: the actor is not an administrator (R-267).
         :raises NothingToRefund: nothing is left.
         :raises RefundExceedsSale: more than is left (R-239).
         """

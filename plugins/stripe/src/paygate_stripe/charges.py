@@ -12,7 +12,7 @@ from paygate.provider import ChargeRequest, ChargeResult, Found, Outcome
 from .client import Asked, Client
 from .declines import is_authentication
 from .intents import charge_refusal, intent_result
-from .resources import CHARGE_REF, Credential, metadata_in, object_in, others, text_in
+from .resources import CHARGE_REF, Credential, object_in, others, text_in
 from .returned import with_disputes
 
 if TYPE_CHECKING:
@@ -147,7 +147,8 @@ async def _own_intents(client: Client, attempt: ChargeRequest) -> list[Mapping[s
 
     return await client.listed(
         page,
-        lambda seen: metadata_in(seen, CHARGE_REF) == attempt.charge_id,
+        CHARGE_REF,
+        attempt.charge_id,
         kind="payment_intent",
         of=("customer", customer),
     )

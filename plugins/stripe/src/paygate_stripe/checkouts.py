@@ -18,7 +18,6 @@ from .resources import (
     Credential,
     id_in,
     instant,
-    metadata_in,
     object_in,
     others,
     shown,
@@ -85,9 +84,7 @@ async def _customer(client: Client, request: CheckoutRequest) -> str:
                 params["starting_after"] = after
             return client.stripe.v1.customers.list_async(params)
 
-        known = await client.listed(
-            page, lambda seen: metadata_in(seen, CUSTOMER_REF) == request.customer_id, kind="customer"
-        )
+        known = await client.listed(page, CUSTOMER_REF, request.customer_id, kind="customer")
         if known:
             return str(known[-1]["id"])  # the oldest, which no later one changes
     made = await client.change(

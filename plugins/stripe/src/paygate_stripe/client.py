@@ -16,7 +16,7 @@ from paygate.errors import (
     ProviderUnavailable,
 )
 
-from .resources import clean, id_in, object_in, text_in
+from .resources import clean, id_in, metadata_in, object_in, text_in
 from .settings import StripeSettings
 
 if TYPE_CHECKING:
@@ -189,17 +189,19 @@ class Client:
     async def listed(
         self,
         page: Callable[[str | None], Asked],
-        wanted: Callable[[Mapping[str, Any]], bool],
+        key: str | None,
+        own: str = "",
         *,
         kind: str,
         of: tuple[str, str] | None = None,
     ) -> list[Mapping[str, Any]]:
-        """What of a list is *wanted*, newest first, whichever page it is on.
+        """What of a list carries our id *own* in its metadata, newest first, whichever page it is on.
 
         What is found is believed. That something is not found is a proof, so for that every page has to be understood as a
-        whole.
+        whole, and of every item it has to be plain that it carries another id or none (R-307).
 
         :param page: makes the call for the page after an id; None for the first.
+        :param key: the metadata key of our id; None: all that is of that list.
         :param kind: what is listed, as Stripe names it in ``object``.
         :param of: the field of each item and the id in it by which the list was filtered.
         :raises ProviderUnavailable: a page could not be read; or nothing was found, and a page is not one of that list.
@@ -212,11 +214,13 @@ class Client:
             content = await self.read(page(after))
             items, more = _items(content)
             sound = [item for item in items if self._is_listed(item, kind, of)]
-            found |= {item["id"]: item for item in sound if wanted(item)}
+            found |= {item["id"]: item for item in sound if key is None or metadata_in(item, key) == own}
             if not _is_page(content):
                 doubt = doubt or "it is no list"
             elif len(sound) < len(items):
                 doubt = doubt or f"something on it is no {kind} of that list"
+            elif not all(_tells_whose(item, key, of) for item in sound):
+                doubt = doubt or f"a {kind} on it does not tell whose it is"
             if more and not {item["id"] for item in sound} - seen:
                 doubt, more = doubt or "it promises more and brings nothing new", False
             if not more:
@@ -260,6 +264,17 @@ class Client:
         if reply.status in {400, 404} and reply.type == "invalid_request_error":
             raise ProviderError(said, **about)
         raise OutcomeUnknown(f"{said}; whether it was processed cannot be read from that", **about)
+
+
+def _tells_whose(item: Mapping[str, Any], key: str | None, of: tuple[str, str] | None) -> bool:
+    """Whether *item* is plainly ours or plainly not: with metadata, complete, of a mode, and of what the list is of."""
+    metadata = object_in(item, "metadata")
+    return (
+        (key is None or (metadata is not None and (key not in metadata or text_in(metadata, key) is not None)))
+        and item.get("deleted", False) is False
+        and isinstance(item.get("livemode", False), bool)
+        and (of is None or id_in(item, of[0]) == of[1])
+    )
 
 
 def _items(content: Mapping[str, Any] | None) -> tuple[list[Any], bool]:

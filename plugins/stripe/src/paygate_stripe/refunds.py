@@ -10,7 +10,7 @@ from paygate.money import Money
 from paygate.provider import Found, RefundRequest, RefundResult
 
 from .client import Asked, Client, Reply
-from .resources import REFUND_REF, clean, instant, metadata_in, money, others, shown, text_in
+from .resources import REFUND_REF, clean, instant, money, others, shown, text_in
 
 if TYPE_CHECKING:
     from stripe.params import RefundCreateParams, RefundListParams
@@ -61,9 +61,7 @@ async def find_refund(client: Client, attempt: RefundRequest, reference: str | N
             params["starting_after"] = after
         return client.stripe.v1.refunds.list_async(params)
 
-    own = await client.listed(
-        page, lambda seen: metadata_in(seen, REFUND_REF) == attempt.refund_id, kind="refund", of=_payment_of(attempt)
-    )
+    own = await client.listed(page, REFUND_REF, attempt.refund_id, kind="refund", of=_payment_of(attempt))
     if not own and why is not None:
         return Found(RefundResult.unknown(f"refund {reference} is another's ({why}): a person has to look"))
     alive = [seen for seen in own if text_in(seen, "status") not in {"failed", "canceled"}]

@@ -111,7 +111,7 @@ async def with_disputes(client: Client, intent: Mapping[str, Any], result: Charg
             params["starting_after"] = after
         return client.stripe.v1.disputes.list_async(params)
 
-    seen = await client.listed(page, lambda one: id_in(one, "payment_intent") == reference, kind="dispute")
+    seen = await client.listed(page, None, kind="dispute", of=("payment_intent", reference))
     return attrs.evolve(result, disputes=tuple(one for one in map(_dispute, seen) if one is not None))
 
 

@@ -22,7 +22,7 @@ from paygate.provider import (
 )
 
 from .client import Asked, Client
-from .resources import CONTRACT_REF, Credential, clean, id_in, metadata_in, others, shown, text_in
+from .resources import CONTRACT_REF, Credential, clean, id_in, others, shown, text_in
 
 if TYPE_CHECKING:
     from stripe.params import InvoicePayParams, SubscriptionCreateParams, SubscriptionListParams
@@ -236,7 +236,8 @@ async def _of_contract(client: Client, customer: str, contract_id: str) -> Mappi
 
     own = await client.listed(
         page,
-        lambda seen: metadata_in(seen, CONTRACT_REF) == contract_id,
+        CONTRACT_REF,
+        contract_id,
         kind="subscription",
         of=("customer", customer),
     )

@@ -96,14 +96,16 @@ async def listed(
 ) -> list[Mapping[str, Any]]:
     """All resources of the list at *path* whose metadata has *reference* under *key*, newest first.
 
-    Compared here and not by UnivaPay's filter, whose matching nobody documents (§7.4).
+    Compared here and not by UnivaPay's filter, whose matching nobody documents (§7.4). What is found is believed; that
+    nothing is found is a proof only where everything on the list tells whose it is (R-307).
 
     :param key: None: whatever their metadata have.
-
     :param made_after: nothing older is wanted, which spares the pages after; for lists without such a filter.
-    :raises ProviderUnavailable: a page could not be read, or (Unreliable) is not a page of that list.
+    :raises ProviderUnavailable: a page could not be read, or (Unreliable) is not a page of that list; or nothing was found,
+        and metadata on it could not be read.
     """
     found: list[Mapping[str, Any]] = []
+    doubtful = False
     seen: set[str] = set()
     cursor: dict[str, str] = {}
     while True:
@@ -113,14 +115,24 @@ async def listed(
             raise _no_list("it does not say whether there is more")
         fresh = {one["id"] for one in items} - seen
         found += [one for one in items if one["id"] in fresh and (key is None or reference_in(one, key) == reference)]
-        if not more:
-            return found
+        doubtful = doubtful or not all(key is None or _tells_whose(one, key) for one in items)
+        if not more or (fresh and made_after is not None and not made_since(items[-1], made_after)):
+            break
         if not fresh:
             raise _no_list("it promises more and brings nothing new")
-        if made_after is not None and not made_since(items[-1], made_after):
-            return found
         seen |= fresh
         cursor = {"cursor": items[-1]["id"]}
+    if doubtful and not found:
+        raise _no_list("something on it does not tell whose it is")
+    return found
+
+
+def _tells_whose(resource: Mapping[str, Any], key: str) -> bool:
+    """Whether the metadata of *resource* plainly hold our reference, another, or none under *key*."""
+    metadata = resource.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return False
+    return key not in metadata or reference_in(resource, key) is not None
 
 
 def page_of(client: Client, page: Mapping[str, Any] | None) -> tuple[list[Mapping[str, Any]], bool | None]:

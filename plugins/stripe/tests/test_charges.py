@@ -438,3 +438,17 @@ def test_a_customer_who_was_faster_than_the_cancellation_has_paid(shop):
     found = shop.answers(refused, shop.intent()).run(shop.provider.cancel_charge(LookupRequest(attempt, "pi_1"))).result
 
     assert found.outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.rule("R-422")
+def test_stripe_gets_as_many_of_the_shops_texts_as_it_keeps_and_always_paygates_ids(shop):
+    texts = {f"key{number}": "x" for number in range(50)}
+    attempt = attrs.evolve(shop.attempt(), metadata={**texts, "paygate_charge": "odd", "paygate_contract": "c" * 32})
+
+    shop.answers(shop.intent()).charge(attempt)
+
+    sent = {name: text for name, text in shop.form().items() if name.startswith("metadata")}
+    assert len(sent) == 50
+    assert sent["metadata[paygate_charge]"] == attempt.charge_id
+    assert sent["metadata[paygate_contract]"] == "c" * 32
+    assert sent["metadata[key0]"] == sent["metadata[key47]"] == "x"

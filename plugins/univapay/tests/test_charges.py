@@ -561,3 +561,16 @@ def test_a_customer_who_was_faster_than_the_withdrawal_has_paid(shop):
     found = shop.driver.run(shop.provider.cancel_charge(LookupRequest(attempt, waiting.reference))).result
 
     assert found.outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.rule("R-422")
+def test_univapay_gets_the_shops_texts_but_no_key_that_it_reserves(shop):
+    attempt = shop.attempt(500)
+    attempt = attrs.evolve(
+        attempt, metadata={**attempt.metadata, "order": "77", "univapay-customer-id": "x", "paygate_charge": "odd"}
+    )
+
+    result = shop.charge(attempt)
+
+    charge = shop.emulator.charge(result.reference)
+    assert charge.metadata == {"paygate_charge": attempt.charge_id, "paygate_contract": "c" * 32, "order": "77"}

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+
+import attrs
 
 from ..domain.contract import Actor, Card, Customer, Payment, Plan
 from ..domain.creation import Creation, decide_creation
+from ..domain.metadata import checked_metadata
 from ..errors import InvalidValue
 from .services import Services
 
@@ -35,11 +39,12 @@ def decide(
     paid: bool,
     subscription: str | None,
     started_elsewhere: bool,
+    metadata: Mapping[str, str] | None,
     actor: Actor,
 ) -> Creation:
     """The contract that may be made now, and what is due; raises what :func:`~paygate.domain.creation.decide_creation` raises."""
     account = services.plugins.account(payment.account) if isinstance(payment, Card) else None
-    return decide_creation(
+    creation = decide_creation(
         customer,
         plan,
         payment,
@@ -54,6 +59,7 @@ def decide(
         subscription=subscription,
         elsewhere=started_elsewhere,
     )
+    return attrs.evolve(creation, contract=attrs.evolve(creation.contract, metadata=checked_metadata(metadata)))
 
 
 async def preview(
@@ -67,11 +73,12 @@ async def preview(
     paid: bool,
     subscription: str | None,
     started_elsewhere: bool,
+    metadata: Mapping[str, str] | None,
     actor: Actor,
 ) -> Creation:
     """What making this contract would do; nothing is read from the database, written or sent (R-272)."""
     check_parts(customer, plan, payment)
     return decide(
         services, customer, plan, payment, start_on=start_on, contract_id=contract_id or services.new_id(), paid=paid,
-        subscription=subscription, started_elsewhere=started_elsewhere, actor=actor,
+        subscription=subscription, started_elsewhere=started_elsewhere, metadata=metadata, actor=actor,
     )  # fmt: skip

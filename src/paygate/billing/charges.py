@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from functools import partial
 
 import attrs
@@ -12,6 +13,7 @@ from ..domain.arrears import owed
 from ..domain.charge import Charge, ChargeKind, ChargeState, Consent, Purpose
 from ..domain.charging import AddonCommand, AddonDecision, ChargeFacts, check_actor, decide_addon
 from ..domain.contract import Actor, ActorKind, Contract, Customer, Status
+from ..domain.metadata import EMPTY, Metadata, checked_metadata
 from ..domain.operations import Operation
 from ..errors import IdempotencyConflict, InvalidValue, OperationNotAllowed, Vetoed
 from ..flow import call, sleep
@@ -67,6 +69,7 @@ class _Ask:
     command: AddonCommand
     key: str
     fingerprint: str
+    metadata: Metadata = EMPTY
 
 
 def recorded_consent(services: Services, consent: str | Consent | None, actor: Actor) -> Consent | None:
@@ -102,12 +105,14 @@ def _ask(
     actor: Actor,
     *,
     other_amount: bool,
+    metadata: Mapping[str, str] | None = None,
 ) -> _Ask:
     if not isinstance(contract_id, str):
         raise InvalidValue(f"a contract is named by its id, a text; got {contract_id!r}")
     if purpose is not None and not isinstance(purpose, Purpose):
         raise InvalidValue(f"purpose is Purpose.ONE_OFF or Purpose.ARREARS, got {purpose!r}", rule="R-191")
     given = recorded_consent(services, consent, actor)
+    texts = checked_metadata(metadata)
     digest = fingerprint(
         "addon",
         contract_id,
@@ -116,9 +121,10 @@ def _ask(
         send_step_mail,
         (purpose or Purpose.ONE_OFF).value,
         given.how if given else None,
+        *([texts] if texts else []),  # without any, as before there were any
     )
     command = AddonCommand(amount, renew_expiry, send_step_mail, given, purpose, actor, other_amount)
-    return _Ask(contract_id, command, key, digest)
+    return _Ask(contract_id, command, key, digest, texts)
 
 
 def _decide(
@@ -237,6 +243,7 @@ async def create(
     purpose: Purpose | None,
     other_amount: bool,
     actor: Actor,
+    metadata: Mapping[str, str] | None = None,
 ) -> Charge:
     """Charge the stored credential of a contract; the attempt is committed before the provider hears of it.
 
@@ -255,6 +262,7 @@ async def create(
         purpose,
         actor,
         other_amount=other_amount,
+        metadata=metadata,
     )
     if services.plugins.listening(permission.HOOK):
         await permission.ask(services, partial(_proposal, services=services, ask=ask))
@@ -369,6 +377,7 @@ def _intend(services: Services, ask: _Ask) -> tuple[Charge, Contract | None]:
             created_at=now,
             previous_expires_on=contract.expires_on,
             credential_hash=secret_hash(contract.account or "", contract.credential),
+            metadata=ask.metadata,
         )
         session.charges.insert(charge, claim=services.waiting.in_flight)
     return charge, contract

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Mapping
 from functools import partial
 
 import attrs
@@ -19,6 +20,7 @@ from ..domain.creation import confirm_payment as decide_confirmation
 from ..domain.expiry import set_expiry as decide_expiry
 from ..domain.ledger import EntryKind, EntryState, LedgerEntry, refundable
 from ..domain.mails import StepMailState, can_be_held
+from ..domain.metadata import checked_metadata
 from ..domain.operations import Facts, Offer, Operation
 from ..domain.operations import operations as decide_operations
 from ..domain.running import next_renewal_on
@@ -77,6 +79,7 @@ async def create(
     subscription: str | None,
     started_elsewhere: bool,
     idempotency_key: str | None,
+    metadata: Mapping[str, str] | None = None,
     actor: Actor,
 ) -> Contract:
     """Make a contract. A card is charged first, and a decline makes none (R-013).
@@ -90,7 +93,7 @@ async def create(
     made_id = contract_id or (
         services.new_id() if idempotency_key is None else hashlib.sha256(key.encode()).hexdigest()[:32]
     )
-    asked = Asked(customer.id, plan, start_on, payment, key, subscription)
+    asked = Asked(customer.id, plan, start_on, payment, key, subscription, checked_metadata(metadata))
     if idempotency_key is not None:
         match await call(partial(find_earlier, services, asked, made_id)):
             case Charge() as first:
@@ -101,7 +104,7 @@ async def create(
                 return await _subscribe_first(services, draft.customer, draft.contract, asked, repeatable=True)
     creation = decide(
         services, customer, plan, payment, start_on=start_on, contract_id=made_id, paid=paid, subscription=subscription,
-        started_elsewhere=started_elsewhere, actor=actor,
+        started_elsewhere=started_elsewhere, metadata=metadata, actor=actor,
     )  # fmt: skip
     proposal = OperationProposal("create", actor, creation.contract, creation.due)
     if services.store.missing:
@@ -208,6 +211,7 @@ async def _charge_first(
                 actor=actor,
                 created_at=services.now(),
                 period_start=draft.start_on,
+                metadata=draft.metadata,
                 credential_hash=secret_hash(draft.account or "", draft.credential),
             )
             session.charges.insert(charge, Draft(customer, draft), claim=services.waiting.in_flight)

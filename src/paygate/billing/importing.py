@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import attrs
@@ -28,6 +28,7 @@ from ..domain.contract import (
 from ..domain.creation import decide_creation
 from ..domain.expiry import first_expiry
 from ..domain.ledger import EntryKind, EntryState, LedgerEntry
+from ..domain.metadata import EMPTY, checked_metadata
 from ..domain.operations import require_admin
 from ..domain.running import next_renewal_on, running
 from ..domain.subscribing import taken_over
@@ -62,6 +63,7 @@ class NewContract:
         taken as paid since its start, so that the content of all its periods is open. What was bought for good is anyway.
     :param subscription: the provider's id of the subscription that charges the renewals; needed where the account has
         its provider charge them, and nowhere else. Importing starts no subscription.
+    :param metadata: texts of your own by which the contract is found, as for ``contracts.create`` (R-421).
     """
 
     contract_id: str
@@ -76,6 +78,7 @@ class NewContract:
     reference: str | None = None
     subscription: str | None = None
     content_from: dt.date | None = None
+    metadata: Mapping[str, str] = EMPTY
 
 
 @attrs.frozen
@@ -222,6 +225,7 @@ def _build(services: Services, row: NewContract, actor: Actor) -> tuple[Contract
         contract,
         subscription=taken_over(contract, capabilities, row.subscription),
         unlocked_on=services.today() if contract.status in OPENING else None,
+        metadata=checked_metadata(row.metadata),
     )
     if paid_at is None or paid_on is None:
         return contract, None

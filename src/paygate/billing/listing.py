@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from ..domain.audit import AuditRecord
@@ -11,7 +11,8 @@ from ..domain.contract import Contract, PaymentMethod, Status
 from ..domain.discrepancy import Discrepancy
 from ..domain.ledger import LedgerEntry, net_sales
 from ..domain.mails import StepMail, StepMailState
-from ..errors import InvalidValue
+from ..domain.metadata import checked_metadata
+from ..errors import InvalidValue, NotFound
 from ..flow import call
 from ..money import Money
 from ..store import Session
@@ -20,6 +21,7 @@ from .services import Services
 __all__ = [
     "audit",
     "charge",
+    "charge_by_reference",
     "charges",
     "check_page_size",
     "contracts",
@@ -61,6 +63,19 @@ async def charge(services: Services, charge_id: str) -> Charge:
     return await _read(services, lambda session: session.charges.get(charge_id))
 
 
+async def charge_by_reference(services: Services, account: str, reference: str) -> Charge:
+    """The attempt that *account*'s provider knows as *reference*; raises NotFound."""
+    services.plugins.account(account)
+
+    def look(session: Session) -> Charge:
+        found = session.charges.by_reference(account, reference)
+        if found is None:
+            raise NotFound(f"no charge on {account!r} has the provider's reference {reference!r}")
+        return found
+
+    return await _read(services, look)
+
+
 async def refund(services: Services, refund_id: str) -> Refund:
     """One refund; raises NotFound."""
     return await _read(services, lambda session: session.refunds.get(refund_id))
@@ -90,13 +105,24 @@ async def contracts(
     account: str | None,
     customer_id: str | None,
     method: PaymentMethod | None,
+    metadata: Mapping[str, str] | None,
 ) -> tuple[list[Contract], str | None]:
-    """A page of contracts that fit, and the id after which the next one begins, or None."""
+    """A page of contracts that fit, and the id after which the next one begins, or None.
+
+    :raises InvalidValue: *metadata* is none that could be there (R-421).
+    """
+    texts = checked_metadata(metadata)
     return await _page(
         services,
         size,
         lambda session: session.contracts.page(
-            status=status, account=account, customer_id=customer_id, method=method, after=after, limit=size
+            status=status,
+            account=account,
+            customer_id=customer_id,
+            method=method,
+            metadata=texts,
+            after=after,
+            limit=size,
         ),
     )
 
@@ -109,23 +135,40 @@ async def charges(
     contract_id: str | None,
     account: str | None,
     state: ChargeState | None,
+    reference: str | None,
+    metadata: Mapping[str, str] | None,
 ) -> tuple[list[Charge], str | None]:
     """A page of attempts, as for :func:`contracts`."""
+    texts = checked_metadata(metadata)
     return await _page(
         services,
         size,
         lambda session: session.charges.page(
-            contract_id=contract_id, account=account, state=state, after=after, limit=size
+            contract_id=contract_id,
+            account=account,
+            state=state,
+            after=after,
+            limit=size,
+            reference=reference,
+            metadata=texts,
         ),
     )
 
 
 async def refunds(
-    services: Services, after: str | None, size: int, *, contract_id: str | None
+    services: Services,
+    after: str | None,
+    size: int,
+    *,
+    contract_id: str | None,
+    metadata: Mapping[str, str] | None,
 ) -> tuple[list[Refund], str | None]:
     """A page of refunds, as for :func:`contracts`."""
+    texts = checked_metadata(metadata)
     return await _page(
-        services, size, lambda session: session.refunds.page(contract_id=contract_id, after=after, limit=size)
+        services,
+        size,
+        lambda session: session.refunds.page(contract_id=contract_id, after=after, limit=size, metadata=texts),
     )
 
 

@@ -40,4 +40,5 @@ def period_charge(services: Services, contract: Contract, period: dt.date, price
         period_start=period,
         previous_expires_on=contract.expires_on,
         credential_hash=secret_hash(account, contract.credential),
+        metadata=contract.metadata,
     )

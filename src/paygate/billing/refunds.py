@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from functools import partial
 
 import attrs
@@ -11,6 +12,7 @@ from ..domain.charge import Refund, RefundState
 from ..domain.contract import Actor, ActorKind
 from ..domain.discrepancy import NO_REFERENCE, Discrepancy, DiscrepancyKind, Source, refund_contradiction
 from ..domain.ledger import LedgerEntry, refundable
+from ..domain.metadata import Metadata, checked_metadata
 from ..domain.operations import Operation, require_admin
 from ..domain.refunding import RefundDecision, decide_refund, mark_manual_refund_done, settle_refund, state_after
 from ..errors import (
@@ -168,6 +170,7 @@ async def create(
     remove_license: bool,
     reason: str,
     actor: Actor,
+    metadata: Mapping[str, str] | None = None,
 ) -> Refund:
     """Refund a row: intent first, provider after, outcome in a second transaction.
 
@@ -175,7 +178,8 @@ async def create(
     """
     require_admin(actor, "starts a refund")
     key = checked_key(idempotency_key, services.new_id())
-    digest = fingerprint("refund", target, amount, remove_license)
+    texts = checked_metadata(metadata)
+    digest = fingerprint("refund", target, amount, remove_license, *([texts] if texts else []))
 
     def proposal(session: Session) -> OperationProposal | None:
         row = _row(session, target)
@@ -199,6 +203,7 @@ async def create(
             remove_license=remove_license,
             reason=reason,
             actor=actor,
+            metadata=texts,
         )
     )
     if not fresh or refund.by_hand:
@@ -226,6 +231,7 @@ def _intend(
     remove_license: bool,
     reason: str,
     actor: Actor,
+    metadata: Metadata,
 ) -> tuple[Refund, bool]:
     with services.store.write() as session:
         row = _row(session, target)
@@ -251,6 +257,7 @@ def _intend(
             digest=digest,
             refund_id=attempt_id(services, row.account, key if given else None, "refund"),
         )
+        decision = attrs.evolve(decision, refund=attrs.evolve(decision.refund, metadata=metadata))
         write_intent(services, session, decision)
     return decision.refund, True
 
@@ -317,7 +324,7 @@ def refund_request(services: Services, refund: Refund) -> RefundRequest:
         charge_reference=row.reference or "",
         charged=Money(sum(other.amount.minor for other in together), row.amount.currency),
         reason=refund.reason,
-        metadata={"paygate_refund": refund.id, "paygate_contract": refund.contract_id},
+        metadata={**refund.metadata, "paygate_refund": refund.id, "paygate_contract": refund.contract_id},
         requested_at=refund.created_at,
     )
 

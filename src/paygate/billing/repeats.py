@@ -11,6 +11,7 @@ import attrs
 
 from ..domain.charge import Charge, ChargeKind
 from ..domain.contract import BankTransfer, Card, Contract, Manual, Payment, PaymentMethod, Plan
+from ..domain.metadata import EMPTY, Metadata
 from ..errors import IdempotencyConflict
 from ..ids import derived_id
 from ..store import Draft
@@ -44,6 +45,7 @@ class Asked:
     payment: Payment
     key: str = attrs.field(repr=False)
     subscription: str | None = None
+    metadata: Metadata = EMPTY
 
     @property
     def account(self) -> str | None:
@@ -57,7 +59,8 @@ class Asked:
 
     def _digest(self, start_on: dt.date | None) -> str:
         given = (self.customer_id, self.plan, start_on, type(self.payment).__name__, self.account)
-        return fingerprint("contract", *given, *([self.subscription] if self.subscription else []))
+        further = [each for each in (self.subscription, self.metadata) if each]  # without any, as before there were any
+        return fingerprint("contract", *given, *further)
 
     def paid_by(self, first: Charge) -> Charge:
         """*first*, if that is the payment that was asked for.
@@ -84,8 +87,9 @@ class Asked:
             _METHODS[type(self.payment)],
             self.start_on or made.start_on,
             self.account,
+            self.metadata,
         )
-        if given != (made.customer_id, made.plan, made.method, made.start_on, made.account):
+        if given != (made.customer_id, made.plan, made.method, made.start_on, made.account, made.metadata):
             raise IdempotencyConflict(
                 f"this idempotency key made contract {made.id} with other contents; use a new key", rule="R-190"
             )

@@ -58,7 +58,7 @@ def charge_request(charge: Charge, credential: str, key: str) -> ChargeRequest:
         key=key,
         amount=charge.amount,
         credential=credential,
-        metadata={"paygate_charge": charge.id, "paygate_contract": charge.contract_id},
+        metadata={**charge.metadata, "paygate_charge": charge.id, "paygate_contract": charge.contract_id},
         description="",
         requested_at=charge.created_at,
     )

@@ -51,7 +51,7 @@ def _request(services: Services, contract: Contract, customer: Customer) -> Subs
         anchor_day=contract.anchor_day,
         description=contract.plan.name,
         email=customer.email or None,
-        metadata={"paygate_contract": contract.id},
+        metadata={**contract.metadata, "paygate_contract": contract.id},
         requested_at=contract.applied_at,
     )
 

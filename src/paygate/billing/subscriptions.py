@@ -185,6 +185,7 @@ def _charge(
         state=ChargeState.SUCCEEDED if succeeded else ChargeState.FAILED,
         actor=Actor.provider(account.name),
         created_at=result.charged_at or now,
+        metadata=contract.metadata,
         period_start=_period(services, contract, event),
         reference=result.reference,
         settled_at=now,

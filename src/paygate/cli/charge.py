@@ -13,8 +13,8 @@ from ..provider import Capabilities, ExpiryPolicy, Lookup, OptionPolicy
 from .charges import print_charge
 from .failures import exit_for
 from .output import cell, facts, note
-from .params import YEN, AmountCommand
-from .repeats import again_option, key_of, once_more
+from .params import YEN, AmountCommand, metadata_option
+from .repeats import again_option, key_of, once_more, typed_texts
 from .session import Session, json_option, yes_option
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = ["charge"]
 @click.option("--one-off", "purpose", flag_value="ONE_OFF", help="A sale beside a period that is unpaid.")
 @click.option("--other-amount", is_flag=True, help="With --arrears: AMOUNT is meant although another is owed.")
 @click.option("--idempotency-key", help="Your own key, for example an order's: it is charged at most once.")
+@metadata_option("A text of your own to find it by; may be given repeatedly.")
 @again_option
 @click.option("--wait/--no-wait", "wait", default=True, help="Wait for the result; by default yes.")
 @click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
@@ -46,6 +47,7 @@ def charge(
     purpose: str | None,
     consent: str | None,
     idempotency_key: str | None,
+    metadata: dict[str, str] | None,
     timeout: float,
     *,
     renew_expiry: bool | None,
@@ -71,7 +73,7 @@ def charge(
         raise click.MissingParameter(param_hint="'AMOUNT'", param_type="argument", ctx=ctx)
     with session.gateway() as gateway:
         preview = None
-        typed = (contract, amount, purpose, consent, renew_expiry, step_mail, other_amount)
+        typed = (contract, amount, purpose, consent, renew_expiry, step_mail, other_amount, *typed_texts(metadata))
         before = gateway.charges.list(contract_id=contract).all()
         key, made = key_of("charge", typed, before, gateway.clock.now(), given=idempotency_key, again=again)
         if made is not None:
@@ -111,6 +113,7 @@ def charge(
                 consent=consent,
                 purpose=meant,
                 other_amount=other_amount,
+                metadata=metadata,
                 actor=session.actor,
             )
         if wait and made.open:

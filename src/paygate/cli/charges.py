@@ -8,8 +8,8 @@ import click
 
 from ..domain.charge import Charge, ChargeState
 from .failures import exit_for
-from .output import facts, note
-from .params import INSTANT
+from .output import facts, metadata_facts, note
+from .params import INSTANT, metadata_option
 from .session import Session, json_option, limit_option, pass_session
 
 __all__ = ["charges", "print_charge"]
@@ -43,6 +43,7 @@ def print_charge(charge: Charge) -> None:
             ("Provider's id", charge.reference),
             ("Key", charge.idempotency_key),
             ("Why", failure and f"{failure.code or 'no code'} {failure.message}".rstrip()),
+            *metadata_facts(charge.metadata),
         ],
     )
 
@@ -51,15 +52,25 @@ def print_charge(charge: Charge) -> None:
 @click.option("--contract", "contract_id", help="Only of this contract.")
 @click.option("--account", help="Only through this account.")
 @click.option("--state", type=click.Choice(ChargeState, case_sensitive=False), help="Only in this state.")
+@click.option("--reference", help="Only the payment that the provider knows by this id.")
+@metadata_option("Only what has this text; may be given repeatedly, then all of them.")
 @limit_option
 @json_option
 @pass_session
 def list_charges(
-    session: Session, contract_id: str | None, account: str | None, state: ChargeState | None, limit: int | None
+    session: Session,
+    contract_id: str | None,
+    account: str | None,
+    state: ChargeState | None,
+    reference: str | None,
+    metadata: dict[str, str] | None,
+    limit: int | None,
 ) -> None:
     """List attempts, oldest first."""
     with session.gateway() as gateway:
-        found = gateway.charges.list(contract_id=contract_id, account=account, state=state)
+        found = gateway.charges.list(
+            contract_id=contract_id, account=account, state=state, reference=reference, metadata=metadata
+        )
         session.show_rows(
             session.page(found, limit),
             "Charges",
@@ -88,6 +99,18 @@ def list_charges(
                 it.failure and it.failure.code,
             ),
         )
+
+
+@charges.command()
+@click.argument("account")
+@click.argument("reference")
+@json_option
+@pass_session
+def find(session: Session, account: str, reference: str) -> None:
+    """Show the charge that the provider of ACCOUNT knows as REFERENCE."""
+    with session.gateway() as gateway:
+        found = gateway.charges.find(account, reference)
+    session.show(found, lambda: print_charge(found))
 
 
 @charges.command()

@@ -12,8 +12,8 @@ from .creating import create
 from .deleting import delete
 from .new_card import change_card
 from .operations import OPERATIONS
-from .output import facts, table
-from .params import DAY, INSTANT, YEN
+from .output import facts, metadata_facts, table
+from .params import DAY, INSTANT, YEN, metadata_option
 from .records import ENTRY_COLUMNS, entry_row
 from .reports import closing
 from .session import Session, csv_option, json_option, limit_option, pass_session
@@ -40,6 +40,7 @@ for operation in (create, *OPERATIONS, change_card, delete, closing):
 @click.option("--account", help="Only paid through this account.")
 @click.option("--customer", "customer_id", help="Only of this customer.")
 @click.option("--method", type=click.Choice(PaymentMethod, case_sensitive=False), help="Only paid this way.")
+@metadata_option("Only what has this text; may be given repeatedly, then all of them.")
 @limit_option
 @json_option
 @pass_session
@@ -49,11 +50,14 @@ def list_contracts(
     account: str | None,
     customer_id: str | None,
     method: PaymentMethod | None,
+    metadata: dict[str, str] | None,
     limit: int | None,
 ) -> None:
     """List contracts, by id."""
     with session.gateway() as gateway:
-        found = gateway.contracts.list(status=status, account=account, customer_id=customer_id, method=method)
+        found = gateway.contracts.list(
+            status=status, account=account, customer_id=customer_id, method=method, metadata=metadata
+        )
         session.show_rows(
             session.page(found, limit),
             "Contracts",
@@ -104,6 +108,7 @@ def _print_details(details: ContractDetails) -> None:
             ("Unpaid period", missing and f"of {missing.period_start}, {missing.failures} failure(s)"),
             ("Ended", contract.ended_on),
             ("Open charge", waiting and f"{waiting.id} {waiting.amount} {waiting.state.value}"),
+            *metadata_facts(contract.metadata),
         ],
     )
     table("Ledger", ENTRY_COLUMNS, (entry_row(entry) for entry in details.entries))

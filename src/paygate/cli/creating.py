@@ -17,9 +17,9 @@ from ..domain.contract import BankTransfer, Card, Customer, Cycle, Manual, Payme
 from ..errors import DatabaseMissing, NotFound
 from ..money import Money
 from .new_card import token_of
-from .output import cell, facts, note
-from .params import DAY, MONTH, YEN
-from .repeats import again_option, key_of, once_more, stem_of
+from .output import cell, facts, metadata_facts, note
+from .params import DAY, MONTH, YEN, metadata_option
+from .repeats import again_option, key_of, once_more, stem_of, typed_texts
 from .session import Session, json_option, yes_option
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class _Made:
 @click.option("--subscription", help="The provider's id of a subscription that was started there.")
 @click.option("--started-elsewhere", is_flag=True, help="The provider's subscription was started, and has no id.")
 @click.option("--idempotency-key", help="Your own key, for example an order's: it makes one contract at most.")
+@metadata_option("A text of your own to find it by; may be given repeatedly.")
 @again_option
 @yes_option
 @json_option
@@ -94,6 +95,7 @@ def create(
     contract_id: str | None,
     subscription: str | None,
     idempotency_key: str | None,
+    metadata: dict[str, str] | None,
     *,
     by_transfer: bool,
     manual: bool,
@@ -117,7 +119,7 @@ def create(
     who = Customer(customer, name, email)
     typed = (
         customer, str(sold), str(type(payment).__name__), account, _digest(payment), start_on, contract_id,
-        subscription, paid, started_elsewhere,
+        subscription, paid, started_elsewhere, *typed_texts(metadata),
     )  # fmt: skip
     command = "contracts create"
     options = {
@@ -125,6 +127,7 @@ def create(
         "paid": paid,
         "subscription": subscription,
         "started_elsewhere": started_elsewhere,
+        "metadata": metadata,
         "actor": session.actor,
     }
     with session.gateway() as gateway:
@@ -246,6 +249,7 @@ def _print_preview(customer: Customer, creation: Creation) -> None:
         *(("Opens", f"{one.code}, {one.type.value}") for one in plan.products),
         ("Paid by", f"card through account {contract.account}" if contract.account else contract.method),
         ("Start", contract.start_on),
+        *metadata_facts(contract.metadata),
         ("Charged now", creation.due if creation.charge_now else "nothing"),
         *((("To be received", creation.due),) if creation.due and not creation.charge_now else ()),
     ]

@@ -200,7 +200,7 @@ def _header(
     while cells and not cells[-1]:
         cells.pop()
     known = csv_names.spelt({column: csv_names.COLUMN_NAMES.get(column, ()) for column in columns})
-    names = [known.get(csv_names.plain(cell), cell.lower()) for cell in cells]
+    names = [csv_names.own_text(cell) or known.get(csv_names.plain(cell), cell.lower()) for cell in cells]
     if len(names) == 1:
         for mark, word in _OTHER_DELIMITERS.items():
             if mark in names[0]:
@@ -220,7 +220,7 @@ def _header(
     for name in names:
         if not name:
             report(RowProblem(1, "", "", "a column has no name", "name it, or take the column out"))
-        elif name not in columns:
+        elif name not in columns and not csv_names.own_text(name):
             close = difflib.get_close_matches(name, columns, n=1)
             remedy = f"did you mean {close[0]!r}?" if close else f"leave it out; known: {', '.join(columns)}"
             report(RowProblem(1, shown(name), "", "unknown column", remedy))

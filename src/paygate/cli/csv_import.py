@@ -24,6 +24,7 @@ last_paid_reference    optional, the provider's id of that payment
 products               optional, ``code:TYPE|code:TYPE``, for example ``gold:MONTHLY_MAGAZINE|book:BUYOUT``
 product_end_month      optional, ``2026-12``: the month in which the last period of the products begins
 content_from           optional, a day in Japan: periods that began before it open no content
+metadata.…             optional, any number of them: ``metadata.order`` is your own text under the key ``order``
 =====================  =============================================================================================
 
 Columns and values may have their Japanese names, see :mod:`.csv_names`; amounts and days are read as Japanese offices write
@@ -57,6 +58,7 @@ from ..domain.contract import (
     ProductType,
     Status,
 )
+from ..domain.metadata import Metadata, checked_metadata
 from ..errors import InvalidValue, PaygateError
 from . import csv_names, reading
 from .csv_file import FileProblem, Record, RowProblem, records, shown
@@ -225,6 +227,7 @@ class _Row:
         expires_on = self._optional("expires_on", reading.day)
         reference = self._text("last_paid_reference") or None
         content_from = self._optional("content_from", reading.day)
+        metadata = self._metadata()
         if not self._text("last_paid_at"):
             for column in ("last_paid_amount", "last_paid_reference"):
                 if self._text(column):
@@ -246,6 +249,7 @@ class _Row:
             reference=reference,
             subscription=self._text("subscription") or None,
             content_from=content_from,
+            metadata=metadata,
         )
 
     # --- parts -------------------------------------------------------------------------------------------------------
@@ -264,6 +268,18 @@ class _Row:
         if email and not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
             self._wrong("customer_email", "not an e-mail address", "write it as name@example.com, or leave it empty")
         return email
+
+    def _metadata(self) -> Metadata:
+        """The columns ``metadata.…``; an empty cell is no text."""
+        texts: dict[str, str] = {}
+        for column, text in self._fields.items():
+            key = column.removeprefix("metadata.")
+            if text and key != column:
+                try:
+                    texts.update(checked_metadata({key: text}))
+                except PaygateError as exc:
+                    self._refused(column, exc)
+        return Metadata(texts)
 
     def _plan(self) -> Plan | None:
         name = self._required("plan", str)

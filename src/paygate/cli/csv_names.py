@@ -10,7 +10,16 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-__all__ = ["COLUMN_NAMES", "KIND_NAMES", "PAYMENT_NAMES", "PRODUCT_TYPE_NAMES", "STATUS_NAMES", "plain", "spelt"]
+__all__ = [
+    "COLUMN_NAMES",
+    "KIND_NAMES",
+    "PAYMENT_NAMES",
+    "PRODUCT_TYPE_NAMES",
+    "STATUS_NAMES",
+    "own_text",
+    "plain",
+    "spelt",
+]
 
 _LEFT_OUT = re.compile(r"[\s_\-・./]+")
 
@@ -18,6 +27,12 @@ _LEFT_OUT = re.compile(r"[\s_\-・./]+")
 def plain(name: str) -> str:
     """*name* in the form in which names are compared."""
     return _LEFT_OUT.sub("", unicodedata.normalize("NFKC", name)).casefold()
+
+
+def own_text(name: str) -> str | None:
+    """The name of a column with a text of the seller's own, ``metadata.order``, its key as it is written; else None."""
+    first, dot, key = unicodedata.normalize("NFC", name).partition(".")
+    return f"metadata.{key.strip()}" if dot and plain(first) in {"metadata", "メタデータ"} and key.strip() else None
 
 
 def spelt(names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:

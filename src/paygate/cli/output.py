@@ -41,6 +41,7 @@ __all__ = [
     "cell",
     "console",
     "facts",
+    "metadata_facts",
     "note",
     "plain",
     "print_problems",
@@ -120,6 +121,11 @@ def facts(title: str, pairs: Iterable[tuple[str, object]], *, stream: TextIO | N
     for name, value in pairs:
         grid.add_row(Text(printable(name)), Text(cell(value)))
     _print(grid, stream or sys.stdout)
+
+
+def metadata_facts(metadata: Mapping[str, str]) -> list[tuple[str, object]]:
+    """A caller's own texts as lines for :func:`facts`."""
+    return [(f"Metadata {key}", text) for key, text in metadata.items()]
 
 
 def print_problems(problems: Sequence[Problem], blocked: int) -> None:

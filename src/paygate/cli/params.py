@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -14,9 +14,10 @@ from ..errors import PaygateError
 from ..money import Money
 from . import reading
 
-__all__ = ["DAY", "DAY_OR_INSTANT", "INSTANT", "MONTH", "YEN", "AmountCommand"]
+__all__ = ["DAY", "DAY_OR_INSTANT", "INSTANT", "MONTH", "YEN", "AmountCommand", "metadata_option"]
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _type(name: str, read: Callable[[str], T]) -> Callable[[str], T]:
@@ -42,6 +43,22 @@ MONTH: Callable[[str], str] = _type("month", reading.month)
 INSTANT: Callable[[str], dt.datetime] = _type("time", reading.instant)
 #: Either of them: a day as a whole, or an instant.
 DAY_OR_INSTANT: Callable[[str], dt.date | dt.datetime] = _type("date or time", reading.day_or_instant)
+
+
+def metadata_option(help: str) -> Callable[[F], F]:  # noqa: A002
+    """``--metadata KEY=TEXT``, which may be given repeatedly; the command gets a mapping, or None."""
+    return click.option("--metadata", multiple=True, metavar="KEY=TEXT", callback=_metadata, help=help)
+
+
+def _metadata(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> dict[str, str] | None:
+    texts: dict[str, str] = {}
+    for pair in given:
+        key, sign, text = pair.partition("=")
+        if not sign or key in texts:
+            problem = "is given twice" if sign else "has no = between key and text"
+            raise click.BadParameter(f"{mask_text(pair)!r} {problem}; write for example order=77")
+        texts[key] = text
+    return texts or None
 
 
 class AmountCommand(click.Command):

@@ -13,9 +13,9 @@ from ..errors import NotFound
 from ..money import Money
 from .failures import exit_for
 from .output import cell, facts, note
-from .params import YEN, AmountCommand
+from .params import YEN, AmountCommand, metadata_option
 from .refunds import print_refund
-from .repeats import again_option, key_of, once_more
+from .repeats import again_option, key_of, once_more, typed_texts
 from .session import Session, json_option, yes_option
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ __all__ = ["explain", "refund"]
 @click.option("--remove-license", is_flag=True, help="Remove the licence of that row too; afterwards it is too late.")
 @click.option("--reason", default="", help="Why, for the records.")
 @click.option("--idempotency-key", help="Your own key: it is refunded at most once.")
+@metadata_option("A text of your own to find it by; may be given repeatedly.")
 @again_option
 @click.option("--wait/--no-wait", "wait", default=True, help="Wait for the result; by default yes.")
 @click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
@@ -43,6 +44,7 @@ def refund(
     amount: Money | None,
     reason: str,
     idempotency_key: str | None,
+    metadata: dict[str, str] | None,
     timeout: float,
     *,
     remove_license: bool,
@@ -60,7 +62,7 @@ def refund(
     with session.gateway() as gateway:
         preview = None
         before = _of_contract(gateway, target)
-        typed = (target, amount, remove_license)
+        typed = (target, amount, remove_license, *typed_texts(metadata))
         key, made = key_of("refund", typed, before, gateway.clock.now(), given=idempotency_key, again=again)
         if made is not None:
             note(_repeated(made, idempotency_key))
@@ -79,6 +81,7 @@ def refund(
                 idempotency_key=key,
                 remove_license=remove_license,
                 reason=reason,
+                metadata=metadata,
                 actor=session.actor,
             )
         if wait and made.state.open and not made.by_hand:

@@ -8,8 +8,8 @@ import click
 
 from ..domain.charge import Refund
 from .failures import exit_for
-from .output import facts, table
-from .params import DAY
+from .output import facts, metadata_facts, table
+from .params import DAY, metadata_option
 from .records import ENTRY_COLUMNS, entry_row
 from .session import Session, csv_option, json_option, limit_option, pass_session
 
@@ -36,20 +36,22 @@ def print_refund(made: Refund) -> None:
             ("Provider's id", made.reference),
             ("Key", made.idempotency_key),
             ("Why", made.failure and f"{made.failure.code or 'no code'} {made.failure.message}".rstrip()),
+            *metadata_facts(made.metadata),
         ],
     )
 
 
 @refunds.command("list")
 @click.option("--contract", "contract_id", help="Only of this contract.")
+@metadata_option("Only what has this text; may be given repeatedly, then all of them.")
 @limit_option
 @json_option
 @pass_session
-def list_refunds(session: Session, contract_id: str | None, limit: int | None) -> None:
+def list_refunds(session: Session, contract_id: str | None, metadata: dict[str, str] | None, limit: int | None) -> None:
     """List refunds, oldest first."""
     with session.gateway() as gateway:
         session.show_rows(
-            session.page(gateway.refunds.list(contract_id=contract_id), limit),
+            session.page(gateway.refunds.list(contract_id=contract_id, metadata=metadata), limit),
             "Refunds",
             ("Refund", "Made", "Contract", "Account", ">Amount", "State", "By hand", "Refunded row", "Why"),
             lambda it: (

@@ -10,14 +10,14 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import click
 
 from ..domain.charge import ChargeState, RefundState
 
-__all__ = ["WITHIN", "Attempted", "again_option", "key_of", "once_more", "stem_of"]
+__all__ = ["WITHIN", "Attempted", "again_option", "key_of", "once_more", "stem_of", "typed_texts"]
 
 
 class Attempted(Protocol):
@@ -60,6 +60,11 @@ def once_more(*, yes: bool) -> bool:
     question = "Type 'again' to do the same once more, or press Enter to see what became of the first"
     typed: str = click.prompt(question, default="", show_default=False, err=True)
     return typed.strip().lower() == "again"
+
+
+def typed_texts(metadata: Mapping[str, str] | None) -> tuple[str, ...]:
+    """What *metadata* adds to what was typed; nothing where none was, so that keys stay what they were without it."""
+    return (str(sorted(metadata.items())),) if metadata else ()
 
 
 def stem_of(command: str, typed: Sequence[object]) -> str:

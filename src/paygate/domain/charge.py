@@ -11,6 +11,7 @@ from ..errors import ChargeDeclined, DuplicateCharge, OutcomeUnknown, Permission
 from ..money import Money
 from ..provider import DeclineClass
 from .contract import Actor
+from .metadata import EMPTY, Metadata
 
 __all__ = [
     "ACTION_EXPIRED",
@@ -123,6 +124,8 @@ class Charge:
     action_until: dt.datetime | None = None
     #: whether the operator has been told that look-ups did not settle it
     operator_told: bool = False
+    #: the caller's own texts, handed to the provider as well; those of a contract for what is charged for it (R-421)
+    metadata: Metadata = attrs.field(default=EMPTY, kw_only=True)
 
     @property
     def open(self) -> bool:
@@ -195,3 +198,4 @@ class Refund:
     reference: str | None = None
     settled_at: dt.datetime | None = None
     failure: Failure | None = None
+    metadata: Metadata = attrs.field(default=EMPTY, kw_only=True)  #: the caller's own texts (R-421)

@@ -11,6 +11,7 @@ from ..errors import InvalidValue
 from ..masking import card_spans
 from ..money import Money
 from ..provider import Mode
+from .metadata import EMPTY, Metadata
 from .subscription import Subscription
 
 #: A century of months.
@@ -345,6 +346,8 @@ class Contract:
     #: first day of the latest period whose notice of the provider is overdue and has been reported (R-392)
     overdue_period: dt.date | None = None
     version: int = 1
+    #: the caller's own texts (R-421)
+    metadata: Metadata = attrs.field(default=EMPTY, kw_only=True)
 
     @property
     def name(self) -> str:

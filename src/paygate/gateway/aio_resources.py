@@ -94,6 +94,7 @@ class AsyncCharges(AsyncNamespace):
         idempotency_key: str | None = None,
         purpose: Purpose | None = None,
         other_amount: bool = False,
+        metadata: Mapping[str, str] | None = None,
         actor: Actor = ADMIN,
     ) -> Charge:
         """Charge an additional amount to the stored card of a contract.
@@ -110,6 +111,8 @@ class AsyncCharges(AsyncNamespace):
         :param actor: an administrator; ``Actor.customer(id)`` where the shop lets customers buy (``customer_charges``).
         :param other_amount: ARREARS of another amount than the one owed are meant; the difference is in the row's
             remarks (R-381).
+        :param metadata: texts of your own, by which ``list`` finds the charge; the provider gets them where it takes any, and
+            they belong to what the key stands for (R-421, R-422).
         :returns: the attempt: SUCCEEDED, FAILED, PENDING or UNKNOWN; ``raise_for_failure()`` turns a failure into an
             error.
         :raises PurposeNeeded: the contract is PAST_DUE, and the purpose is not said.
@@ -126,6 +129,7 @@ class AsyncCharges(AsyncNamespace):
                 idempotency_key=idempotency_key,
                 purpose=purpose,
                 other_amount=other_amount,
+                metadata=metadata,
                 actor=actor,
             )
         )
@@ -137,19 +141,41 @@ class AsyncCharges(AsyncNamespace):
         """
         return await self._run(listing.charge(self._services, charge_id))
 
+    async def find(self, account: str, reference: str) -> Charge:
+        """The attempt that the provider of *account* knows as *reference*, as its console shows it (R-423).
+
+        :raises NotFound: there is none, or no such account.
+        """
+        return await self._run(listing.charge_by_reference(self._services, account, reference))
+
     def list(
         self,
         *,
         contract_id: str | None = None,
         account: str | None = None,
         state: ChargeState | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
         page_size: int = 100,
     ) -> AsyncCursor[Charge]:
-        """Attempts, oldest first."""
+        """Attempts, oldest first.
+
+        :param reference: the provider's id of the payment, on whichever account; :meth:`find` takes it with its account.
+        :param metadata: texts that all have to be there (R-421).
+        """
 
         async def fetch(after: str | None) -> tuple[list[Charge], str | None]:
             return await self._run(
-                listing.charges(self._services, after, page_size, contract_id=contract_id, account=account, state=state)
+                listing.charges(
+                    self._services,
+                    after,
+                    page_size,
+                    contract_id=contract_id,
+                    account=account,
+                    state=state,
+                    reference=reference,
+                    metadata=metadata,
+                )
             )
 
         return AsyncCursor(fetch)
@@ -235,6 +261,7 @@ class AsyncRefunds(AsyncNamespace):
         idempotency_key: str | None = None,
         remove_license: bool = False,
         reason: str = "",
+        metadata: Mapping[str, str] | None = None,
         actor: Actor = ADMIN,
     ) -> Refund:
         """部分返金: return a ledger row, or part of it where the provider can (R-241).
@@ -242,6 +269,7 @@ class AsyncRefunds(AsyncNamespace):
         :param target: the id of a charge or of a ledger row.
         :param amount: by default all that is left of the row.
         :param remove_license: remove that row's licence as well; afterwards it is too late (R-242, R-243).
+        :param metadata: texts of your own, as for charges (R-421).
         :returns: the refund: DONE, FAILED, PENDING or UNKNOWN; ``by_hand`` where a person has to return the money
             (R-245, R-249).
         :raises PermissionDenied: the actor is not an administrator (R-267).
@@ -256,6 +284,7 @@ class AsyncRefunds(AsyncNamespace):
                 idempotency_key=idempotency_key,
                 remove_license=remove_license,
                 reason=reason,
+                metadata=metadata,
                 actor=actor,
             )
         )
@@ -267,11 +296,15 @@ class AsyncRefunds(AsyncNamespace):
         """
         return await self._run(listing.refund(self._services, refund_id))
 
-    def list(self, *, contract_id: str | None = None, page_size: int = 100) -> AsyncCursor[Refund]:
-        """Refunds, oldest first."""
+    def list(
+        self, *, contract_id: str | None = None, metadata: Mapping[str, str] | None = None, page_size: int = 100
+    ) -> AsyncCursor[Refund]:
+        """Refunds, oldest first; with *metadata* those that have all of these texts (R-421)."""
 
         async def fetch(after: str | None) -> tuple[list[Refund], str | None]:
-            return await self._run(listing.refunds(self._services, after, page_size, contract_id=contract_id))
+            return await self._run(
+                listing.refunds(self._services, after, page_size, contract_id=contract_id, metadata=metadata)
+            )
 
         return AsyncCursor(fetch)
 

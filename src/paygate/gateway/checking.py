@@ -36,7 +36,16 @@ _WRITTEN = frozenset(
         ("Customers.update", "name"),
     }
 )
-_READ = frozenset({("Checkouts.complete", "reference")})
+_READ = frozenset(
+    {
+        ("Charges.find", "reference"),
+        ("Charges.list", "metadata"),
+        ("Charges.list", "reference"),
+        ("Checkouts.complete", "reference"),
+        ("Contracts.list", "metadata"),
+        ("Refunds.list", "metadata"),
+    }
+)
 #: A delivery is authenticated as it came; contracts to import are checked one by one, for each to be refused alone.
 _NOT_HERE = frozenset({"self", "headers", "body", "rows"})
 

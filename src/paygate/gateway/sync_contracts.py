@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..billing import application, contracts, deleting, forecast, importing, listing, new_card, operations
@@ -58,6 +58,7 @@ class Contracts(Namespace):
         subscription: str | None = None,
         started_elsewhere: bool = False,
         idempotency_key: str | None = None,
+        metadata: Mapping[str, str] | None = None,
         actor: Actor = ADMIN,
     ) -> Contract:
         """Make a contract; a card contract's first payment is charged at once (R-013 to R-015).
@@ -71,6 +72,8 @@ class Contracts(Namespace):
         :param subscription: where the provider charges the renewals and paygate cannot start them: the provider's id of the
             subscription that was started there. :param started_elsewhere: without an id, that there is one (R-390).
         :param idempotency_key: the same key with the same contents returns the contract that it made.
+        :param metadata: texts of your own by which ``list`` finds the contract: at most 50 keys of 40 characters, each text at
+            most 500. What is charged for the contract carries them to the provider, where it takes any (R-421, R-422).
         :raises ChargeDeclined: the first payment was declined, or the subscription where nothing was to be paid first; no
             contract was made (R-013).
         :raises ProviderUnavailable: the provider was never reached, and no contract was made.
@@ -89,6 +92,7 @@ class Contracts(Namespace):
                 subscription=subscription,
                 started_elsewhere=started_elsewhere,
                 idempotency_key=idempotency_key,
+                metadata=metadata,
                 actor=actor,
             )
         )
@@ -104,6 +108,7 @@ class Contracts(Namespace):
         paid: bool = False,
         subscription: str | None = None,
         started_elsewhere: bool = False,
+        metadata: Mapping[str, str] | None = None,
         actor: Actor = ADMIN,
     ) -> Creation:
         """What :meth:`create` would do with the same arguments; nothing is written or sent (R-272, R-418).
@@ -122,6 +127,7 @@ class Contracts(Namespace):
                 paid=paid,
                 subscription=subscription,
                 started_elsewhere=started_elsewhere,
+                metadata=metadata,
                 actor=actor,
             )
         )
@@ -144,9 +150,10 @@ class Contracts(Namespace):
         account: str | None = None,
         customer_id: str | None = None,
         method: PaymentMethod | None = None,
+        metadata: Mapping[str, str] | None = None,
         page_size: int = 100,
     ) -> Cursor[Contract]:
-        """All contracts that fit, by id."""
+        """All contracts that fit, by id; with *metadata* those that have all of these texts (R-421)."""
 
         def fetch(after: str | None) -> tuple[list[Contract], str | None]:
             return self._run(
@@ -158,6 +165,7 @@ class Contracts(Namespace):
                     account=account,
                     customer_id=customer_id,
                     method=method,
+                    metadata=metadata,
                 )
             )
 

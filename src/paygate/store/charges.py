@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from ..ids import derived_id
 from ..money import Money
 from .claims import Claims, claiming_insert, given, settled_columns
 from .drafts import DRAFT_COLUMNS, Draft, draft_columns, draft_of
+from .labels import CHARGE, label, labelled, metadata_of, metadata_text, sought
 from .mapping import actor, failure, failure_columns, found
 from .statements import Pages, Row, Runner, Statement, insert_all, value, values
 from .tables import FAILED, OPEN_CHARGE, charges, discrepancies, drafts, one_of, returns
@@ -94,7 +96,7 @@ _UNCONFIRMED = Statement(
     .order_by(charges.c.settled_at.desc())
     .limit(sa.literal_column("1000"))
 )
-_PAGES = Pages(SELECTED, charges.c.seq, charges.c.id)
+_PAGES = Pages(SELECTED, charges.c.seq, charges.c.id, further=labelled(CHARGE, charges.c.id))
 _AWAITED = Pages(SELECTED, charges.c.seq, charges.c.id, OPEN_CHARGE, charges.c.action_url.is_not(None))
 _UNSETTLED = Pages(SELECTED, charges.c.seq, charges.c.id, OPEN_CHARGE)
 
@@ -143,6 +145,7 @@ def _columns_of(charge: Charge) -> dict[str, Any]:
         "created_at": charge.created_at,
         "period_start": charge.period_start,
         "credential_hash": charge.credential_hash,
+        "metadata": metadata_text(charge.metadata),
         **_outcome_of(charge),
     }
 
@@ -153,7 +156,7 @@ def charge_of(row: Row) -> Charge:
         id_, contract_id, customer_id, account, kind, amount, currency, key, fingerprint, state, purpose, renew_expiry,
         send_step_mail, how, obtained_at, recorded_by, by, created_at, period_start, reference, action_url, settled_at,
         charged_at, previous_expires_on, expires_on, code, message, decline, sent, network, advice_code,
-        credential_hash, operator_told, response_code, action_until,
+        credential_hash, operator_told, response_code, action_until, metadata,
     ) = row  # fmt: skip
     return Charge(
         id=id_,
@@ -185,6 +188,7 @@ def charge_of(row: Row) -> Charge:
         operator_told=operator_told,
         response_code=response_code,
         action_until=action_until,
+        metadata=metadata_of(metadata),
     )
 
 
@@ -233,6 +237,8 @@ class Charges:
             if self._runner.breaks(error, _ID):
                 raise InvalidValue(f"there is already a charge {charge.id!r}") from error
             raise
+        if charge.metadata:
+            label(self._runner, CHARGE, charge.id, charge.metadata)
         if draft is not None:
             self._runner.change(_DRAFT_INSERT, draft_columns(draft, charge.id))
 
@@ -328,9 +334,21 @@ class Charges:
         state: ChargeState | None = None,
         after: str | None = None,
         limit: int = 100,
+        *,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> list[Charge]:
-        """Up to *limit* attempts, newest last, from the first one after the id *after* on."""
-        filters = {"contract_id": contract_id, "account": account, "state": state and state.value}
+        """Up to *limit* attempts, newest last, from the first one after the id *after* on.
+
+        :param reference: the provider's id of the payment. :param metadata: texts that all have to be there (R-421).
+        """
+        filters = {
+            "contract_id": contract_id,
+            "account": account,
+            "state": state and state.value,
+            "reference": reference,
+            **sought(metadata),
+        }
         return [charge_of(row) for row in _PAGES.rows(self._runner, filters, after, limit)]
 
     def _maybe(self, statement: Statement, given: dict[str, Any]) -> Charge | None:

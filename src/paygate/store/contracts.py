@@ -30,6 +30,7 @@ from ..domain.subscription import Subscription, SubscriptionState
 from ..errors import ChangedMeanwhile, InvalidValue
 from ..money import Money
 from ..provider import Mode
+from .labels import CONTRACT, label, labelled, metadata_of, metadata_text, sought
 from .mapping import actor, found
 from .statements import Pages, Row, Runner, Statement, insert_all, value, values
 from .tables import SUBSCRIPTION_OPEN, contracts
@@ -52,7 +53,7 @@ _UPDATE = Statement(
     .where(contracts.c.id == value(contracts.c.id), contracts.c.version == sa.bindparam("known_version"))
     .values(values(column for column in contracts.c if column.key != "id"))
 )
-_PAGES = Pages(_SELECTED, contracts.c.id)
+_PAGES = Pages(_SELECTED, contracts.c.id, further=labelled(CONTRACT, contracts.c.id))
 _SUBSCRIPTIONS = Pages(_SELECTED, contracts.c.id, None, SUBSCRIPTION_OPEN)
 
 
@@ -163,6 +164,7 @@ def columns_of(contract: Contract) -> dict[str, Any]:
         "mode": contract.mode and contract.mode.value,
         "unlocked_on": contract.unlocked_on,
         "overdue_period": contract.overdue_period,
+        "metadata": metadata_text(contract.metadata),
         "version": contract.version,
     }
 
@@ -173,7 +175,7 @@ def contract_of(row: Row) -> Contract:
         id_, customer_id, plan, method, status, start_on, applied_at, created_by, account, credential, expires_on,
         period_start, ended_on, origin, requested_at, requested_by, effective_on, since, missing, failures,
         retry_pending, exhausted, provided, provided_from, reference, asked_at, told, mode, unlocked_on,
-        overdue_period, version,
+        overdue_period, metadata, version,
     ) = row  # fmt: skip
     return Contract(
         id=id_,
@@ -202,6 +204,7 @@ def contract_of(row: Row) -> Contract:
         unlocked_on=unlocked_on,
         overdue_period=overdue_period,
         version=version,
+        metadata=metadata_of(metadata),
     )
 
 
@@ -257,6 +260,8 @@ class Contracts:
             if self._runner.breaks(error, contracts.primary_key):
                 raise InvalidValue(f"there is already a contract {contract.id!r}") from error
             raise
+        if contract.metadata:
+            label(self._runner, CONTRACT, contract.id, contract.metadata)
 
     def update(self, contract: Contract) -> Contract:
         """Store *contract* if nobody has changed it since it was read.
@@ -325,11 +330,15 @@ class Contracts:
         account: str | None = None,
         customer_id: str | None = None,
         method: PaymentMethod | None = None,
+        metadata: Mapping[str, str] | None = None,
         after: str | None = None,
         limit: int = 100,
     ) -> list[Contract]:
-        """Up to *limit* contracts in the order of their ids, from the first one after the id *after* on."""
-        filters = _filters(status, account, customer_id, method)
+        """Up to *limit* contracts in the order of their ids, from the first one after the id *after* on.
+
+        :param metadata: texts that all have to be there (R-421).
+        """
+        filters = {**_filters(status, account, customer_id, method), **sought(metadata)}
         return [contract_of(row) for row in _PAGES.rows(self._runner, filters, after, limit)]
 
     def count(

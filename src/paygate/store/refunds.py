@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from ..errors import IdempotencyConflict, InvalidValue
 from ..ids import derived_id
 from ..money import Money
 from .claims import Claims, claiming_insert, given, settled_columns
+from .labels import REFUND, label, labelled, metadata_of, metadata_text, sought
 from .mapping import actor, failure, failure_columns, found
 from .statements import Pages, Row, Runner, Statement, value, values
 from .tables import OPEN_REFUND, refunds
@@ -57,7 +59,7 @@ _ALL_BY_REFERENCE = Statement(
 _FOR_ENTRY = Statement(
     sa.select(*_SELECTED).where(refunds.c.entry_id == value(refunds.c.entry_id)).order_by(refunds.c.seq)
 )
-_PAGES = Pages(_SELECTED, refunds.c.seq, refunds.c.id)
+_PAGES = Pages(_SELECTED, refunds.c.seq, refunds.c.id, further=labelled(REFUND, refunds.c.id))
 _UNSETTLED = Pages(_SELECTED, refunds.c.seq, refunds.c.id, OPEN_REFUND)
 
 
@@ -81,6 +83,7 @@ def _columns_of(refund: Refund) -> dict[str, Any]:
         "reference": refund.reference,
         "settled_at": refund.settled_at,
         **failure_columns(refund.failure),
+        "metadata": metadata_text(refund.metadata),
     }
 
 
@@ -88,7 +91,7 @@ def refund_of(row: Row) -> Refund:
     """The refund whose columns, all but the counter, are *row*."""
     (
         id_, contract_id, account, entry_id, refund_entry_id, amount, currency, key, fingerprint, state, by_hand,
-        remove_license, reason, by, created_at, reference, settled_at, code, message, decline, sent,
+        remove_license, reason, by, created_at, reference, settled_at, code, message, decline, sent, metadata,
     ) = row  # fmt: skip
     return Refund(
         id=id_,
@@ -108,6 +111,7 @@ def refund_of(row: Row) -> Refund:
         reference=reference,
         settled_at=settled_at,
         failure=failure(code, message, decline, sent),
+        metadata=metadata_of(metadata),
     )
 
 
@@ -138,6 +142,8 @@ class Refunds:
             if self._runner.breaks(error, _ID):
                 raise InvalidValue(f"there is already a refund {refund.id!r}") from error
             raise
+        if refund.metadata:
+            label(self._runner, REFUND, refund.id, refund.metadata)
 
     def get(self, id: str) -> Refund:  # noqa: A002
         """:raises NotFound: there is no such refund."""
@@ -208,9 +214,16 @@ class Refunds:
         state: RefundState | None = None,
         after: str | None = None,
         limit: int = 100,
+        *,
+        metadata: Mapping[str, str] | None = None,
     ) -> list[Refund]:
-        """Up to *limit* refunds, newest last, from the first one after the id *after* on."""
-        filters = {"contract_id": contract_id, "account": account, "state": state and state.value}
+        """Up to *limit* refunds, newest last, from the first one after the id *after* on; see :meth:`Charges.page`."""
+        filters = {
+            "contract_id": contract_id,
+            "account": account,
+            "state": state and state.value,
+            **sought(metadata),
+        }
         return [refund_of(row) for row in _PAGES.rows(self._runner, filters, after, limit)]
 
     def _maybe(self, statement: Statement, given: dict[str, Any]) -> Refund | None:

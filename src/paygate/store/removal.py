@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from .cards import keep_attempts
+from .labels import CHARGE, CONTRACT, REFUND, forget
 from .statements import Runner, Statement, value
 from .tables import audit, charges, contracts, customers, drafts, ledger, licences, outbox, refunds, returns, step_mails
 
@@ -30,6 +31,15 @@ _DRAFTS = Statement(
         drafts.c.charge_id.in_(sa.select(charges.c.id).where(charges.c.contract_id == value(charges.c.contract_id)))
     )
 )
+# while the rows are there whose ids they go by
+_LABELS = [
+    Statement(forget(kind, sa.select(table.c.id).where(column == value(charges.c.contract_id))))
+    for kind, table, column in (
+        (CONTRACT, contracts, contracts.c.id),
+        (CHARGE, charges, charges.c.contract_id),
+        (REFUND, refunds, refunds.c.contract_id),
+    )
+]
 _CHARGES = Statement(charges.delete().where(charges.c.contract_id == value(charges.c.contract_id)))
 _CONTRACT = Statement(contracts.delete().where(contracts.c.id == value(contracts.c.id)))
 _CUSTOMER = Statement(
@@ -44,7 +54,7 @@ _CUSTOMER = Statement(
 def remove_contract(runner: Runner, contract_id: str, customer_id: str) -> None:
     """Delete the contract, all that belongs to it, and its customer if nothing else is known of that customer."""
     keep_attempts(runner, contract_id)
-    for statement in (*_OF_CONTRACT, _NOTICES, _DRAFTS, _CHARGES):
+    for statement in (*_LABELS, *_OF_CONTRACT, _NOTICES, _DRAFTS, _CHARGES):
         runner.change(statement, {"contract_id": contract_id})
     runner.change(_CONTRACT, {"id": contract_id})
     runner.change(_CUSTOMER, {"id": customer_id})

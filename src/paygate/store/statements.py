@@ -148,6 +148,7 @@ class Pages:
     :param order: the column that orders the pages; it is unique.
     :param key: the column of the ids that callers continue after, where it is not *order* itself.
     :param only: conditions that always hold.
+    :param further: makes the condition of a filter that is no column, of its name; None where it does not know it.
     """
 
     def __init__(
@@ -156,12 +157,14 @@ class Pages:
         order: sa.Column[Any],
         key: sa.Column[Any] | None = None,
         *only: sa.ColumnElement[bool],
+        further: Callable[[str], sa.ColumnElement[bool] | None] = lambda _: None,
     ) -> None:
         self._columns = columns
         self._order = order
         self._key = order if key is None else key
         self._table = order.table
         self._only = only
+        self._further = further
         self._pages: dict[tuple[str, ...], Statement] = {}
         self._counts: dict[tuple[str, ...], Statement] = {}
         self._keys: Pages | None = None
@@ -186,7 +189,7 @@ class Pages:
 
     def _of_keys(self) -> Pages:
         if self._keys is None:
-            self._keys = Pages([self._key], self._order, self._key, *self._only)
+            self._keys = Pages([self._key], self._order, self._key, *self._only, further=self._further)
         return self._keys
 
     def count(self, runner: Runner, filters: Mapping[str, Any]) -> int:
@@ -201,6 +204,8 @@ class Pages:
         return int(runner.all(statement, given)[0][0])
 
     def _condition(self, name: str) -> sa.ColumnElement[bool]:
+        if (condition := self._further(name)) is not None:
+            return condition
         if name != "after":
             column = self._table.c[name]
             return column == value(column)

@@ -44,6 +44,7 @@ __all__ = [
     "discrepancies",
     "drafts",
     "events",
+    "labels",
     "ledger",
     "licences",
     "metadata",
@@ -112,6 +113,7 @@ def _contract_columns() -> list[sa.Column[Any]]:
         sa.Column("mode", sa.Text),
         sa.Column("unlocked_on", sa.Date),
         sa.Column("overdue_period", sa.Date),
+        sa.Column("metadata", sa.Text),
         sa.Column("version", sa.Integer, nullable=False),
     ]
 
@@ -265,6 +267,7 @@ charges = sa.Table(
     sa.Column("claim_until", Instant),
     sa.Column("response_code", sa.Text),
     sa.Column("action_until", Instant),
+    sa.Column("metadata", sa.Text),
     sa.UniqueConstraint("account", "idempotency_key", name="paygate_charges_key"),
     sa.Index("paygate_charges_by_contract", "contract_id", "seq"),
     sa.Index("paygate_charges_by_credential", "account", "credential_hash", "created_at"),
@@ -436,6 +439,7 @@ refunds = sa.Table(
     sa.Column("failure_decline", sa.Text),
     sa.Column("failure_sent", sa.Boolean),
     sa.Column("claim_until", Instant),
+    sa.Column("metadata", sa.Text),
     sa.UniqueConstraint("account", "idempotency_key", name="paygate_refunds_key"),
     sa.Index("paygate_refunds_by_contract", "contract_id", "seq"),
     sa.Index("paygate_refunds_by_entry", "entry_id", "seq"),
@@ -668,4 +672,17 @@ sa.Index(
     card_attempts.c.credential_hash,
     sqlite_where=KEPT_TELLING,
     postgresql_where=KEPT_TELLING,
+)
+
+#: By which metadata contracts, charges and refunds are found (R-421); a digest of key and text, for both may be long.
+labels = sa.Table(
+    "paygate_metadata",
+    metadata,
+    _seq(),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("id", Id, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("digest", Id, nullable=False),
+    sa.Index("paygate_metadata_by_text", "digest", "kind"),
+    sa.Index("paygate_metadata_by_id", "id", "kind"),
 )

@@ -12,7 +12,7 @@ from paygate.provider import ChargeRequest, ChargeResult, Found, Outcome
 from .client import Asked, Client
 from .declines import is_authentication
 from .intents import charge_refusal, intent_result
-from .resources import CHARGE_REF, Credential, object_in, others, text_in
+from .resources import CHARGE_REF, Credential, metadata_for, object_in, others, text_in
 from .returned import with_disputes
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ async def charge(client: Client, request: ChargeRequest) -> ChargeResult:
         "payment_method": card.method,
         "off_session": True,
         "confirm": True,
-        "metadata": {**request.metadata, CHARGE_REF: request.charge_id},
+        "metadata": metadata_for(request.metadata, {CHARGE_REF: request.charge_id}),
         "expand": ["latest_charge"],
     }
     if request.description:

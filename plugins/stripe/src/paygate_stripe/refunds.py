@@ -10,7 +10,7 @@ from paygate.money import Money
 from paygate.provider import Found, RefundRequest, RefundResult
 
 from .client import Asked, Client, Reply
-from .resources import REFUND_REF, clean, instant, money, others, shown, text_in
+from .resources import REFUND_REF, clean, instant, metadata_for, money, others, shown, text_in
 
 if TYPE_CHECKING:
     from stripe.params import RefundCreateParams, RefundListParams
@@ -27,11 +27,10 @@ async def refund(client: Client, request: RefundRequest) -> RefundResult:
         raise InvalidValue(f"stripe: {request.amount} cannot be returned of a payment of {request.charged}")
     params: RefundCreateParams = {
         "amount": request.amount.minor,
-        "metadata": {
-            **request.metadata,
-            REFUND_REF: request.refund_id,
-            **({"paygate_reason": request.reason[:500]} if request.reason else {}),
-        },
+        "metadata": metadata_for(
+            request.metadata,
+            {REFUND_REF: request.refund_id, **({"paygate_reason": request.reason[:500]} if request.reason else {})},
+        ),
     }
     _name_payment(params, request.charge_reference)
     reply = await client.ask(client.stripe.v1.refunds.create_async(params, {"idempotency_key": request.key}))

@@ -21,6 +21,7 @@ __all__ = [
     "clean",
     "id_in",
     "instant",
+    "metadata_for",
     "metadata_in",
     "money",
     "object_in",
@@ -33,6 +34,8 @@ __all__ = [
 
 #: Metadata keys that carry paygate's own ids.
 CHARGE_REF = "paygate_charge"
+#: How many keys Stripe keeps (§7).
+_MOST_KEYS = 50
 REFUND_REF = "paygate_refund"
 CONTRACT_REF = "paygate_contract"
 CHECKOUT_REF = "paygate_checkout"
@@ -108,6 +111,16 @@ def objects_in(resource: Mapping[str, Any] | None, *path: str) -> list[Mapping[s
 def id_in(resource: Mapping[str, Any] | None, name: str) -> str | None:
     """The id of a related resource, whether it is there in full or by its id alone."""
     return text_in(resource, name) or text_in(object_in(resource, name), "id")
+
+
+def metadata_for(given: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """The metadata of a request: paygate's *own* ids, and of what the shop has *given* as much as Stripe keeps (§7).
+
+    The first keys stay: the same request has the same body on every repeat.
+    """
+    ours = {key: text for key, text in given.items() if key.startswith("paygate_")} | dict(own)
+    others = [(key, text) for key, text in given.items() if key not in ours]
+    return {**dict(others[: _MOST_KEYS - len(ours)]), **ours}
 
 
 def metadata_in(resource: Mapping[str, Any] | None, key: str) -> str | None:

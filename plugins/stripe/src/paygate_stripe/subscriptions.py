@@ -22,7 +22,7 @@ from paygate.provider import (
 )
 
 from .client import Asked, Client
-from .resources import CONTRACT_REF, Credential, clean, id_in, others, shown, text_in
+from .resources import CONTRACT_REF, Credential, clean, id_in, metadata_for, others, shown, text_in
 
 if TYPE_CHECKING:
     from stripe.params import InvoicePayParams, SubscriptionCreateParams, SubscriptionListParams
@@ -86,7 +86,7 @@ async def start_recurring(client: Client, request: SubscriptionStart) -> Started
         "collection_method": "charge_automatically",
         "payment_behavior": "allow_incomplete",
         "off_session": True,
-        "metadata": {**request.metadata, CONTRACT_REF: request.contract_id},
+        "metadata": metadata_for(request.metadata, {CONTRACT_REF: request.contract_id}),
     }
     if request.description:
         params["description"] = request.description

@@ -13,7 +13,17 @@ from paygate.provider import ChargeRequest, ChargeResult, Found, Outcome
 
 from .client import Client
 from .mapping import charge_refusal, charge_result, status_of
-from .resources import CHARGE_REF, Unreliable, listed, network_of, others, since, token_id, wait_for_result
+from .resources import (
+    CHARGE_REF,
+    Unreliable,
+    listed,
+    metadata_for,
+    network_of,
+    others,
+    since,
+    token_id,
+    wait_for_result,
+)
 from .returned import with_returns
 
 __all__ = ["cancel_charge", "charge", "find_charge", "read_charge", "shown"]
@@ -35,7 +45,7 @@ async def charge(client: Client, request: ChargeRequest) -> ChargeResult:
             "currency": request.amount.currency,
             "capture": True,
             "only_direct_currency": True,  # refuse rather than take a converted amount
-            "metadata": {**request.metadata, CHARGE_REF: request.charge_id},
+            "metadata": metadata_for(request.metadata, {CHARGE_REF: request.charge_id}),
         },
         request.key,
     )

@@ -10,7 +10,7 @@ from paygate.provider import Found, RefundRequest, RefundResult
 
 from .client import Client
 from .mapping import refund_refusal, refund_result, status_of
-from .resources import REFUND_REF, Unreliable, listed, others, wait_for_result
+from .resources import REFUND_REF, Unreliable, listed, metadata_for, others, wait_for_result
 
 __all__ = ["find_refund", "read_refund", "refund"]
 
@@ -24,7 +24,7 @@ async def refund(client: Client, request: RefundRequest) -> RefundResult:
             "currency": request.amount.currency,
             "reason": "customer_request",
             "message": request.reason,
-            "metadata": {**request.metadata, REFUND_REF: request.refund_id},
+            "metadata": metadata_for(request.metadata, {REFUND_REF: request.refund_id}),
         },
         request.key,
     )

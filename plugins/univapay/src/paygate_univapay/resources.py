@@ -22,6 +22,7 @@ __all__ = [
     "card_in",
     "listed",
     "made_since",
+    "metadata_for",
     "network_of",
     "others",
     "page_of",
@@ -33,6 +34,8 @@ __all__ = [
 
 #: Metadata keys that carry paygate's own ids: UnivaPay has no field for them (§20.4).
 CHARGE_REF = "paygate_charge"
+#: Begins the keys that UnivaPay gives a meaning of its own (§4).
+_RESERVED = "univapay-"
 REFUND_REF = "paygate_refund"
 CONTRACT_REF = "paygate_contract"
 
@@ -197,6 +200,14 @@ def token_id(credential: str) -> str:
             "UnivaPay's browser widget makes. Nothing was sent"
         )
     return credential
+
+
+def metadata_for(given: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """The metadata of a request: what the shop has *given* but for the keys that UnivaPay reserves, and paygate's *own* ids.
+
+    No limit of their number or length is known (§4).
+    """
+    return {key: text for key, text in given.items() if not key.casefold().startswith(_RESERVED)} | dict(own)
 
 
 def reference_in(resource: Mapping[str, Any] | None, key: str) -> str | None:

@@ -23,7 +23,7 @@ from .client import Client, Reply, refused_account
 from .codes import FIRST_ONE_EXISTS
 from .mapping import failure, redacted, status_of, unclear_refusal
 from .periods import ANCHOR_REF, period_of, rhythm
-from .resources import CONTRACT_REF, listed, others, reference_in, token_id, wait_for_result
+from .resources import CONTRACT_REF, listed, metadata_for, others, reference_in, token_id, wait_for_result
 
 __all__ = [
     "DUPLICATE_REF",
@@ -167,7 +167,7 @@ def _body(request: SubscriptionStart, today: dt.date) -> dict[str, Any]:
         "amount": request.price.minor,
         "currency": request.price.currency,
         **rhythm(request.months, request.starts_on, anchor, today),
-        "metadata": {**request.metadata, CONTRACT_REF: request.contract_id, ANCHOR_REF: str(anchor)},
+        "metadata": metadata_for(request.metadata, {CONTRACT_REF: request.contract_id, ANCHOR_REF: str(anchor)}),
     }
 
 

@@ -38,6 +38,7 @@ def upgrade() -> None:
     _restores()
     _remainders()
     _card_attempts()
+    _metadata()
     for table in ("paygate_contracts", "paygate_drafts"):
         op.add_column(table, sa.Column("overdue_period", sa.Date()))
     op.create_table(
@@ -244,3 +245,20 @@ def _card_attempts() -> None:
         sqlite_where=TELLING,
         postgresql_where=TELLING,
     )
+
+
+def _metadata() -> None:
+    """Callers' own texts beside contracts, charges and refunds, and the index to find them by."""
+    for table in ("paygate_contracts", "paygate_drafts", "paygate_charges", "paygate_refunds"):
+        op.add_column(table, sa.Column("metadata", sa.Text()))
+    op.create_table(
+        "paygate_metadata",
+        sa.Column("seq", SEQ, autoincrement=True, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("digest", ID, nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="paygate_metadata_pkey"),
+    )
+    op.create_index("paygate_metadata_by_text", "paygate_metadata", ["digest", "kind"])
+    op.create_index("paygate_metadata_by_id", "paygate_metadata", ["id", "kind"])

@@ -31,6 +31,7 @@ from paygate.domain.contract import (
 from paygate.domain.ledger import EntryKind, EntryState, LedgerEntry
 from paygate.domain.licences import License, LicenseState
 from paygate.domain.mails import MailSet, StepMail, StepMailState
+from paygate.domain.metadata import Metadata
 from paygate.domain.subscription import Subscription, SubscriptionState
 from paygate.money import Money
 from paygate.provider import DeclineClass, Mode
@@ -78,6 +79,7 @@ def contract(id: str = "con_1", **changes: Any) -> Contract:  # noqa: A002
         unlocked_on=dt.date(2026, 2, 27),
         overdue_period=dt.date(2026, 1, 31),
         version=1,
+        metadata=Metadata({"order": "77", "部門": "営業"}),
     )
     return attrs.evolve(whole, **changes)
 
@@ -113,6 +115,7 @@ def charge(id: str = "c1", **changes: Any) -> Charge:  # noqa: A002
         action_until=NOW + dt.timedelta(days=3),
         credential_hash="0123abcd",
         operator_told=True,
+        metadata=Metadata({"order": "78"}),
     )
     return attrs.evolve(whole, **changes)
 
@@ -158,6 +161,7 @@ def refund(id: str = "r1", **changes: Any) -> Refund:  # noqa: A002
         reference=f"ref-{id}",
         settled_at=NOW,
         failure=Failure("x", "y", DeclineClass.HARD, sent=True),
+        metadata=Metadata({"ticket": "T-9"}),
     )
     return attrs.evolve(whole, **changes)
 

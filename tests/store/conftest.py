@@ -138,6 +138,7 @@ def entry(id: str = "e1", **changes: Any) -> LedgerEntry:  # noqa: A002
         consent="電話",
         remarks="備考\nsecond line",
         done_on=TODAY,
+        due_by=NOW,
     )
     return attrs.evolve(whole, **changes)
 

@@ -158,9 +158,12 @@ async def find_charge(request: LookupRequest) -> Found:
 
     Must not move money that the attempt had not already moved, except by the provider's own native idempotency key. Say
     what has gone back of the charge, whoever asked for that (``result.refunded``), what is disputed (``result.disputes``),
-    and every further payment that carries the attempt (``result.others``).
+    and every further payment that carries the attempt (``result.others``). Do not let a list begin with the attempt's
+    ``requested_at``: the host's clock may have been ahead.
 
-    :param request: the attempt as it was sent, and the provider's reference if it is known.
+    :param request: the attempt as it was sent, and the provider's reference if it is known. Where ``request.contract`` is
+        set, the database was restored from a backup: list every payment of the contract as well (``Found.payments``), if
+        that is possible.
     :returns: ``Found(result)``, or ``Found(None)`` where nothing was found; what that proves is declared.
 
     .. versionadded:: 0.1

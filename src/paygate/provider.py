@@ -58,6 +58,7 @@ __all__ = [
     "EventKind",
     "ExpiryPolicy",
     "Found",
+    "FoundPayment",
     "Idempotency",
     "IdempotencyKind",
     "Lookup",
@@ -113,7 +114,8 @@ class ChargeRequest:
     :param key: idempotency key within the provider's declared alphabet and length; the same on every repeat.
     :param credential: the provider's reference of the stored card; never shown in ``repr``.
     :param metadata: flat strings, for example ``{"paygate_charge": charge_id, "paygate_contract": contract_id}``.
-    :param requested_at: when the attempt was written down, UTC.
+    :param requested_at: when the attempt was written down, UTC, by the clock of a host that may be wrong by days: nobody
+        is proved absent by a list that begins with it.
     """
 
     charge_id: str
@@ -322,10 +324,24 @@ class LookupRequest:
     :param attempt: what was asked for, exactly as it was sent; a provider whose keys are native may answer the look-up
         by sending it again under the same key.
     :param reference: the provider's id if it is known.
+    :param contract: give every payment of the attempt's contract as well, as :attr:`Found.payments`: a backup was
+        restored, and the database may not know of them (R-286).
     """
 
     attempt: ChargeRequest | RefundRequest
     reference: str | None = None
+    contract: bool = False
+
+
+@attrs.frozen
+class FoundPayment:
+    """A payment that carries a contract's id in its metadata.
+
+    :param charge_id: paygate's id of the attempt in its metadata; empty where there is none.
+    """
+
+    charge_id: str
+    result: ChargeResult
 
 
 @attrs.frozen
@@ -333,9 +349,13 @@ class Found:
     """The answer to a look-up: the result, or None where nothing was found.
 
     What *not found* proves is declared by :attr:`Capabilities.lookup`.
+
+    :param payments: where :attr:`LookupRequest.contract` asked for them, every payment whose metadata have the attempt's
+        contract under ``paygate_contract``, the attempt's own among them; None: the plugin does not list them.
     """
 
     result: ChargeResult | RefundResult | None = None
+    payments: tuple[FoundPayment, ...] | None = None
 
 
 # --- webhooks --------------------------------------------------------------------------------------------------------

@@ -13,11 +13,16 @@ import attrs
 import pytest
 import sqlalchemy as sa
 
-from paygate import Card, ChargeState, Customer, Gateway, Money, NewContract, Plan, Status, hookimpl
+from paygate import Actor, Card, ChargeState, Customer, Gateway, Money, NewContract, Plan, Purpose, Status, hookimpl
+from paygate.errors import OutcomeUnknown
 from paygate.provider import Capabilities, Lookup
 from paygate.store.database import create_engine
 from paygate.store.tables import metadata
 from paygate.testing import Decline, FakeStripe, FakeUnivaPay, Faults, ManualClock, NeverThere
+from paygate.testing.emulators.stripe import StripeEmulator
+from paygate.testing.emulators.univapay import UnivaPayEmulator
+from paygate_stripe import Stripe
+from paygate_univapay import UnivaPay
 
 GOLD = Plan.recurring("Gold", Money(3000, "JPY"))
 YEN = Money(500, "JPY")
@@ -325,3 +330,204 @@ def test_an_order_repeated_with_other_contents_is_no_decline_while_the_provider_
 
     assert again.state is ChargeState.UNKNOWN
     assert shop.stripe.book.captured() == 500
+
+
+# --- what a repeat of the word, other writers and other payments must not hide ----------------------------------------
+
+
+def lose_a_charged_night(shop: Shop, emulator: Any, days: float = 4) -> None:
+    """The renewal is charged in the night after the backup, at a provider whose lists have dates."""
+    shop.clock.set(ManualClock.jst(2026, 12, 21, 22).now())
+    shop.back_up()
+    shop.clock.set(ManualClock.jst(2026, 12, 22, 3).now())
+    assert shop.gateway.billing.run().renewed == 1
+    assert emulator.book.captured() == 6000
+    shop.clock.advance(days=days)
+
+
+@attrs.define
+class AtStripe(Shop):
+    """The shop with the real plugin in front of the emulator."""
+
+    emulator: StripeEmulator = attrs.field(kw_only=True)
+
+    def open(self) -> None:
+        settings = {**self.emulator.credentials_for_plugin(), **self.emulator.webhook_settings()}
+        providers = {"stripe": Stripe(Stripe.Settings(**settings))}
+        mounts = {"https://api.stripe.com": self.emulator.handle}
+        self.gateway = Gateway(database=self.url, providers=providers, clock=self.clock, mounts=mounts)
+
+    def sign_up(self) -> None:
+        card = Card("stripe", self.emulator.store_card())
+        self.gateway.contracts.create(Customer("cus_1"), GOLD, card, contract_id="con_1")
+
+
+@pytest.fixture
+def at_stripe(database_url: str) -> Iterator[AtStripe]:
+    clock = ManualClock.jst(2026, 11, 22, 3)
+    fakes = FakeStripe(clock=clock), FakeUnivaPay(clock=clock), Blind(clock=clock)
+    shop = AtStripe(database_url, clock, *fakes, Operator(), emulator=StripeEmulator(clock))
+    shop.sign_up()
+    yield shop
+    shop.gateway.close()
+
+
+@pytest.mark.rule("R-287")
+@pytest.mark.parametrize("times", [2, 3])
+def test_saying_again_that_a_backup_was_restored_hides_nothing(at_stripe: AtStripe, times: int) -> None:
+    lose_a_charged_night(at_stripe, at_stripe.emulator)
+    at_stripe.restore(told=False)
+    since = set()
+    for _ in range(times):
+        since.add(at_stripe.gateway.billing.restored().since)
+        at_stripe.clock.advance(minutes=5)
+
+    assert at_stripe.gateway.billing.run().renewed == 1
+    assert at_stripe.emulator.book.captured() == 6000
+    assert len(since) == 1
+
+
+@pytest.mark.rule("R-287")
+def test_what_is_written_before_the_word_hides_nothing(at_stripe: AtStripe) -> None:
+    """A web process was quicker than the operator."""
+    lose_a_charged_night(at_stripe, at_stripe.emulator)
+    at_stripe.restore(told=False)
+    gateway = at_stripe.gateway
+    gateway.contracts.set_expiry("con_1", dt.date(2027, 1, 31), reason="support", actor=Actor.admin("a"))
+    gateway.billing.restored()
+
+    assert gateway.billing.run().renewed == 1
+    assert at_stripe.emulator.book.captured() == 6000
+
+
+@pytest.mark.rule("R-286")
+@pytest.mark.parametrize("unsent", [4, 9])
+def test_any_number_of_attempts_that_were_not_sent_hides_no_payment(shop: Shop, unsent: int) -> None:
+    shop.member("stripe")
+    shop.clock.set(ManualClock.jst(2026, 12, 21, 23).now())
+    shop.back_up()
+    shop.clock.set(ManualClock.jst(2026, 12, 22, 3).now())
+    for _ in range(unsent):
+        shop.stripe.next(NeverThere())
+        assert shop.gateway.billing.run().unsent == 1
+        shop.clock.advance(hours=1)
+    assert shop.gateway.billing.run().renewed == 1
+    shop.clock.advance(days=2)
+    shop.restore()
+
+    assert shop.gateway.billing.run().renewed == 1
+    assert shop.stripe.book.captured() == 3000
+
+
+@pytest.mark.rule("R-286")
+def test_a_plugin_that_lists_no_payments_is_asked_for_more_attempts(shop: Shop) -> None:
+    shop.stripe.lists_payments = False
+    test_any_number_of_attempts_that_were_not_sent_hides_no_payment(shop, 9)
+
+
+@pytest.mark.rule("R-287")
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("account", ["stripe", "univapay"])
+def test_arrears_collected_since_the_backup_are_not_collected_again(shop: Shop, account: str, listed: bool) -> None:
+    fake = shop.fake(account)
+    fake.lists_payments = listed
+    shop.member(account)
+    shop.clock.set(ManualClock.jst(2026, 12, 22, 3).now())
+    fake.next(Decline("insufficient_funds"))
+    shop.gateway.billing.run()
+    shop.clock.advance(minutes=10)
+    shop.gateway.billing.reconcile()
+    assert shop.gateway.contracts.get("con_1").status is Status.PAST_DUE
+    shop.clock.advance(hours=20)
+    shop.back_up()
+    shop.clock.advance(hours=10)
+    paid = shop.gateway.charges.create("con_1", None, purpose=Purpose.ARREARS, consent="phone", idempotency_key="a-1")
+    shop.clock.advance(minutes=10)
+    shop.gateway.billing.reconcile()
+    paid = shop.gateway.charges.get(paid.id)
+    assert paid.state is ChargeState.SUCCEEDED
+    shop.restore()
+    for _ in range(10):
+        shop.gateway.billing.run()
+        shop.clock.advance(minutes=20)
+        shop.gateway.billing.reconcile()
+        shop.clock.advance(days=1)
+    (held,) = [one for one in shop.gateway.charges.list(contract_id="con_1") if one.open]
+    told = [notice for notice in shop.operator.heard if notice.charge_id == held.id]
+
+    assert fake.book.captured() == 3000
+    assert len(told) == 1
+    assert not listed or paid.reference in told[0].message
+    settled = shop.gateway.charges.resolve(held.id, succeeded=True, reference=paid.reference, note="console")
+    assert (settled.state, shop.gateway.contracts.get("con_1").status) == (ChargeState.SUCCEEDED, Status.ACTIVE)
+
+
+@pytest.mark.rule("R-286")
+def test_a_forgotten_decline_proves_nothing_about_the_attempts_after_it(shop: Shop) -> None:
+    """Found where not finding proves nothing: the retry that was paid may be missing from the list."""
+    shop.member("univapay")
+    shop.clock.set(ManualClock.jst(2026, 12, 21, 22).now())
+    shop.back_up()
+    shop.clock.set(ManualClock.jst(2026, 12, 22, 3).now())
+    shop.univapay.next(Decline("301"))
+    while shop.univapay.book.captured() < 3000:
+        shop.gateway.billing.run()
+        shop.clock.advance(minutes=10)
+        shop.gateway.billing.reconcile()
+        shop.clock.advance(days=1)
+    made = shop.clock.now() - ManualClock.jst(2026, 12, 22, 3).now()
+    shop.restore()
+    shop.univapay.index_delay = made.total_seconds() - 3600  # the list has the first attempt, and not the second
+    for _ in range(12):
+        shop.gateway.billing.run()
+        shop.univapay.index_delay = 1e9
+        shop.clock.advance(days=1)
+
+    assert shop.univapay.book.captured() == 3000
+    assert [one.state for one in shop.gateway.charges.list(contract_id="con_1")] == [
+        ChargeState.FAILED,
+        ChargeState.UNKNOWN,
+    ]
+
+
+@pytest.mark.rule("R-288")
+@pytest.mark.parametrize(
+    ("emulator", "plugin", "base"),
+    [
+        (StripeEmulator, Stripe, "https://api.stripe.com"),
+        (UnivaPayEmulator, UnivaPay, "https://api.univapay.com"),
+    ],
+)
+@pytest.mark.parametrize("ahead", [dt.timedelta(minutes=6), dt.timedelta(hours=25), dt.timedelta(days=300)])
+def test_a_charge_made_by_a_host_whose_clock_is_ahead_is_found(
+    emulator: Any, plugin: Any, base: str, ahead: dt.timedelta
+) -> None:
+    theirs = ManualClock.jst(2026, 11, 22, 12)
+    ours = ManualClock(theirs.now() + ahead)
+    there = emulator(theirs)
+    lose: list[bool] = []
+
+    def handle(request: Any) -> Any:
+        answer = there.handle(request)
+        if lose and request.method == "POST":
+            raise OutcomeUnknown("the answer was lost")
+        return answer
+
+    settings = {**there.credentials_for_plugin(), **there.webhook_settings()}
+    gateway = Gateway(
+        database="sqlite://", providers={"acme": plugin(plugin.Settings(**settings))}, clock=ours, mounts={base: handle}
+    )
+    card = Card("acme", there.store_card())
+    gateway.contracts.create(Customer("cus_1"), Plan.one_off("Gold", Money(3000, "JPY")), card, contract_id="con_1")
+    theirs.advance(minutes=2)
+    ours.advance(minutes=2)
+    lose.append(True)
+    charge = gateway.charges.create("con_1", YEN, consent="form")
+    lose.clear()
+    theirs.advance(minutes=30)
+    ours.advance(minutes=30)
+    gateway.billing.reconcile()
+
+    assert gateway.charges.get(charge.id).state is ChargeState.SUCCEEDED
+    assert there.book.captured() == 3500
+    gateway.close()

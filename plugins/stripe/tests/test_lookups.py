@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import attrs
 import pytest
 
@@ -33,18 +35,34 @@ def test_without_an_id_it_is_found_among_the_customers_payments_by_paygates_own(
     assert found.result.reference == "pi_1"
     assert shop.form() == {
         "customer": "cus_Hanako",
-        "created[gte]": str(1_795_316_400 - 86_400),  # a day before the attempt: clocks may differ
         "limit": "100",
         "expand[0]": "data.latest_charge",
     }
 
 
-def test_an_attempt_whose_time_is_not_known_is_looked_for_among_all(shop):
-    attempt = attrs.evolve(shop.attempt(), requested_at=None)
+@pytest.mark.rule("R-288")
+@pytest.mark.parametrize("ahead", [None, dt.timedelta(days=2), dt.timedelta(days=4000)])
+def test_the_list_has_no_beginning_whatever_the_clock_of_the_host_said(shop, ahead):
+    attempt = shop.attempt()
+    attempt = attrs.evolve(attempt, requested_at=None if ahead is None else attempt.requested_at + ahead)
 
     shop.answers(shop.page()).find_charge(attempt)
 
-    assert shop.form()["created[gte]"] == "0"
+    assert not any(name.startswith("created") for name in shop.form())
+
+
+@pytest.mark.rule("R-287")
+def test_every_payment_of_the_contract_is_given_where_it_is_asked_for(shop):
+    attempt = attrs.evolve(shop.attempt(), metadata={"paygate_contract": "con_1"})
+    arrears = shop.intent(id="pi_2", metadata={"paygate_charge": "f" * 32, "paygate_contract": "con_1"})
+    console = shop.intent(id="pi_4", metadata={"paygate_contract": "con_1"})
+    other = shop.intent(id="pi_3", metadata={"paygate_charge": "a" * 32, "paygate_contract": "con_2"})
+    page = shop.page(arrears, console, other)
+
+    found = shop.answers(page, page).run(shop.provider.find_charge(LookupRequest(attempt, contract=True)))
+
+    assert found.result is None
+    assert [(one.charge_id, one.result.reference) for one in found.payments] == [("f" * 32, "pi_2"), ("", "pi_4")]
 
 
 def test_what_the_customers_payments_do_not_hold_does_not_exist(shop):

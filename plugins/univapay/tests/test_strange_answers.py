@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 
 import attrs
@@ -198,11 +199,14 @@ def test_a_duplicate_refusal_of_a_repeat_whose_key_was_checked_is_unknown_all_th
     assert result.outcome is Outcome.UNKNOWN
 
 
-def test_a_charge_whose_time_is_not_known_is_looked_for_without(shop):
+@pytest.mark.rule("R-288")
+@pytest.mark.parametrize("ahead", [None, dt.timedelta(hours=1), dt.timedelta(days=4000)])
+def test_the_list_has_no_beginning_whatever_the_clock_of_the_host_said(shop, ahead):
     attempt = shop.attempt()
     done = shop.charge(attempt)
 
-    found = shop.find_charge(attrs.evolve(attempt, requested_at=None))
+    said = None if ahead is None else attempt.requested_at + ahead
+    found = shop.find_charge(attrs.evolve(attempt, requested_at=said))
 
     assert found.result.reference == done.reference
     assert not any("from=" in request.url for request in shop.emulator.requests)

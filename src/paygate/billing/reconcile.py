@@ -18,7 +18,7 @@ from .duplicates import follow_up
 from .health import finished
 from .outbox import Delivery, deliver, deliver_backlog
 from .problems import Problem, Troubles, Unreadable, readable
-from .restoring import asked_since
+from .restoring import asked_since, is_held
 from .services import Services
 from .settling import apply_charge, charge_request, contract_behind
 from .unknowns import charge_still_unknown
@@ -74,7 +74,7 @@ async def look(services: Services, charge_id: str, troubles: Troubles | None = N
     if found is None:
         return await call(partial(_overdue, services, charge))
     result = found.result
-    if result is None and capabilities.lookup is Lookup.AUTHORITATIVE:
+    if result is None and capabilities.lookup is Lookup.AUTHORITATIVE and not is_held(charge):
         result = ChargeResult.not_sent("the provider knows nothing of it")
     if not isinstance(result, ChargeResult) or not _tells(result):
         return await call(partial(_overdue, services, charge))
@@ -130,7 +130,8 @@ def _apply(services: Services, charge: Charge, result: ChargeResult) -> Charge:
 def _overdue(services: Services, charge: Charge) -> Charge:
     """Nothing new was learnt: after the waiting time PENDING becomes UNKNOWN (R-193); later an operator is told, once more."""
     with services.store.read() as session:
-        age = session.instant() - charge.created_at
+        # by one clock: the host that wrote it down may be hours ahead of this one (R-282)
+        age = session.instant() - (session.charges.written_at(charge.id) or charge.created_at)
     if customer_action.is_ending(services, charge):
         return charge
     if charge.state is ChargeState.PENDING and age >= dt.timedelta(seconds=services.waiting.unknown_after):
@@ -226,7 +227,7 @@ async def _look_at(services: Services, charge: Charge, outcome: _Outcome) -> Non
         logs.reconciled(known)
     elif customer_action.is_awaited(services, known):
         outcome.awaited.append(charge.id)
-    elif known.state is ChargeState.UNKNOWN and _lookup(services, charge.account) is Lookup.NONE:
+    elif known.state is ChargeState.UNKNOWN and (is_held(known) or _lookup(services, charge.account) is Lookup.NONE):
         outcome.people.append(charge.id)
     else:
         outcome.still_open.append(charge.id)

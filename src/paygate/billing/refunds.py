@@ -475,7 +475,7 @@ async def _overdue(services: Services, refund: Refund) -> Refund:
 
 def _age(services: Services, refund: Refund) -> dt.timedelta:
     with services.store.read() as session:
-        return session.instant() - refund.created_at
+        return session.instant() - (session.refunds.written_at(refund.id) or refund.created_at)
 
 
 async def resolve(

@@ -2,14 +2,18 @@
 
 Periods that began by the day of the restore may have been paid in the time between the backup and the restore. Their
 attempts have ids that are made of account, contract, period and number, so the provider can be asked for them. What it has
-is recorded instead of charging again. Where it cannot be asked, or where not finding an attempt proves nothing, a person
-has to look; the attempt is recorded as unknown and not sent (R-286).
+is recorded instead of charging again. It is asked for everything it has of the contract: any number of attempts may have
+been used up without being sent (R-286), and arrears that were collected in that time carry another id (R-287). Where it
+cannot be asked, where not finding an attempt proves nothing, or where there is money of the contract that the database does
+not know, a person has to look; the attempt is recorded as unknown and not sent. How far back it is asked never depends on
+what was written after the restore, nor on how often that was said.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import attrs
@@ -21,24 +25,27 @@ from ..domain.contract import Actor, Contract
 from ..domain.operations import require_admin
 from ..flow import call
 from ..money import Money
-from ..provider import ChargeRequest, ChargeResult, Lookup, LookupRequest
+from ..provider import ChargeRequest, ChargeResult, Found, FoundPayment, Lookup, LookupRequest, Outcome
 from ..store import Restore, Session
 from .period_charges import next_number, period_charge
 from .problems import LeftAlone, Troubles
 from .services import Services
+from .settling import contract_behind
 
-__all__ = ["HELD", "Known", "Suspect", "asked_since", "look_for", "restored", "suspect"]
+__all__ = ["HELD", "Known", "Suspect", "asked_since", "is_held", "look_for", "restored", "suspect"]
 
 Requests: TypeAlias = Callable[[Charge, str, str], ChargeRequest]
 
 #: The code of an attempt that was not sent because it may have been made before the backup was restored.
 HELD = "restored_from_backup"
 
-#: Attempts that were never sent leave gaps in the numbers: so many after the next one are looked for, too.
-_AHEAD = 3
+#: Attempts that were never sent leave gaps in the numbers: so many after the next one are looked for, too, among the
+#: payments of the contract; and so many where the plugin does not list them and has to be asked for each.
+_AHEAD, _AHEAD_ASKED = 1000, 20
 
-#: How much earlier than the newest thing in the backup the provider is asked from: clocks differ.
-_MARGIN = dt.timedelta(days=1)
+#: How much earlier than the first instant at which something can have been charged the provider is asked from: the clock
+#: of a host may be days ahead.
+_MARGIN = dt.timedelta(days=7)
 
 
 async def restored(services: Services, *, actor: Actor) -> Restore:
@@ -65,8 +72,7 @@ class Suspect:
 
     :param number: of the next attempt.
     :param since: from when on the provider may have taken it.
-    :param looked_at: an attempt of the period was made after the restore and has ended: a person or a look-up has said
-        that the period was not paid before it.
+    :param looked_at: a person has said, after the restore, that the period was not paid before it.
     """
 
     contract: Contract
@@ -92,13 +98,21 @@ def suspect(
     if period > business_date(restore.at, services.rules.zone):
         return None
     attempts = session.charges.of_period(contract.id, period)
-    looked_at = any(not made.open and made.created_at >= restore.at for made in attempts)
-    return Suspect(contract, period, price, next_number(attempts), _since(restore, period), looked_at)
+    looked_at = any(
+        is_held(made) and not made.open and (session.charges.written_at(made.id) or made.created_at) >= restore.at
+        for made in attempts
+    )
+    return Suspect(contract, period, price, next_number(attempts), _since(period), looked_at)
 
 
-def _since(restore: Restore, period: dt.date) -> dt.datetime:
-    begin = dt.datetime.combine(period, dt.time(), dt.UTC)
-    return (begin if restore.since is None else restore.since) - _MARGIN
+def is_held(charge: Charge) -> bool:
+    """Whether *charge* was written down without being sent, for a person to look. Another result takes that mark away."""
+    return charge.failure is not None and charge.failure.code == HELD
+
+
+def _since(period: dt.date) -> dt.datetime:
+    """No period is charged before it begins."""
+    return dt.datetime.combine(period, dt.time(), dt.UTC) - _MARGIN
 
 
 async def look_for(services: Services, troubles: Troubles, case: Suspect, request: Requests) -> Known:
@@ -109,37 +123,122 @@ async def look_for(services: Services, troubles: Troubles, case: Suspect, reques
     """
     account = services.plugins.account(case.contract.account)
     lookup = account.capabilities.lookup
+    forgotten: tuple[str, ...] = ()
+    listed = False
     if lookup is not Lookup.NONE:
-        for number in range(case.number, case.number + 1 + _AHEAD):
-            charge = period_charge(services, case.contract, case.period, case.price, number)
-            key = account.capabilities.idempotency.key_for(charge.id)
-            asked = attrs.evolve(request(charge, case.contract.credential or "", key), requested_at=case.since)
-            found = None
-            with troubles.asking(account.name):
-                found = await account.find_charge(LookupRequest(asked, None))
-            if found is None:
-                raise LeftAlone(
-                    "not_looked_up",
-                    f"the database was restored from a backup, and {account.name} gave no answer about the period of "
-                    f"{case.period}; it is not charged before it is known whether it was paid",
-                )
-            if isinstance(found.result, ChargeResult):
-                return Known(number, found.result)
-    if lookup is Lookup.AUTHORITATIVE or case.looked_at:
+        found = await _ask(services, troubles, case, request, case.number)
+        own = {case.number: found.result} if isinstance(found.result, ChargeResult) else {}
+        listed = found.payments is not None
+        if found.payments is not None:
+            own |= _attempts(services, case, found.payments)
+            if not own and not case.looked_at:
+                forgotten = await call(partial(_forgotten, services, case.contract, found.payments))
+        elif not own:
+            own = await _each(services, troubles, case, request)
+        if own:
+            return Known(*_best(own))
+    held = _why_held(case, lookup, forgotten, listed=listed)
+    if held is None:
         return Known(case.number)
-    text = (
-        "not sent: the database was restored from a backup, and this period may have been charged before that; "
-        + ("it cannot be looked up" if lookup is Lookup.NONE else "it was not found, which proves nothing")
-        + ". If the provider's console does not show it, say so, and it is charged by the next run"
+    return Known(case.number, attrs.evolve(ChargeResult.unknown(held), code=HELD))
+
+
+def _why_held(case: Suspect, lookup: Lookup, forgotten: tuple[str, ...], *, listed: bool) -> str | None:
+    """Why a period of which the provider shows no attempt is not charged; None: it may be."""
+    if case.looked_at:
+        return None
+    begin = "not sent: the database was restored from a backup, and this period may have been charged before that; "
+    end = ". If the provider's console does not show it, say so, and it is charged by the next run"
+    if forgotten:
+        return (
+            f"{begin}the provider has money of this contract that the database does not know ({', '.join(forgotten)}), "
+            f"which may have paid it{end}"
+        )
+    if lookup is not Lookup.AUTHORITATIVE:
+        return (
+            begin
+            + ("it cannot be looked up" if lookup is Lookup.NONE else "it was not found, which proves nothing")
+            + end
+        )
+    if case.contract.past_due is not None and not listed:
+        return f"{begin}arrears that were collected since the backup cannot be looked up{end}"
+    return None
+
+
+async def _ask(services: Services, troubles: Troubles, case: Suspect, request: Requests, number: int) -> Found:
+    """The provider's answer about one attempt, and about the whole contract.
+
+    :raises LeftAlone: it gave none.
+    """
+    account = services.plugins.account(case.contract.account)
+    charge = period_charge(services, case.contract, case.period, case.price, number)
+    key = account.capabilities.idempotency.key_for(charge.id)
+    asked = attrs.evolve(request(charge, case.contract.credential or "", key), requested_at=case.since)
+    with troubles.asking(account.name):
+        return await account.find_charge(LookupRequest(asked, None, contract=True))
+    raise LeftAlone(
+        "not_looked_up",
+        f"the database was restored from a backup, and {account.name} gave no answer about the period of "
+        f"{case.period}; it is not charged before it is known whether it was paid",
     )
-    return Known(case.number, attrs.evolve(ChargeResult.unknown(text), code=HELD))
+
+
+async def _each(services: Services, troubles: Troubles, case: Suspect, request: Requests) -> dict[int, ChargeResult]:
+    """The first attempt after the next one that the provider has, where it has to be asked for each."""
+    for number in range(case.number + 1, case.number + 1 + _AHEAD_ASKED):
+        found = await _ask(services, troubles, case, request, number)
+        if isinstance(found.result, ChargeResult):
+            return {number: found.result}
+    return {}
+
+
+def _attempts(services: Services, case: Suspect, payments: tuple[FoundPayment, ...]) -> dict[int, ChargeResult]:
+    """Those of the *payments* that are attempts at the period which the database does not know, by number."""
+    if not payments:
+        return {}
+    numbers = {
+        period_charge(services, case.contract, case.period, case.price, number).id: number
+        for number in range(case.number, case.number + 1 + _AHEAD)
+    }
+    return {numbers[one.charge_id]: one.result for one in payments if one.charge_id in numbers}
+
+
+def _best(own: dict[int, ChargeResult]) -> tuple[int, ChargeResult]:
+    """The attempt that may have taken money; else the first one, whose decline is followed by what follows declines."""
+    alive = {number: result for number, result in own.items() if result.outcome not in _TOOK_NOTHING}
+    number = min(alive or own, key=lambda one: ((alive or own)[one].outcome is not Outcome.SUCCEEDED, one))
+    return number, own[number]
+
+
+_TOOK_NOTHING = frozenset({Outcome.DECLINED, Outcome.NOT_SENT})
+
+
+def _forgotten(services: Services, contract: Contract, payments: tuple[FoundPayment, ...]) -> tuple[str, ...]:
+    """The provider's ids of the *payments* that took money of the contract, or may have, and are not in the database."""
+    missing: dict[str, None] = {}
+    with services.store.read() as session:
+        for one in payments:
+            reference, result = one.result.reference or "", one.result
+            if result.outcome in _TOOK_NOTHING or _is_older(contract, result):
+                continue
+            if session.charges.by_reference(contract.account or "", reference) is None and not (
+                one.charge_id and session.charges.exists(one.charge_id)
+            ):
+                missing[reference] = None
+    return tuple(missing)
+
+
+def _is_older(contract: Contract, result: ChargeResult) -> bool:
+    """Whether it was made for an earlier contract of the same id."""
+    return result.charged_at is not None and result.charged_at < contract.applied_at - _MARGIN
 
 
 def asked_since(session: Session, charge: Charge) -> dt.datetime:
     """From when on a provider may have taken *charge*: earlier than it was written down, if a backup was restored."""
-    if charge.kind is not ChargeKind.PERIOD or charge.period_start is None:
-        return charge.created_at
-    restore = session.restores.latest()
-    if restore is None or charge.created_at < restore.at:
-        return charge.created_at
-    return min(charge.created_at, _since(restore, charge.period_start))
+    written = session.charges.written_at(charge.id) or charge.created_at
+    asked = min(charge.created_at, written)
+    if session.restores.latest() is None:
+        return asked
+    if charge.kind is ChargeKind.PERIOD and charge.period_start is not None:
+        return min(asked, _since(charge.period_start))
+    return min(asked, contract_behind(session, charge).applied_at - _MARGIN)

@@ -32,6 +32,7 @@ from ..provider import (
     CredentialRequest,
     DeclineClass,
     Found,
+    FoundPayment,
     Lookup,
     LookupRequest,
     Mode,
@@ -307,6 +308,8 @@ class Account:
             raise PluginError(f"{self.name}: {hook} answered {type(found).__name__}, not Found")
         if found.result is not None and not isinstance(found.result, kind):
             raise PluginError(f"{self.name}: {hook} found {type(found.result).__name__}, not {kind.__name__}")
+        if not _are_payments(found.payments):
+            raise PluginError(f"{self.name}: {hook} answered payments that are no tuple of FoundPayment")
         return self.border.found(found)
 
     async def _flow(self, hook: str, **arguments: Any) -> Any:
@@ -382,3 +385,10 @@ class Account:
 
     def _refusal(self, wire: Wire) -> str:
         return self.border.text(f"nothing was sent: {wire.cause()}")
+
+
+def _are_payments(payments: object) -> bool:
+    return payments is None or (
+        isinstance(payments, tuple)
+        and all(isinstance(one, FoundPayment) and isinstance(one.result, ChargeResult) for one in payments)
+    )

@@ -41,6 +41,7 @@ from ..provider import (
     CredentialDescription,
     Dispute,
     Found,
+    FoundPayment,
     ProviderEvent,
     RefundResult,
     StartedSubscription,
@@ -162,6 +163,8 @@ class Border:
 
     def found(self, found: Found) -> Found:
         """The answer to a look-up."""
+        if found.payments is not None:
+            found = attrs.evolve(found, payments=tuple(self._payment(one) for one in found.payments))
         match found.result:
             case None:
                 return found
@@ -169,6 +172,9 @@ class Border:
                 return attrs.evolve(found, result=self.result(charge))
             case refund:
                 return attrs.evolve(found, result=self.result(refund))
+
+    def _payment(self, one: FoundPayment) -> FoundPayment:
+        return FoundPayment(one.charge_id if self.keeps(one.charge_id) else "", self.result(one.result))
 
     def event(self, event: ProviderEvent) -> ProviderEvent:
         """One event of a delivery.

@@ -39,6 +39,7 @@ _CLAIMS = Claims(charges, OPEN_CHARGE)
 _UPDATE = Statement(
     charges.update().where(charges.c.id == value(charges.c.id)).values(values(charges.c[name] for name in _OUTCOME))
 )
+_EXISTS = Statement(sa.select(charges.c.id).where(charges.c.id == value(charges.c.id)))
 _GET = Statement(sa.select(*SELECTED).where(charges.c.id == value(charges.c.id)))
 
 
@@ -246,6 +247,10 @@ class Charges:
         """:raises NotFound: there is no such charge."""
         return charge_of(found(self._runner.first(_GET, {"id": id}), "charge", id))
 
+    def exists(self, id: str) -> bool:  # noqa: A002
+        """Whether there is a charge of that id."""
+        return self._runner.first(_EXISTS, {"id": id}) is not None
+
     def get_again(self, known: Charge, reference: str | None = None) -> tuple[Charge, About]:
         """:meth:`get` for an attempt that was read or written a moment ago, with :meth:`about` it, in one statement.
 
@@ -289,6 +294,10 @@ class Charges:
         Not finding it at the provider before then proves nothing (R-280).
         """
         return _CLAIMS.alive(self._runner, id)
+
+    def written_at(self, id: str) -> dt.datetime | None:  # noqa: A002
+        """When the attempt was written down, by the database's clock, UTC; None: before schema 0002, or there is none."""
+        return _CLAIMS.written(self._runner, id)
 
     def release(self, id: str) -> None:  # noqa: A002
         """Give the claim on an attempt back: the process that sent it has reported."""

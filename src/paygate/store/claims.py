@@ -29,6 +29,9 @@ __all__ = [
 #: The column of the claim. It belongs to no value: only the statements here read and write it.
 CLAIM = "claim_until"
 
+#: The column that says when the attempt was written down, by the same clock.
+WRITTEN = "written_at"
+
 _NOW = Statement(sa.select(sa.literal_column("1")), postgresql=sa.select(sa.func.statement_timestamp(type_=Instant())))
 
 
@@ -54,23 +57,22 @@ def later_on_postgresql() -> sa.ColumnElement[Any]:
 
 
 def settled_columns(table: sa.Table) -> list[sa.Column[Any]]:
-    """The columns of *table* that make up its value: all but the counter and the claim."""
-    return [column for column in table.c if column.key not in {"seq", CLAIM}]
+    """The columns of *table* that make up its value: all but the counter, the claim and its clock."""
+    return [column for column in table.c if column.key not in {"seq", CLAIM, WRITTEN}]
 
 
 def claiming_insert(table: sa.Table) -> Statement:
     """Insert a row of *table* together with the claim on it; :func:`given` gives the parameters of the claim."""
     columns = values(settled_columns(table))
-    return Statement(
-        insert_all(table), postgresql=table.insert().values({**columns, table.c[CLAIM]: later_on_postgresql()}).inline()
-    )
+    by_the_server = {table.c[CLAIM]: later_on_postgresql(), table.c[WRITTEN]: present_on_postgresql()}
+    return Statement(insert_all(table), postgresql=table.insert().values({**columns, **by_the_server}).inline())
 
 
 def given(runner: Runner, seconds: float | None, present: dt.datetime | None = None) -> Mapping[str, Any]:
     """The parameters of a claim that lasts *seconds* from *present* on, by default from now on; None: there is none."""
     present = present or runner.present()
     until = None if seconds is None or present is None else present + dt.timedelta(seconds=seconds)
-    return {CLAIM: until, "present": present, "claim_seconds": seconds}
+    return {CLAIM: until, WRITTEN: present, "present": present, "claim_seconds": seconds}
 
 
 class Claims:
@@ -88,11 +90,17 @@ class Claims:
             table.update().where(free).values({until: value(until)}),
             postgresql=table.update().where(free).values({until: later_on_postgresql()}),
         )
+        self._written = Statement(sa.select(table.c[WRITTEN]).where(identity))
         self._release = Statement(table.update().where(identity).values({until: sa.null()}))
 
     def alive(self, runner: Runner, id_: str) -> dt.datetime | None:
         """Until when somebody may be sending the attempt; None: nobody may, or the provider is known to have it."""
         row = runner.first(self._alive, {"id": id_, "present": runner.present()})
+        return None if row is None else row[0]
+
+    def written(self, runner: Runner, id_: str) -> dt.datetime | None:
+        """When the attempt was written down, by the database's clock; None: before that was kept."""
+        row = runner.first(self._written, {"id": id_})
         return None if row is None else row[0]
 
     def renew(self, runner: Runner, id_: str, seconds: float) -> bool:

@@ -165,6 +165,10 @@ class Refunds:
         """Claim an open refund that no provider knows yet; False: it has ended meanwhile, or the provider has it."""
         return _CLAIMS.renew(self._runner, id, seconds)
 
+    def written_at(self, id: str) -> dt.datetime | None:  # noqa: A002
+        """When the attempt was written down, by the database's clock, UTC; None: before schema 0002, or there is none."""
+        return _CLAIMS.written(self._runner, id)
+
     def release(self, id: str) -> None:  # noqa: A002
         """Give the claim on a refund back: the process that sent it has reported."""
         _CLAIMS.release(self._runner, id)

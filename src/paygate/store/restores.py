@@ -19,7 +19,9 @@ class Restore:
     """The database holds a backup. Instants are UTC.
 
     :param at: when that was said, by the database's clock: what is written from then on is no longer of the backup.
-    :param since: when the newest thing in the backup was written; what happened between the two is not known.
+    :param since: when the newest thing in the backup was written, as far as that could be told: a time before which nothing
+        is missing if nothing was written between the restore and the word. For people: what is asked of providers does not
+        depend on it. Saying it again never makes it later.
     """
 
     at: dt.datetime
@@ -47,6 +49,9 @@ class Restores:
     def remember(self) -> Restore:
         """Note that the database holds a backup from now on."""
         written = [row[0] for statement in _NEWEST if (row := self._runner.first(statement, {})) is not None]
+        known = self.latest()
+        if known is not None and known.since is not None:
+            written = [min([known.since, *written])]  # what has been written since then is no part of any backup
         restore = Restore(instant(self._runner), max(written) if written else None)
         self._runner.change(_INSERT, {"at": restore.at, "since": restore.since})
         return restore

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from paygate.errors import ConfigurationError, OutcomeUnknown, ProviderUnavailable
-from paygate.provider import ChargeRequest, ChargeResult, Found, Outcome
+from paygate.provider import ChargeRequest, ChargeResult, Found, FoundPayment, Outcome
 
 from .client import Asked, Client
 from .declines import is_authentication
 from .intents import charge_refusal, intent_result
-from .resources import CHARGE_REF, Credential, metadata_for, object_in, others, text_in
+from .resources import CHARGE_REF, CONTRACT_REF, Credential, metadata_for, metadata_in, object_in, others, text_in
 from .returned import with_disputes
 
 if TYPE_CHECKING:
     from stripe.params import PaymentIntentCancelParams, PaymentIntentCreateParams, PaymentIntentListParams
 
 __all__ = ["cancel_charge", "charge", "find_charge", "read_intent"]
-
-#: Our clock and Stripe's may differ. Not finding a charge proves that there is none, so lists begin long before it.
-_SKEW = dt.timedelta(days=1)
 
 #: Statuses of an intent that has certainly taken nothing.
 _NOTHING_TAKEN = frozenset({"requires_payment_method", "canceled"})
@@ -60,13 +56,16 @@ async def charge(client: Client, request: ChargeRequest) -> ChargeResult:
     return result
 
 
-async def find_charge(client: Client, attempt: ChargeRequest, reference: str | None) -> Found:
+async def find_charge(
+    client: Client, attempt: ChargeRequest, reference: str | None, *, of_contract: bool = False
+) -> Found:
     """Look the attempt up; see :func:`paygate.hookspecs.find_charge`.
 
     Payments of a customer are listed consistently, so not finding it proves that there is none (§8). A repeat under the
     same key would tell as well, but it would charge where the first sending never arrived. A payment that carries another
     attempt's id is not looked at, whoever noted its id with this one.
 
+    :param of_contract: give the customer's other payments for the same contract as well.
     :raises ProviderUnavailable: Stripe could not be asked, or does not know the customer: that proves nothing.
     :raises ConfigurationError: Stripe refuses the account's key.
     """
@@ -75,14 +74,20 @@ async def find_charge(client: Client, attempt: ChargeRequest, reference: str | N
         why = _not_asked_for(client, seen, attempt)
         if why is None:
             return Found(await with_disputes(client, seen, intent_result(seen, attempt.amount)))
-    own = await _own_intents(client, attempt)
+    own, payments = await _own_intents(client, attempt), None
+    if of_contract:
+        listed = await _intents(client, attempt, CONTRACT_REF, attempt.metadata.get(CONTRACT_REF, ""))
+        payments = tuple(
+            FoundPayment(metadata_in(seen, CHARGE_REF) or "", intent_result(seen, None)) for seen in listed
+        )
     if not own and why is not None:
         return Found(ChargeResult.unknown(f"payment {reference} is another's ({why}): a person has to look"))
     alive = [seen for seen in own if text_in(seen, "status") not in _NOTHING_TAKEN]
     if len(alive) > 1:
-        return Found(_two(alive, attempt))
+        return Found(_two(alive, attempt), payments)
     best = (alive or own)[:1]
-    return Found(await with_disputes(client, best[0], intent_result(best[0], attempt.amount))) if best else Found()
+    result = await with_disputes(client, best[0], intent_result(best[0], attempt.amount)) if best else None
+    return Found(result, payments)
 
 
 async def cancel_charge(client: Client, attempt: ChargeRequest, reference: str | None) -> Found:
@@ -126,18 +131,21 @@ async def _found_at_once(client: Client, request: ChargeRequest, otherwise: Char
     return found if isinstance(found, ChargeResult) else otherwise
 
 
-def _since(moment: dt.datetime | None) -> int:
-    """From when on lists have to be read to hold everything made since *moment*, in seconds since 1970."""
-    return 0 if moment is None else max(0, int((moment - _SKEW).timestamp()))
-
-
 async def _own_intents(client: Client, attempt: ChargeRequest) -> list[Mapping[str, Any]]:
-    customer, begin = Credential.parse(attempt.credential).customer, _since(attempt.requested_at)
+    return await _intents(client, attempt, CHARGE_REF, attempt.charge_id)
+
+
+async def _intents(client: Client, attempt: ChargeRequest, key: str, value: str) -> list[Mapping[str, Any]]:
+    """The payments of the attempt's customer whose metadata have *value* under *key*.
+
+    The list has no beginning: not finding a payment proves that there is none, and the clock of the host that wrote
+    the attempt down may have been days ahead of Stripe's.
+    """
+    customer = Credential.parse(attempt.credential).customer
 
     def page(after: str | None) -> Asked:
         params: PaymentIntentListParams = {
             "customer": customer,
-            "created": {"gte": begin},
             "limit": 100,
             "expand": ["data.latest_charge"],
         }
@@ -147,8 +155,8 @@ async def _own_intents(client: Client, attempt: ChargeRequest) -> list[Mapping[s
 
     return await client.listed(
         page,
-        CHARGE_REF,
-        attempt.charge_id,
+        key,
+        value,
         kind="payment_intent",
         of=("customer", customer),
     )

@@ -77,7 +77,7 @@ class Stripe(Provider):
         """
         if not isinstance(request.attempt, ChargeRequest):
             raise InvalidValue("find_charge looks for a charge; use find_refund for a refund")
-        return await charges.find_charge(self._client, request.attempt, request.reference)
+        return await charges.find_charge(self._client, request.attempt, request.reference, of_contract=request.contract)
 
     async def cancel_charge(self, request: LookupRequest) -> Found:
         """Withdraw a charge that waits for the customer.

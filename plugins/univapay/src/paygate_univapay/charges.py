@@ -9,18 +9,19 @@ import attrs
 
 from paygate.errors import ConfigurationError, OutcomeUnknown, ProviderUnavailable
 from paygate.money import Money
-from paygate.provider import ChargeRequest, ChargeResult, Found, Outcome
+from paygate.provider import ChargeRequest, ChargeResult, Found, FoundPayment, Outcome
 
 from .client import Client
 from .mapping import charge_refusal, charge_result, status_of
 from .resources import (
     CHARGE_REF,
+    CONTRACT_REF,
     Unreliable,
     listed,
     metadata_for,
     network_of,
     others,
-    since,
+    reference_in,
     token_id,
     wait_for_result,
 )
@@ -63,9 +64,16 @@ async def charge(client: Client, request: ChargeRequest) -> ChargeResult:
     return await shown(client, seen, request.amount, repeated=reply.repeated)
 
 
-async def find_charge(client: Client, attempt: ChargeRequest, reference: str | None) -> Found:
-    """Look the attempt up, with what has gone back of it; see :func:`paygate.hookspecs.find_charge`."""
+async def find_charge(
+    client: Client, attempt: ChargeRequest, reference: str | None, *, of_contract: bool = False
+) -> Found:
+    """Look the attempt up, with what has gone back of it; see :func:`paygate.hookspecs.find_charge`.
+
+    :param of_contract: give the card's other charges for the same contract as well, as far as the list has them.
+    """
     found = await _find(client, attempt, reference)
+    if of_contract:
+        found = attrs.evolve(found, payments=await _of_contract(client, attempt))
     if not isinstance(found.result, ChargeResult):
         return found
     return attrs.evolve(found, result=await with_returns(client, found.result))
@@ -178,8 +186,18 @@ def _not_asked_for(client: Client, seen: Mapping[str, Any], request: ChargeReque
 
 
 async def _own_charges(client: Client, request: ChargeRequest) -> list[Mapping[str, Any]]:
-    query = {"transaction_token_id": request.credential, **since(request.requested_at)}
+    """Of the whole list of the card: the clock of the host that wrote the attempt down may have been days ahead."""
+    query = {"transaction_token_id": request.credential}
     return await listed(client, client.charge_path(), query, CHARGE_REF, request.charge_id)
+
+
+async def _of_contract(client: Client, request: ChargeRequest) -> tuple[FoundPayment, ...]:
+    query, contract = {"transaction_token_id": request.credential}, request.metadata.get(CONTRACT_REF, "")
+    try:
+        made = await listed(client, client.charge_path(), query, CONTRACT_REF, contract)
+    except Unreliable:
+        return ()  # which proves as little as a list without them
+    return tuple(FoundPayment(reference_in(seen, CHARGE_REF) or "", charge_result(seen, None)) for seen in made)
 
 
 async def _judged(client: Client, attempt: ChargeRequest, own: Sequence[Mapping[str, Any]]) -> ChargeResult | None:

@@ -27,7 +27,6 @@ __all__ = [
     "others",
     "page_of",
     "reference_in",
-    "since",
     "token_id",
     "wait_for_result",
 ]
@@ -52,8 +51,8 @@ _CARD_NUMBER = re.compile(r"\d(?:[ -]?\d){11,18}")
 #: Longest hold of one look, and the pause between two, in seconds (§7.3).
 _HOLD, _PAUSE = 3, 1
 
-#: UnivaPay's clock may differ from ours: lists begin this much before the attempt.
-_SKEW = dt.timedelta(minutes=5)
+#: The clock of the host that wrote something down may be days ahead of UnivaPay's: lists are read this much further back.
+_SKEW = dt.timedelta(days=8)
 
 
 class Unreliable(ProviderUnavailable):
@@ -226,13 +225,6 @@ def others(client: Client, resource: Mapping[str, Any], key: str, own: str) -> s
     if named is not None and named != own:
         return f"its {key} is {named[:40]!r}, asked for was {own}"
     return None if client.owns(resource) else "it belongs to another store or mode"
-
-
-def since(moment: dt.datetime | None) -> dict[str, str]:
-    """The list filter for everything made since *moment*, with room for clocks that differ."""
-    if moment is None:
-        return {}
-    return {"from": (moment - _SKEW).astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 def made_since(resource: Mapping[str, Any], moment: dt.datetime) -> bool:

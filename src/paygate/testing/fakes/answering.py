@@ -24,6 +24,7 @@ from ...provider import (
     CredentialRequest,
     DeclineClass,
     Found,
+    FoundPayment,
     IdempotencyKind,
     Lookup,
     LookupRequest,
@@ -121,6 +122,8 @@ class AnsweringProvider(Provider):
     names_declined: ClassVar[bool] = True
     #: whether a look-up without the provider's id sends the attempt again under its key
     looks_up_by_key: ClassVar[bool] = False
+    #: whether a look-up can list every payment of a contract
+    lists_payments: bool = True
 
     def __init__(self, capabilities: Capabilities, settings: FakeSettings | None, clock: Clock | None) -> None:
         self.clock = clock
@@ -168,12 +171,19 @@ class AnsweringProvider(Provider):
                 return Found(self._charge(memory, now, attempt))
             made = self._indexed(memory.of_attempt(MovementKind.CAPTURE, attempt.charge_id), now, declared)
             payment = _pick(memory, MovementKind.CAPTURE, request.reference, made, now)
+            payments = self._of_contract(memory, now, attempt) if request.contract and self.lists_payments else None
             if payment is None:
-                return Found(None)
+                return Found(None, payments)
             others = [] if request.reference is not None else [one for one in made if one is not payment]
             alive = [one for one in others if one.at(now).state is not Outcome.DECLINED]
             further = tuple(self._looked_up(memory, one, now) for one in alive)
-            return Found(attrs.evolve(self._looked_up(memory, payment, now), others=further))
+            return Found(attrs.evolve(self._looked_up(memory, payment, now), others=further), payments)
+
+    def _of_contract(self, memory: Memory, now: dt.datetime, attempt: ChargeRequest) -> tuple[FoundPayment, ...]:
+        contract = attempt.metadata.get("paygate_contract")
+        made = [one for one in memory.payments.values() if one.kind is MovementKind.CAPTURE and one.owner == contract]
+        seen = self._indexed(made, now, self._capabilities.lookup) if contract else []
+        return tuple(FoundPayment(one.attempt, self._looked_up(memory, one, now)) for one in seen)
 
     async def cancel_charge(self, request: LookupRequest) -> Found:
         if not self._capabilities.cancels_charges:
@@ -254,6 +264,7 @@ class AnsweringProvider(Provider):
                 digest=digest,
                 credential=credential,
                 notices=notices,
+                owner=request.metadata.get("paygate_contract", ""),
             )
             memory.add(payment)
             return self._charge_result(payment, steps[0], _NOT_CHECKED if self._keys_broken else _STORED)

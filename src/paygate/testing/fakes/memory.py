@@ -64,7 +64,7 @@ class Payment:
     notices: int = 1  #: how many times each notification is delivered
     contract: str = ""  #: of a charge by the provider's own subscription: the contract that it belongs to
     period: str = ""  #: and the date on which the charged period begins, ISO 8601
-    owner: str = ""  #: of a refund: the contract that its metadata named
+    owner: str = ""  #: of what paygate asked for: the contract that its metadata named
 
     @property
     def created_at(self) -> dt.datetime:

@@ -112,6 +112,7 @@ def _claims() -> None:
     given = {"until": until if bind.dialect.name == "postgresql" else text}
     for table in ("paygate_charges", "paygate_refunds"):
         op.add_column(table, sa.Column("claim_until", INSTANT, nullable=True))
+        op.add_column(table, sa.Column("written_at", INSTANT, nullable=True))
         open_ones = f"UPDATE {table} SET claim_until = :until WHERE state = 'PENDING' AND reference IS NULL"  # noqa: S608 - our own names
         bind.execute(sa.text(open_ones), given)
 

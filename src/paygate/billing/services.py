@@ -23,7 +23,7 @@ from ..ids import new_id
 from ..networks import load
 from ..plugins.account import Account
 from ..plugins.manager import Plugins
-from ..provider import Capabilities, Mode
+from ..provider import Capabilities, ExpiryPolicy, Mode
 from ..store import Store
 from .courier import Courier
 
@@ -108,17 +108,34 @@ class Services:
         """What *account* can do, to look at a contract by; None without one, and for one that is not configured."""
         return self.plugins.account(account).capabilities if account is not None and self.plugins.has(account) else None
 
+    def recording_capabilities(self, contract: Contract) -> Capabilities:
+        """What the account of *contract* does to it when a result is recorded, which needs no account to be sent through.
+
+        Of one that is not configured any more only what its receipts did to the expiry matters, and the contract shows
+        that: what was charged there must be closable when the provider is gone (R-289).
+        """
+        known = self.known_capabilities(contract.account)
+        if known is not None:
+            return known
+        largest = contract.expires_on == self.rules.system_max
+        expiry = ExpiryPolicy.SYSTEM_MAX if largest else ExpiryPolicy.BY_CYCLE
+        return Capabilities(contract.account or "", expiry=expiry)
+
     def in_mode(self, contract: Contract) -> bool:
         """Whether the account of *contract* may be used for it: both test, both live, or one of them not known (X-24)."""
         mode = self.plugins.account(contract.account).mode if contract.account is not None else None
         return None in {mode, contract.mode} or mode is contract.mode
 
     def schedule(self, account: str, cycle: Cycle) -> RetrySchedule:
-        """When an account retries a failed renewal: as configured, else as is usual for its provider (R-150, R-156)."""
+        """When an account retries a failed renewal: as configured, else as is usual for its provider (R-150, R-156).
+
+        One that is not configured any more ends no contract.
+        """
         configured = self.schedules.get(account)
         if configured is not None:
             return configured
-        return default_schedule(cycle, ends_contract=self.plugins.account(account).capabilities.ends_after_retries)
+        known = self.known_capabilities(account)
+        return default_schedule(cycle, ends_contract=known is not None and known.ends_after_retries)
 
     @cached_property
     def network_rules(self) -> NetworkRules:

@@ -275,7 +275,7 @@ def _named(session: Session, charge: Charge, reference: str) -> Charge:
 def _settlement(services: Services, session: Session, before: Contract, charge: Charge, now: dt.datetime) -> Settlement:
     """What the success of *charge* does, by what it paid for."""
     rules, new_id = services.rules, services.new_id
-    capabilities = services.plugins.account(charge.account).capabilities
+    capabilities = services.recording_capabilities(before)
     if charge.kind is ChargeKind.INITIAL:
         return activate(
             before, now, rules, new_id, actor=charge.actor, charge=charge, capabilities=capabilities, action="create"

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..bounds import check_bounds
-from ..errors import PaygateError
+from ..domain.contract import Actor, ActorKind
+from ..errors import InvalidValue, PaygateError
 from ..masking import mask_text
 
 __all__ = ["check_public_methods"]
@@ -69,6 +70,8 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
     def check(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         rules = self._services.texts
         for name, value in (*zip(parameters[1:], args, strict=False), *kwargs.items()):
+            if name == "actor":
+                _check_actor(value)
             if value is not None and name in kinds:
                 check_bounds(name, value)
                 rules.check(name, value, looked_up=kinds[name])
@@ -96,6 +99,20 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
             raise
 
     return plain
+
+
+def _check_actor(value: object) -> None:
+    """What is noted with every record has to be readable for ever.
+
+    :raises InvalidValue: it is no actor.
+    """
+    if isinstance(value, Actor) and isinstance(value.kind, ActorKind) and isinstance(value.id, str):
+        return
+    raise InvalidValue(
+        f"actor is an Actor, such as Actor.admin('hanako') or Actor.customer(id), not {type(value).__name__}; "
+        "nothing was done",
+        rule="R-266",
+    )
 
 
 def _mask(error: PaygateError) -> None:

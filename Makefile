@@ -31,6 +31,7 @@ lint: $(VENV)/.installed-dev ## style, forbidden constructs, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python scripts/make_sync_gateway.py --check
+	$(BIN)/python scripts/catalogue.py
 
 format: $(VENV)/.installed-dev ## put the style right where that is mechanical
 	$(BIN)/ruff check --fix .

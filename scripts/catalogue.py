@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import io
+import re
 import string
 import sys
 from collections.abc import Iterator
@@ -19,15 +20,20 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from paygate import error_texts, labels, operator_texts
+from paygate.billing.planning import Work
+from paygate.catalogue import english
 from paygate.cli import wording as cli_wording
 from paygate.messages.wording import sentences
 
 ROOT = Path(__file__).resolve().parent.parent
-CLI = ROOT / "src" / "paygate" / "cli"
+CORE = ROOT / "src" / "paygate"
+CLI = CORE / "cli"
 PO = ROOT / "src" / "paygate" / "locales" / "ja" / "LC_MESSAGES" / "paygate.po"
 MO = PO.with_suffix(".mo")
 
 Key = tuple[str, str]
+#: Where English adds a letter for more than one, and Japanese nothing.
+PLURAL = re.compile(r"(day|year)\{1\}")
 
 
 def texts() -> dict[Key, str]:
@@ -35,6 +41,8 @@ def texts() -> dict[Key, str]:
     found: dict[Key, str] = {}
     for context, text in labels.entries():
         found.setdefault((context, text), "labels")
+    for member in Work:
+        found.setdefault(("planning.Work", english(member)), "labels")
     for text in (*error_texts.SENTENCES.values(), *error_texts.RULES.values()):
         found.setdefault(("error", text), "error_texts")
     for text in error_texts.FACTS.values():
@@ -49,49 +57,89 @@ def texts() -> dict[Key, str]:
 
 
 def cli_texts() -> Iterator[tuple[str, str]]:
-    """The texts that commands print: the literals given to the functions of :mod:`paygate.cli.wording` and its tables."""
+    """The texts that commands show people: those of the commands, and the sentences that the core makes for them."""
     for text in cli_wording.texts():
         yield text, "cli/wording"
     for path in sorted(CLI.glob("*.py")):
-        if path.stem in cli_wording.ENGLISH_ONLY or path.stem.startswith("demo"):
-            continue
-        for text in literals(ast.parse(path.read_text(encoding="utf-8"))):
-            yield text, f"cli/{path.stem}"
+        if path.stem not in cli_wording.ENGLISH_ONLY and not path.stem.startswith("demo"):
+            yield from ((text, f"cli/{path.stem}") for text in shown_texts(path))
+    for name in cli_wording.SENTENCES_OF:
+        yield from ((text, name) for text in shown_texts(CORE / f"{name}.py") if " " in text)
 
 
-def literals(tree: ast.AST) -> Iterator[str]:
-    """The English texts among the arguments of calls that print or translate, and of the tables' columns."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            for index in cli_wording.PRINTED.get(name, ()):
-                if index < len(node.args):
-                    yield from strings(node.args[index])
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names = [target.id for target in targets if isinstance(target, ast.Name)]
-            if node.value is not None and any(name.endswith(("COLUMNS", "_NEXT")) for name in names):
-                yield from strings(node.value)
+def shown_texts(path: Path) -> Iterator[str]:
+    """String literals of a module that may be shown; f-strings with ``{0}`` and so on for what they hold."""
+    finder = Finder()
+    finder.visit(ast.parse(path.read_text(encoding="utf-8")))
+    return (text for text in dict.fromkeys(finder.found) if not cli_wording.is_no_text(text))
 
 
-def strings(node: ast.AST) -> Iterator[str]:
-    """String literals: the node itself, members of tuples and lists (of pairs: the name), both arms of a choice."""
-    match node:
-        case ast.Constant(value=str() as text) if text.strip():
-            yield text.removeprefix(">")
-        case ast.Tuple(elts=[ast.Constant(value=str() as text), _]) if text and not isinstance(
-            node.elts[1], ast.Constant
-        ):
-            yield text.removeprefix(">")
-            yield from strings(node.elts[1]) if isinstance(node.elts[1], ast.IfExp) else ()
-        case ast.Tuple() | ast.List():
-            for element in node.elts:
-                yield from strings(element)
-        case ast.IfExp():
-            yield from strings(node.body)
-            yield from strings(node.orelse)
-        case ast.Starred():
-            yield from strings(node.value)
+class Finder(ast.NodeVisitor):
+    """Collects literals; passes over docstrings, errors, decorators, comparisons, keys, types and calls that show nothing."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def visit_Raise(self, node: ast.Raise) -> None:
+        """The messages of errors are English."""
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):
+            self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        for statement in node.body:
+            self.visit(statement)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        for statement in node.body:
+            self.visit(statement)
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        """What is compared is a value."""
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        self.visit(node.value)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self.visit(node.value)
+
+    def visit_Dict(self, node: ast.Dict) -> None:
+        for value in node.values:
+            self.visit(value)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        names = {target.id for target in node.targets if isinstance(target, ast.Name)}
+        if "__all__" not in names:
+            self.visit(node.value)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name in cli_wording.NOT_SHOWN or name.endswith(("Error", "Parameter")):
+            return
+        self.visit(node.func)
+        for argument in node.args:
+            self.visit(argument)
+        for keyword in node.keywords:
+            if keyword.arg in {"human", "default_text", None}:
+                self.visit(keyword.value)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        text, number = "", 0
+        for part in node.values:
+            if isinstance(part, ast.Constant):
+                text += str(part.value)
+            else:
+                text += f"{{{number}}}"
+                number += 1
+                if isinstance(part, ast.FormattedValue):
+                    self.visit(part.value)
+        self.found.append(text)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str):
+            self.found.append(node.value.lstrip(">#"))
 
 
 def placeholders(text: str) -> set[str]:
@@ -126,7 +174,10 @@ def problems() -> list[str]:
     for (context, text), japanese in have.items():
         if not japanese:
             wrong.append(f"no translation: {(context, text)}")
-        elif placeholders(text) != placeholders(japanese) and context in {"operator", "cli"}:
+        elif placeholders(japanese) - placeholders(text) or (
+            context in {"operator", "cli"}
+            and len(placeholders(text) - placeholders(japanese)) > bool(PLURAL.search(text))
+        ):
             wrong.append(f"other placeholders: {(context, text)}")
     if not MO.exists() or MO.read_bytes() != compiled(old):
         wrong.append(f"{MO.relative_to(ROOT)} is old")

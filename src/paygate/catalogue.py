@@ -19,7 +19,7 @@ from .label_texts import ENGLISH
 from .money import Money
 
 __all__ = [
-    "LANGUAGES", "amount_text", "context_of", "date_text", "english", "filled", "label", "language_of", "shown", "translate",
+    "LANGUAGES", "amount_text", "context_of", "date_text", "english", "filled", "keys", "label", "language_of", "shown", "translate",
 ]  # fmt: skip
 
 #: The languages that every text has.
@@ -49,6 +49,17 @@ def translate(text: str, language: str, context: str = "") -> str:
         return text
     catalogue = _catalogue(language)
     return catalogue.pgettext(context, text) if context else catalogue.gettext(text)
+
+
+def keys(language: str) -> tuple[tuple[str, str], ...]:
+    """Context and English of every text that the catalogue of *language* has."""
+    known: dict[object, str] = getattr(_catalogue(language), "_catalog", {})
+    return tuple(
+        (context, text)
+        for key in known
+        if isinstance(key, str) and "\x04" in key
+        for context, _, text in [key.partition("\x04")]
+    )
 
 
 def filled(text: str, language: str, context: str, facts: Mapping[str, object]) -> str:

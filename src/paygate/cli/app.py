@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..catalogue import LANGUAGES, language_of
 from .failures import EPILOGUE
 from .lazy import Lazy, LazyGroup
 from .session import Session
+from .wording import speak
 
 __all__ = ["COMMANDS", "paygate"]
 
@@ -50,6 +53,7 @@ class _Root(LazyGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         session: Session = ctx.ensure_object(Session)
+        speak(language_of(os.environ))
         try:
             return super().invoke(ctx)
         except (click.exceptions.Exit, BrokenPipeError):
@@ -77,6 +81,13 @@ class _Root(LazyGroup):
     help="The configuration file.",
 )
 @click.option("--actor", default="admin", envvar="PAYGATE_ACTOR", show_envvar=True, help="Who acts, for the audit.")
+@click.option(
+    "--lang",
+    type=click.Choice(LANGUAGES),
+    envvar="PAYGATE_LANG",
+    show_envvar=True,
+    help="The language of tables, questions and errors; by default that of the locale.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
 @click.option(
     "--log",
@@ -87,9 +98,13 @@ class _Root(LazyGroup):
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
-def paygate(ctx: click.Context, config: Path, actor: str, log: str | None, *, as_json: bool, debug: bool) -> None:
+def paygate(
+    ctx: click.Context, config: Path, actor: str, lang: str | None, log: str | None, *, as_json: bool, debug: bool
+) -> None:
     """Contracts and billing over many payment providers."""
     session: Session = ctx.ensure_object(Session)
+    if lang is not None:
+        speak(lang)
     session.config, session.actor_id, session.json, session.debug = config, actor, as_json, debug
     if debug or log:  # else what a plugin did is told by the outcome
         from .output import LogLines

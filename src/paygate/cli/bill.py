@@ -18,6 +18,7 @@ from .failures import Exit
 from .output import console, facts, note, print_problems, table
 from .params import DAY_OR_INSTANT
 from .session import Session, json_option, limit_option, yes_option
+from .wording import language, named, people
 
 if TYPE_CHECKING:
     from ..billing.running import BillingReport, Planned
@@ -65,7 +66,11 @@ class Totals:
     @property
     def said(self) -> str:
         """Counts and sum in one line."""
-        steps = ", ".join(f"{work}: {number}" for work, number in sorted(self.steps.items()))
+        from ..billing.running import Work
+
+        names = {"not retried" if work is Work.NOTHING else work.value: named(work) for work in Work}
+        shown = {name: names[name] if language() != "en" else name for name in self.steps}
+        steps = ", ".join(f"{shown[work]}: {number}" for work, number in sorted(self.steps.items()))
         sums = " and ".join(map(str, self.sums))
         return f"{steps}; {self.charges} charge(s)" + (f" of {sums} in all" if sums else "")
 
@@ -193,8 +198,8 @@ def _show_plan(
 
 def _said(until: dt.date | dt.datetime | None) -> str:
     if isinstance(until, dt.datetime):
-        return f"by {until.astimezone(JST):%Y-%m-%d %H:%M:%S}"
-    return f"by the end of {until}" if until else "now"
+        return people(f"by {until.astimezone(JST):%Y-%m-%d %H:%M:%S}")
+    return people(f"by the end of {until}" if until else "now")
 
 
 # --- the run ---------------------------------------------------------------------------------------------------------

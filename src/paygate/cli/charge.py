@@ -16,6 +16,7 @@ from .output import cell, facts, note
 from .params import YEN, AmountCommand, metadata_option
 from .repeats import again_option, key_of, once_more, typed_texts
 from .session import Session, json_option, yes_option
+from .wording import named, people
 
 if TYPE_CHECKING:
     from ..billing.charges import ChargePreview
@@ -139,7 +140,7 @@ def _ask_purpose(preview: ChargePreview) -> Purpose:
     """Which of the two is meant, where a period is unpaid: nothing is charged on a guess (R-382)."""
     question = f"Collect the unpaid period ({preview.owed}), or charge {preview.amount} beside it?"
     choice = click.Choice(["arrears", "one-off", "nothing"])
-    answer = click.prompt(question, type=choice, default="nothing", err=True)
+    answer = click.prompt(people(question), type=choice, default="nothing", err=True)
     if answer == "nothing":
         raise click.Abort
     return Purpose.ARREARS if answer == "arrears" else Purpose.ONE_OFF
@@ -154,7 +155,7 @@ def _print_preview(preview: ChargePreview, capabilities: Capabilities) -> None:
     """The confirmation says what is about to happen (R-173), on standard error because it is not the result."""
     pairs: list[tuple[str, object]] = [
         ("Customer", _person(preview)),
-        ("Contract", f"{preview.contract.id}, {preview.contract.plan.name}, {preview.contract.status.value}"),
+        ("Contract", f"{preview.contract.id}, {preview.contract.plan.name}, {named(preview.contract.status)}"),
         ("Provider", f"{preview.provider} (account {preview.account})"),
         ("Amount", preview.amount),
         *((("Pays", "the unpaid period"),) if preview.purpose is Purpose.ARREARS else ()),

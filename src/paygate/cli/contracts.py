@@ -17,6 +17,7 @@ from .params import DAY, INSTANT, YEN, metadata_option
 from .records import ENTRY_COLUMNS, entry_row
 from .reports import closing
 from .session import Session, csv_option, json_option, limit_option, pass_session
+from .wording import named, people
 
 if TYPE_CHECKING:
     from ..billing.contracts import ContractDetails
@@ -95,7 +96,7 @@ def _print_details(details: ContractDetails) -> None:
             ("E-mail", details.customer.email),
             (
                 "Plan",
-                f"{contract.plan.name}, {contract.plan.price} {contract.plan.cycle.value if contract.plan.cycle else 'once'}",
+                f"{contract.plan.name}, {contract.plan.price} {named(contract.plan.cycle) if contract.plan.cycle else people('once')}",
             ),
             ("Paid by", f"{contract.method.value} through {contract.account}" if contract.account else contract.method),
             ("Status", contract.status),
@@ -107,7 +108,7 @@ def _print_details(details: ContractDetails) -> None:
             ("Cancellation", notice and f"by {notice.origin.value}, effective {notice.effective_on}"),
             ("Unpaid period", missing and f"of {missing.period_start}, {missing.failures} failure(s)"),
             ("Ended", contract.ended_on),
-            ("Open charge", waiting and f"{waiting.id} {waiting.amount} {waiting.state.value}"),
+            ("Open charge", waiting and f"{waiting.id} {waiting.amount} {named(waiting.state)}"),
             *metadata_facts(contract.metadata),
         ],
     )

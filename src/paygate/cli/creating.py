@@ -21,6 +21,7 @@ from .output import cell, facts, metadata_facts, note
 from .params import DAY, MONTH, YEN, metadata_option
 from .repeats import again_option, key_of, once_more, stem_of, typed_texts
 from .session import Session, json_option, yes_option
+from .wording import named, people
 
 if TYPE_CHECKING:
     from ..domain.contract import Contract
@@ -239,14 +240,14 @@ def _print_preview(customer: Customer, creation: Creation) -> None:
     pairs: list[tuple[str, object]] = [
         ("Customer", f"{customer.name} ({customer.id})" if customer.name else customer.id),
         ("E-mail", customer.email),
-        ("Plan", f"{plan.name}, {plan.price} {plan.cycle.value if plan.cycle else 'once'}"),
+        ("Plan", f"{plan.name}, {plan.price} {named(plan.cycle) if plan.cycle else people('once')}"),
         *((("Initial fee", plan.initial_fee),) if plan.initial_fee else ()),
         *(
             (("Special price", f"{plan.special_price} for {plan.special_periods} period(s)"),)
             if plan.special_price
             else ()
         ),
-        *(("Opens", f"{one.code}, {one.type.value}") for one in plan.products),
+        *(("Opens", f"{one.code}, {named(one.type)}") for one in plan.products),
         ("Paid by", f"card through account {contract.account}" if contract.account else contract.method),
         ("Start", contract.start_on),
         *metadata_facts(contract.metadata),

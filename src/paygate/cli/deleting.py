@@ -11,6 +11,7 @@ from ..domain.charge import RefundState
 from .failures import Exit
 from .output import facts, note, table
 from .session import Session, json_option
+from .wording import people
 
 if TYPE_CHECKING:
     from ..billing.deleting import DeletionReport
@@ -40,7 +41,7 @@ def delete(ctx: click.Context, contract: str, typed: str | None, reason: str) ->
             _print_plan(plan)
         if typed is None:
             typed = click.prompt(
-                "Type the contract's id to delete it for good", default="", show_default=False, err=True
+                people("Type the contract's id to delete it for good"), default="", show_default=False, err=True
             )
         with session.waiting(f"deleting contract {contract}"):
             report = gateway.contracts.delete(contract, confirm=typed, reason=reason, actor=session.actor)

@@ -12,6 +12,7 @@ from .charges import print_charge
 from .failures import exit_for
 from .output import facts, note
 from .session import Session, json_option, yes_option
+from .wording import people
 
 if TYPE_CHECKING:
     from ..billing.new_card import PaymentChange
@@ -82,7 +83,7 @@ def token_of(given: str | None) -> str:
     if given == "-":
         return sys.stdin.readline().strip()
     if given is None:
-        asked: str = click.prompt("Token of the stored card", hide_input=True, err=True)
+        asked: str = click.prompt(people("Token of the stored card"), hide_input=True, err=True)
         return asked.strip()
     return given
 

@@ -21,6 +21,7 @@ from .output import facts, note, table
 from .params import DAY, INSTANT, MONTH
 from .refund import explain
 from .session import Session, json_option, yes_option
+from .wording import named
 
 if TYPE_CHECKING:
     from ..billing.contracts import ContractDetails
@@ -144,7 +145,7 @@ def _whose(details: ContractDetails) -> list[tuple[str, object]]:
     contract, customer = details.contract, details.customer
     return [
         ("Customer", f"{customer.name} ({customer.id})" if customer.name else customer.id),
-        ("Contract", f"{contract.id}, {contract.plan.name}, {contract.status.value}"),
+        ("Contract", f"{contract.id}, {contract.plan.name}, {named(contract.status)}"),
     ]
 
 

@@ -27,11 +27,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .. import labels
 from ..clock import JST
 from ..domain.contract import Actor, Customer
 from ..drivers.redact import mask_text
 from ..errors import PaygateError
 from ..money import Money
+from .wording import cell_text, language, named, people
 
 if TYPE_CHECKING:
     from ..billing.problems import Problem
@@ -81,22 +83,30 @@ def cell(value: object) -> str:
         case None | "" | ():
             return "–"
         case bool():
-            return "yes" if value else "no"
+            return people("yes" if value else "no")
         case dt.datetime():
             return f"{value.astimezone(JST):%Y-%m-%d %H:%M} JST"
         case dt.date():
             return value.isoformat()
         case enum.Enum():
-            return str(value.value)
+            return named(value)
+        case Money() if language() != "en":
+            return labels.text(value, language())
         case _:
-            return printable(str(value))
+            return printable(cell_text(str(value)))
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table on standard output. Headings that start with ``>`` (amounts) or ``#`` are set flush right."""
     cells = [[cell(value) for value in row] for row in rows]
-    grid = Table(title=Text(printable(title), style="bold"), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
-    names = [heading.lstrip(">#") for heading in columns]
+    grid = Table(
+        title=Text(printable(people(title)), style="bold"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        min_width=_title_width(title),
+    )
+    names = [people(heading.lstrip(">#")) for heading in columns]
     widths = [max(map(cell_len, (name, *(row[at] for row in cells)))) for at, name in enumerate(names)]
     # days, amounts and states stay in one piece where the rest can give way
     needed = sum(min(width, _IN_ONE_PIECE) + _GUTTER for width in widths)
@@ -108,24 +118,35 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         grid.add_row(*map(Text, row))
     _print(grid, sys.stdout)
     if not cells:
-        _print(Text("(none)"), sys.stdout)
+        _print(Text(people("(none)")), sys.stdout)
 
 
 def facts(title: str, pairs: Iterable[tuple[str, object]], *, stream: TextIO | None = None) -> None:
     """Print names with their values, one a line; on standard output unless another stream is given."""
     grid = Table(
-        title=Text(printable(title), style="bold"), title_justify="left", box=None, show_header=False, pad_edge=False
+        title=Text(printable(people(title)), style="bold"),
+        title_justify="left",
+        min_width=_title_width(title),
+        box=None,
+        show_header=False,
+        pad_edge=False,
     )
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
     for name, value in pairs:
-        grid.add_row(Text(printable(name)), Text(cell(value)))
+        grid.add_row(Text(printable(people(name))), Text(cell(value)))
     _print(grid, stream or sys.stdout)
 
 
 def metadata_facts(metadata: Mapping[str, str]) -> list[tuple[str, object]]:
     """A caller's own texts as lines for :func:`facts`."""
     return [(f"Metadata {key}", text) for key, text in metadata.items()]
+
+
+def _title_width(title: str) -> int:
+    """Cells that the title needs, so that a narrow table does not fold it; a short one needs no width of its own."""
+    width = cell_len(printable(people(title)))
+    return width if language() != "en" else 0
 
 
 def print_problems(problems: Sequence[Problem], blocked: int) -> None:
@@ -146,7 +167,7 @@ def print_problems(problems: Sequence[Problem], blocked: int) -> None:
 
 def note(text: str) -> None:
     """Tell something on standard error."""
-    _print(Text(printable(text)), sys.stderr)
+    _print(Text(printable(people(text))), sys.stderr)
 
 
 def say(text: str = "", *, stream: TextIO | None = None) -> None:
@@ -170,7 +191,7 @@ class LogLines(logging.Handler):
 
 def status(what: str) -> AbstractContextManager[object]:
     """Show on the terminal of standard error that *what* takes its time."""
-    return console(sys.stderr).status(Text(printable(what)))
+    return console(sys.stderr).status(Text(printable(people(what))))
 
 
 def _print(what: Table | Text, stream: TextIO) -> None:

@@ -10,6 +10,7 @@ import click
 from ..domain.ledger import LedgerEntry
 from .output import facts, table
 from .session import Session, json_option, limit_option, pass_session
+from .wording import action_text, people, word
 
 __all__ = ["ENTRY_COLUMNS", "audit", "entry_row", "ledger"]
 
@@ -67,9 +68,9 @@ def audit(session: Session, contract: str, limit: int | None) -> None:
         rows,
         f"Audit of {contract}",
         ("When", "Who", "What", "Before", "After", "Why"),
-        lambda it: (it.at, it.actor, it.action, _said(it.before), _said(it.after), it.reason),
+        lambda it: (it.at, it.actor, action_text(it.action), _said(it.before), _said(it.after), it.reason),
     )
 
 
 def _said(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in values.items() if value is not None)
+    return ", ".join(f"{people(name)}={word(str(value))}" for name, value in values.items() if value is not None)

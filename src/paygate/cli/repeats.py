@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 import click
 
 from ..domain.charge import ChargeState, RefundState
+from .wording import people
 
 __all__ = ["WITHIN", "Attempted", "again_option", "key_of", "once_more", "stem_of", "typed_texts"]
 
@@ -58,7 +59,7 @@ def once_more(*, yes: bool) -> bool:
     if yes:
         return False
     question = "Type 'again' to do the same once more, or press Enter to see what became of the first"
-    typed: str = click.prompt(question, default="", show_default=False, err=True)
+    typed: str = click.prompt(people(question), default="", show_default=False, err=True)
     return typed.strip().lower() == "again"
 
 

@@ -73,8 +73,9 @@ class Session:
         :raises click.Abort: the answer is no, or there is nobody to answer.
         """
         from .output import printable
+        from .wording import people
 
-        if not yes and not click.confirm(printable(question), default=False, err=True):
+        if not yes and not click.confirm(printable(people(question)), default=False, err=True):
             raise click.Abort
 
     # --- printing ----------------------------------------------------------------------------------------------------
@@ -143,6 +144,7 @@ class Session:
         from ..drivers.redact import mask_text
         from .failures import Exit, exit_of, next_step
         from .output import note, say, write_json
+        from .wording import language
 
         rule = step = None
         match error:
@@ -163,7 +165,11 @@ class Session:
                 note("Next:  run it again with --debug and report what it shows to the makers of the plugin")
             case PaygateError():
                 code, text, rule, step = exit_of(error), mask_text(str(error)), error.rule, next_step(error)
-                note(f"Error: {text}")
+                if language() == "en":
+                    note(f"Error: {text}")
+                else:
+                    note(f"Error: {error.text(language())}")
+                    note(f"Details: {text}")  # names and remedies for who looks closer, as logs have them
                 if rule:
                     note(f"Rule:  {rule}")
                 if step:

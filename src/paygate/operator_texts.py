@@ -59,6 +59,22 @@ TEXTS: Mapping[str, str] = {
         "The charge of {amount} on {account} was declined as a repetition, and no earlier attempt could be looked up. "
         f"{_LOOK}. Nothing is repeated by itself."
     ),
+    "declined_as_duplicate.waiting": (
+        "The charge of {amount} on {account} was declined as a repetition. The same amount was sent before and has no result "
+        "yet ({others}), so that it may still be paid. Wait for it, then see what is owed. Nothing is repeated by itself."
+    ),
+    "declined_as_duplicate.unseen": (
+        "The charge of {amount} on {account} was declined as a repetition, and {count} earlier attempt(s) could not be looked "
+        f"up. {_LOOK}. Nothing is repeated by itself."
+    ),
+    "declined_as_duplicate.explained": (
+        "The charge of {amount} on {account} was declined as a repetition of another payment on the same card ({others}). No "
+        "earlier attempt of the period took any money, so that it is tried again on {day}."
+    ),
+    "declined_as_duplicate.explained_late": (
+        "The charge of {amount} on {account} was declined as a repetition of another payment on the same card ({others}). No "
+        "earlier attempt of the period took any money, but its attempts are used up. Ask the customer to pay it."
+    ),
     "discrepancy.SECOND_REFERENCE": (
         "For one payment of {amount} on {account} the provider reports a second one ({their_reference}, {their_amount}). "
         "Nothing of that has been booked. Compare with the provider's console and return there what was taken too often."

@@ -25,10 +25,12 @@ __all__ = [
     "check",
     "check_card",
     "history_of",
+    "inside",
     "lock_card",
     "waits",
     "why_held",
     "why_not_charged",
+    "window_of",
 ]
 
 
@@ -95,11 +97,22 @@ def _too_soon(
     services: Services, contract: Contract, similar_at: dt.datetime | None, now: dt.datetime
 ) -> RetryPlan | None:
     """When the provider's own window for the same amount on the same card is over (R-205); None if it is not open."""
-    window = services.plugins.account(contract.account).capabilities.duplicate_window
-    if window is None or similar_at is None or (over := similar_at + dt.timedelta(seconds=window)) <= now:
+    window = window_of(services, contract)
+    if window is None or similar_at is None or (over := similar_at + window) <= now:
         return None
-    text = f"the same amount was sent for this card less than {window} seconds ago"
-    return RetryPlan(over, business_date(over, services.rules.zone), (Reason(Why.WAIT, "R-205", text, until=over),))
+    return RetryPlan(over, business_date(over, services.rules.zone), (inside(window, over),))
+
+
+def window_of(services: Services, contract: Contract) -> dt.timedelta | None:
+    """How long the provider refuses the same amount on the card of *contract*; None where it does not (R-205)."""
+    seconds = services.plugins.account(contract.account).capabilities.duplicate_window
+    return None if seconds is None else dt.timedelta(seconds=seconds)
+
+
+def inside(window: dt.timedelta, over: dt.datetime) -> Reason:
+    """Why nothing of the same amount is sent before *over*."""
+    text = f"the same amount was sent for this card less than {window.total_seconds():.0f} seconds ago"
+    return Reason(Why.WAIT, "R-205", text, until=over)
 
 
 def check(services: Services, session: Session, contract: Contract, amount: Money) -> None:
@@ -109,6 +122,8 @@ def check(services: Services, session: Session, contract: Contract, amount: Mone
     """
     card, now = lock_card(session, contract), services.now()
     seen = session.cards.look(contract.account or "", card, amount)
+    if too_soon := _too_soon(services, contract, seen.similar_at, now):
+        _refuse(contract, too_soon)
     check_card(services, session, contract, card, amount, now, tells=seen.tells)
 
 
@@ -125,7 +140,11 @@ def check_card(
     """:func:`check` for a *card* that is locked and has been looked at already."""
     if not tells:
         return
-    plan = _plan(services, session, contract, card, amount, now, tells=tells)
+    _refuse(contract, _plan(services, session, contract, card, amount, now, tells=tells))
+
+
+def _refuse(contract: Contract, plan: RetryPlan) -> None:
+    """:raises CardHeldBack: *plan* is not for now."""
     if plan.forbidden_by is not None:
         reason = plan.forbidden_by
         raise CardHeldBack(

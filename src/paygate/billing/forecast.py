@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import attrs
 
+from ..clock import business_date
+from ..domain.attempts import Reason
 from ..domain.calendar import advance
+from ..domain.charge import Charge
 from ..domain.contract import Contract, Cycle, Status
 from ..domain.dunning import Attempt, RetryPlan, RetrySchedule, Why, plan_all, plan_attempt, plan_retry
 from ..domain.forecast import Forecast
@@ -17,14 +21,15 @@ from ..domain.subscribing import charged_by_provider
 from ..errors import InvalidValue
 from ..flow import call
 from ..money import Money
-from ..provider import Outcome
+from ..provider import DeclineClass, Outcome
 from ..store import Session
-from .card_limits import history_of
+from .card_limits import history_of, inside, window_of
 from .services import Services, secret_hash
 
 __all__ = ["UnpaidPeriod", "forecast", "unpaid_period"]
 
 _MOST_MONTHS = 120
+_UNNAMED_WINDOW = dt.timedelta(days=1)
 #: Why there is no attempt although the card could be tried.
 _NOT_HELD = frozenset({Why.PROVIDER_OWNED, Why.NOTHING_FAILED, Why.OPEN, Why.EXHAUSTED})
 
@@ -36,6 +41,8 @@ class UnpaidPeriod:
     :param schedule: None where the provider owns the retries (R-147).
     :param price: what was charged in vain, or is to be charged; None if it is not known to have been tried.
     :param untried: nothing of it has been sent yet, because the card was held back (R-331).
+    :param window: within which the provider refuses the same amount on the same card (R-205).
+    :param doubt: why nobody tries the period again, whatever its card: an earlier attempt of it may have been paid (R-340).
     """
 
     schedule: RetrySchedule | None
@@ -46,9 +53,30 @@ class UnpaidPeriod:
     zone: dt.tzinfo
     price: Money | None
     untried: bool = False
+    window: dt.timedelta | None = None
+    doubt: Reason | None = None
 
     def next(self) -> RetryPlan:
         """The next attempt, or why there is none."""
+        if self.doubt is not None:
+            return RetryPlan(None, None, forbidden_by=self.doubt)
+        plan = self._planned()
+        if plan.next_at is None or (wait := self._window()) is None or wait.until is None or wait.until <= plan.next_at:
+            return plan
+        on = business_date(wait.until, self.zone)
+        return attrs.evolve(plan, next_at=wait.until, on=on, because=(*plan.because, wait))
+
+    def _window(self) -> Reason | None:
+        """What asks for patience because the same amount was sent for this card shortly before."""
+        alike = [made.at for made in (*self.history, *self.attempts) if made.amount == self.price]
+        if self.window is not None:
+            return inside(self.window, max(alike) + self.window) if alike else None
+        if not self.attempts or not self.attempts[-1].cleared:
+            return None
+        # refused as a repetition by somebody who does not say for how long
+        return inside(_UNNAMED_WINDOW, self.attempts[-1].at + _UNNAMED_WINDOW)
+
+    def _planned(self) -> RetryPlan:
         if self.untried and self.price is not None and self.schedule is not None:
             return plan_attempt(self.history, self.price, self.rules, self.now, self.zone)
         return plan_retry(self.schedule, self.attempts, self.history, self.rules, self.now, self.zone)
@@ -68,7 +96,7 @@ class UnpaidPeriod:
 
     def all(self) -> tuple[RetryPlan, ...]:
         """All retries, supposing that each is declined; the last plan says what ends them."""
-        first = self.next() if self.untried else None
+        first = self.next() if self.untried or self.doubt is not None else None
         if first is None or first.next_at is None or self.price is None:
             return (first,) if first else self._all(self.attempts, self.now)
         planned = Attempt("planned attempt", first.next_at, Outcome.DECLINED, self.price)
@@ -112,7 +140,17 @@ def unpaid_period(services: Services, session: Session, contract: Contract) -> U
         services.rules.zone,
         price,
         untried,
+        window_of(services, contract),
+        _doubt(made),
     )
+
+
+def _doubt(made: Sequence[Charge]) -> Reason | None:
+    doubted = next((charge for charge in reversed(made) if charge.doubted), None)
+    if doubted is None:
+        return None
+    text = f"charge {doubted.id} was declined as a duplicate: an earlier payment may have gone through; it has to be resolved"
+    return Reason(Why.DECLINE_CLASS, f"class {DeclineClass.DUPLICATE.value}", text, network=doubted.network)
 
 
 async def forecast(services: Services, contract_id: str, *, months: int) -> tuple[Forecast, ...]:

@@ -161,6 +161,7 @@ async def run(services: Services) -> Reconciliation:
                 outcome.troubles.failed(charge.error, charge_id=after)
             else:
                 await _look_at(services, charge, outcome)
+    await _follow_up(services, outcome.troubles)
     await look_again(services, outcome.troubles)
     after = None
     while refunds := await call(partial(_open_refunds, services, after)):
@@ -233,6 +234,19 @@ async def _look_at(services: Services, charge: Charge, outcome: _Outcome) -> Non
         outcome.still_open.append(charge.id)
 
 
+async def _follow_up(services: Services, troubles: Troubles) -> None:
+    """Look up what the duplicates are of that nobody has followed up, because the process that recorded them ended (R-332)."""
+    after: str | None = None
+    while doubted := await call(partial(_doubted_charges, services, after)):
+        for charge in doubted:
+            after = charge.key if isinstance(charge, Unreadable) else charge.id
+            if isinstance(charge, Unreadable):
+                troubles.failed(charge.error, charge_id=after)
+                continue
+            with troubles.isolated(account=charge.account, contract_id=charge.contract_id, charge_id=charge.id):
+                await follow_up(services, charge)
+
+
 async def _look_at_refund(services: Services, refund: Refund, outcome: _Outcome) -> None:
     known = refund
     with outcome.troubles.isolated(account=refund.account, contract_id=refund.contract_id, refund_id=refund.id):
@@ -250,6 +264,15 @@ def _open_charges(services: Services, after: str | None) -> list[Charge | Unread
         services,
         lambda session: session.charges.unsettled(after, 100),
         lambda session: session.charges.unsettled_ids(after, 100),
+        lambda session, key: session.charges.get(key),
+    )
+
+
+def _doubted_charges(services: Services, after: str | None) -> list[Charge | Unreadable[str]]:
+    return readable(
+        services,
+        lambda session: session.charges.doubted(after, 100),
+        lambda session: session.charges.doubted_ids(after, 100),
         lambda session, key: session.charges.get(key),
     )
 

@@ -15,7 +15,7 @@ from ..provider import ChargeResult
 from ..store import Session
 from . import permission
 from .discrepancies import chosen, close
-from .duplicates import is_doubted
+from .duplicates import clear
 from .outbox import deliver
 from .restoring import HELD
 from .services import Services
@@ -48,6 +48,8 @@ async def resolve(
 ) -> Charge:
     """An operator says what became of an attempt that cannot be looked up, or contradicts itself (design §6.5, R-311).
 
+    A decline as a duplicate can be resolved as well: as paid, or as not paid, after which its period is tried again.
+
     The open discrepancies about *reference*, or all of the attempt where none is named, are closed with the note.
 
     :raises ChargeInProgress: a process may still be sending it (R-283).
@@ -63,7 +65,7 @@ async def resolve(
             charge, now = session.charges.get(charge_id), services.now()
             known = [one for one in session.discrepancies.of_attempt(charge_id) if one.open]
             meant = chosen(known, reference) if not charge.open else _about(known, reference)
-            if not charge.open and not meant and not (succeeded and is_doubted(charge)):
+            if not charge.open and not meant and not charge.doubted:
                 raise OperationNotAllowed(
                     f"charge {charge_id} has ended as {charge.state.value}; there is nothing to resolve"
                 )
@@ -82,6 +84,8 @@ async def resolve(
                     "that it succeeded once the provider's console shows the money",
                     rule="R-311",
                 )
+            if not succeeded and charge.doubted:
+                return clear(services, session, charge, str(actor), actor, note)
             if not succeeded and not charge.open:
                 return charge
             at = require_aware(charged_at, "charged_at") if charged_at else None

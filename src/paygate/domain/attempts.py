@@ -68,6 +68,7 @@ class Attempt:
     :param code: the network's response code where the provider passes it on, else the provider's own.
     :param network: of the card, for example ``visa``; None if the provider does not say.
     :param advice_code: the network's or provider's advice for the next attempt, if there was one.
+    :param cleared: it was declined as a duplicate, and that doubt is gone: the period may be tried again at once (R-339).
     :raises NaiveDatetime: if *at* has no zone (R-002).
     """
 
@@ -79,10 +80,20 @@ class Attempt:
     decline: DeclineClass = DeclineClass.UNKNOWN
     network: str | None = attrs.field(default=None, converter=_lower)
     advice_code: str | None = None
+    cleared: bool = False
 
     @classmethod
     def of(cls, charge: Charge, *, network: str | None = None, advice_code: str | None = None) -> Attempt:
-        """The attempt that *charge* was, with what the provider told about card and advice."""
+        """The attempt that *charge* was, with what the provider told about card and advice.
+
+        A duplicate of another payment says nothing about the card or the period: only that it was too soon (R-339).
+        """
+        if charge.cleared_by is not None and charge.state is ChargeState.FAILED:
+            soft = DeclineClass.SOFT
+            return cls(
+                charge.id, charge.created_at, Outcome.DECLINED, charge.amount, decline=soft, network=charge.network,
+                cleared=True,
+            )  # fmt: skip
         return cls.made(
             charge.id,
             charge.created_at,

@@ -126,10 +126,19 @@ class Charge:
     operator_told: bool = False
     #: the caller's own texts, handed to the provider as well; those of a contract for what is charged for it (R-421)
     metadata: Metadata = attrs.field(default=EMPTY, kw_only=True)
+    #: of a decline as a duplicate, what took the doubt away: the id of the attempt that it was a duplicate of, or a person
+    cleared_by: str | None = None
 
     @property
     def open(self) -> bool:
         return self.state.open
+
+    @property
+    def doubted(self) -> bool:
+        """Whether it was declined as a duplicate and nobody knows of what: an earlier one may have been paid (R-332)."""
+        failure = self.failure
+        declined = self.state is ChargeState.FAILED and failure is not None
+        return declined and failure.decline is DeclineClass.DUPLICATE and self.cleared_by is None  # type: ignore[union-attr]
 
     def raise_for_failure(self) -> None:
         """Raise if this attempt did not succeed; do nothing for SUCCEEDED and PENDING.

@@ -125,10 +125,13 @@ def _earliest(
     zone: dt.tzinfo,
 ) -> tuple[dt.datetime, dt.datetime, tuple[Reason, ...]]:
     """The schedule's instant, the first one that advice and limits allow as well, and the reasons in the order of its moves."""
-    last, gap = period[-1], schedule.gaps[len(period) - 1]
+    last = period[-1]
+    gap = 0 if last.cleared else schedule.gaps[len(period) - 1]
     before = last.at.astimezone(zone)
     at = (before.replace(tzinfo=None) + dt.timedelta(days=gap)).replace(tzinfo=zone).astimezone(dt.UTC)
     text = f"retry {len(period)} of {len(schedule.gaps)}, {days_text(gap)} after the attempt of {before:%Y-%m-%d}"
+    if last.cleared:
+        text = f"retry {len(period)} of {len(schedule.gaps)}, the attempt of {before:%Y-%m-%d} was a duplicate of another payment"
     because = [Reason(Why.SCHEDULE, schedule.rule, text)]
     scheduled = at
     if at < now:

@@ -17,7 +17,7 @@ from .drafts import DRAFT_COLUMNS, Draft, draft_columns, draft_of
 from .labels import CHARGE, label, labelled, metadata_of, metadata_text, sought
 from .mapping import actor, failure, failure_columns, found
 from .statements import Pages, Row, Runner, Statement, insert_all, value, values
-from .tables import FAILED, OPEN_CHARGE, charges, discrepancies, drafts, one_of, returns
+from .tables import DUPLICATE, FAILED, OPEN_CHARGE, charges, discrepancies, drafts, one_of, returns
 
 __all__ = ["SELECTED", "About", "Charges", "Draft", "charge_of"]
 
@@ -27,7 +27,7 @@ SELECTED = settled_columns(charges)
 _OUTCOME = (
     "state", "reference", "action_url", "settled_at", "charged_at", "previous_expires_on", "expires_on",
     "failure_code", "failure_message", "failure_decline", "failure_sent", "network", "advice_code", "operator_told",
-    "response_code", "action_until",
+    "response_code", "action_until", "cleared_by",
 )  # fmt: skip
 
 _KEY = next(rule for rule in charges.constraints if rule.name == "paygate_charges_key")
@@ -99,6 +99,7 @@ _UNCONFIRMED = Statement(
 )
 _PAGES = Pages(SELECTED, charges.c.seq, charges.c.id, further=labelled(CHARGE, charges.c.id))
 _AWAITED = Pages(SELECTED, charges.c.seq, charges.c.id, OPEN_CHARGE, charges.c.action_url.is_not(None))
+_DOUBTED = Pages(SELECTED, charges.c.seq, charges.c.id, DUPLICATE)
 _UNSETTLED = Pages(SELECTED, charges.c.seq, charges.c.id, OPEN_CHARGE)
 
 _DRAFT_INSERT = Statement(insert_all(drafts))
@@ -121,6 +122,7 @@ def _outcome_of(charge: Charge) -> dict[str, Any]:
         "operator_told": charge.operator_told,
         "response_code": charge.response_code,
         "action_until": charge.action_until,
+        "cleared_by": charge.cleared_by,
     }
 
 
@@ -157,7 +159,7 @@ def charge_of(row: Row) -> Charge:
         id_, contract_id, customer_id, account, kind, amount, currency, key, fingerprint, state, purpose, renew_expiry,
         send_step_mail, how, obtained_at, recorded_by, by, created_at, period_start, reference, action_url, settled_at,
         charged_at, previous_expires_on, expires_on, code, message, decline, sent, network, advice_code,
-        credential_hash, operator_told, response_code, action_until, metadata,
+        credential_hash, operator_told, response_code, action_until, metadata, cleared_by,
     ) = row  # fmt: skip
     return Charge(
         id=id_,
@@ -190,6 +192,7 @@ def charge_of(row: Row) -> Charge:
         response_code=response_code,
         action_until=action_until,
         metadata=metadata_of(metadata),
+        cleared_by=cleared_by,
     )
 
 
@@ -331,6 +334,14 @@ class Charges:
     def unconfirmed(self, since: dt.datetime) -> list[Charge]:
         """The latest attempts that failed since then because the customer did not confirm them in time, newest first."""
         return [charge_of(row) for row in self._runner.all(_UNCONFIRMED, {"settled_at": since})]
+
+    def doubted(self, after: str | None, limit: int) -> list[Charge]:
+        """Attempts that were declined as duplicates and have not been followed up, from the first after the id *after* on."""
+        return [charge_of(row) for row in _DOUBTED.rows(self._runner, {"operator_told": False}, after, limit)]
+
+    def doubted_ids(self, after: str | None, limit: int) -> list[str]:
+        """The ids of what :meth:`doubted` gives, without reading the attempts."""
+        return _DOUBTED.keys(self._runner, {"operator_told": False}, after, limit)
 
     def unsettled_ids(self, after: str | None, limit: int) -> list[str]:
         """The ids of what :meth:`unsettled` gives, without reading the attempts."""

@@ -18,11 +18,13 @@ from ..domain.charge import ChargeState, RefundState
 from ..domain.contract import CancellationOrigin, Status
 from ..domain.ledger import EntryKind, EntryState
 from ..domain.subscription import SubscriptionState
+from ..provider import DeclineClass
 from .column_types import JSON, Id, Instant
 
 __all__ = [
     "ASSUMED",
     "DISPUTES",
+    "DUPLICATE",
     "FAILED",
     "KEPT_TELLING",
     "OPEN_CHARGE",
@@ -269,6 +271,7 @@ charges = sa.Table(
     sa.Column("response_code", sa.Text),
     sa.Column("action_until", Instant),
     sa.Column("metadata", sa.Text),
+    sa.Column("cleared_by", sa.Text),
     sa.UniqueConstraint("account", "idempotency_key", name="paygate_charges_key"),
     sa.Index("paygate_charges_by_contract", "contract_id", "seq"),
     sa.Index("paygate_charges_by_credential", "account", "credential_hash", "created_at"),
@@ -299,6 +302,9 @@ sa.Index(
     sqlite_where=TELLING,
     postgresql_where=TELLING,
 )
+#: Charges that the provider took for the repetition of another one (R-332).
+DUPLICATE = sa.and_(FAILED, one_of(charges.c.failure_decline, DeclineClass.DUPLICATE))
+sa.Index("paygate_charges_duplicates", charges.c.seq, sqlite_where=DUPLICATE, postgresql_where=DUPLICATE)
 _TOLD = charges.c.reference.is_not(None)
 sa.Index(
     "paygate_charges_by_reference",

@@ -20,6 +20,7 @@ INSTANT = sa.Text().with_variant(sa.DateTime(timezone=True), "postgresql")
 SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 UNRESOLVED = sa.text("resolved_at IS NULL")
 OWED = sa.text("kind IN ('DUE') AND state IN ('PENDING')")
+DUPLICATE = sa.text("state IN ('FAILED') AND failure_decline IN ('duplicate')")
 TELLING = sa.text("state IN ('FAILED') OR network IS NOT NULL")
 DISPUTES = sa.text("kind IN ('DISPUTE')")
 PAID = sa.text(
@@ -121,6 +122,14 @@ def _charges_of_cards() -> None:
     """What the card's network answered to a charge, and until when the customer may act on it."""
     op.add_column("paygate_charges", sa.Column("response_code", sa.Text()))
     op.add_column("paygate_charges", sa.Column("action_until", INSTANT))
+    op.add_column("paygate_charges", sa.Column("cleared_by", sa.Text()))
+    op.create_index(
+        "paygate_charges_duplicates",
+        "paygate_charges",
+        ["seq"],
+        sqlite_where=DUPLICATE,
+        postgresql_where=DUPLICATE,
+    )
     op.create_index(
         "paygate_charges_telling",
         "paygate_charges",

@@ -25,6 +25,7 @@ from ..store import Session
 from . import interrupted, logs, permission, reconcile
 from .card_limits import check_card, lock_card
 from .claims import take
+from .doubts import check_addon, warnings_of
 from .duplicates import follow_up
 from .outbox import deliver
 from .recording import once_sent, write_down
@@ -152,6 +153,9 @@ def _decide(
     facts = ChargeFacts(seen.last_paid_at, seen.open_charge, seen.similar_at, retry.id if retry else None, asked)
     decision = decide_addon(contract, command, account.capabilities, facts, services.rules, now, preview=preview)
     check_card(services, session, contract, card, amount, now, tells=seen.tells)
+    check_addon(session, contract, amount, command.purpose)
+    if preview:
+        decision = attrs.evolve(decision, warnings=(*decision.warnings, *warnings_of(session, contract)))
     return account, decision
 
 

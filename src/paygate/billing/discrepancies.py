@@ -19,7 +19,7 @@ from ..domain.discrepancy import Discrepancy, DiscrepancyKind, Source, discrepan
 from ..domain.returning import Return, returned
 from ..errors import InvalidValue
 from ..money import Money
-from ..provider import ChargeResult, RefundResult
+from ..provider import ChargeResult, Outcome, RefundResult
 from ..store import Session
 from . import logs
 from .outbox import operator
@@ -40,22 +40,38 @@ def note(
 ) -> Discrepancy:
     """Write a contradiction down and tell the operator; one that is known already changes nothing (R-312).
 
-    A payment that was still under way, and now has an end, is told once more.
+    A payment that was still under way, and now has an end, is told once more. A second payment that took nothing is closed
+    at once (R-326), and opens again if money is said to have come of it after all.
     """
     found = discrepancy_of(attempt, kind, result, source, id=services.new_id(), now=now)
+    nothing_taken = found.their_state is Outcome.DECLINED and kind is DiscrepancyKind.SECOND_REFERENCE
     for known in session.discrepancies.of_attempt(attempt.id):
         if not known.same_report(found):
             continue
         if known.their_amount is not None or (found.their_amount is None and known.their_state is found.their_state):
             return known
+        if known.their_state is Outcome.DECLINED and found.their_amount is None:
+            return known  # it has ended, and this was on its way before
         found = attrs.evolve(known, their_amount=found.their_amount, their_state=found.their_state)
         session.discrepancies.update(found)
+        if found.their_amount is not None and not found.open:  # closed while it was under way, and now it took money
+            reopen(services, session, found, now)
+            return found
         break
     else:
         if not session.discrepancies.insert(found):
             return found
+    if nothing_taken and found.charge_id is not None:
+        said = "the provider says that this payment took nothing"
+        if found.open:
+            close(services, session, [found], said, actor=Actor.provider(found.account), now=now)
+        return found
     _tell(services, session, found, now)
     return found
+
+
+def _closed_by_provider(one: Discrepancy) -> bool:
+    return one.resolved_by is not None and one.resolved_by.kind is ActorKind.PROVIDER
 
 
 def _tell(services: Services, session: Session, found: Discrepancy, now: dt.datetime) -> None:
@@ -122,8 +138,7 @@ def gone_back(
         if theirs is None or one.kind is DiscrepancyKind.OVER_REFUNDED:
             continue
         back = min(theirs.minor, returned(facts, theirs.currency))
-        ours = one.resolved_by is None or one.resolved_by.kind is ActorKind.PROVIDER
-        if back == one.returned or not ours:
+        if back == one.returned or not (one.open or _closed_by_provider(one)):
             continue
         one = attrs.evolve(one, returned=back)  # noqa: PLW2901 - as it is from here on
         session.discrepancies.update(one)
@@ -147,7 +162,7 @@ def follow(
     for reference, amount in excess.items():
         result = RefundResult.succeeded(reference or "", amount=amount)
         found = note(services, session, charge, DiscrepancyKind.OVER_REFUNDED, result, Source.WEBHOOK, now=now)
-        if found.resolved_by is not None and found.resolved_by.kind is ActorKind.PROVIDER:
+        if _closed_by_provider(found):
             reopen(services, session, found, now)
 
 

@@ -20,6 +20,7 @@ from ..flow import call
 from ..money import Money
 from ..store import Session
 from .card_limits import allowed_at, why_not_charged
+from .doubts import doubt_of_period, why_doubted
 from .forecast import UnpaidPeriod, unpaid_period
 from .horizon import ahead
 from .problems import Unreadable, readable
@@ -146,6 +147,11 @@ def _would_do(services: Services, contract: Contract, horizon: dt.datetime) -> l
         charged = contract.is_card and bool(step.price)
         if charged and capabilities is not None and charged_by_provider(contract, capabilities, step.on):
             break  # the provider charges it and tells us
+        if charged and (doubt := _doubted(services, contract, step.on)):
+            items.append(
+                Planned(contract.id, contract.customer_id, Work.NOTHING, step.on, None, doubt, contract.account)
+            )
+            break
         if charged and step.price and (held := _held(services, contract, step.price, horizon)) is not None:
             why = why_not_charged(held)
             items.append(Planned(contract.id, contract.customer_id, Work.NOTHING, step.on, None, why, contract.account))
@@ -156,6 +162,13 @@ def _would_do(services: Services, contract: Contract, horizon: dt.datetime) -> l
             Planned(contract.id, contract.customer_id, kinds[step.kind], step.on, price, why, contract.account)
         )
     return items
+
+
+def _doubted(services: Services, contract: Contract, period: dt.date) -> str | None:
+    """Why the *period* is not charged before a person has decided; None: nothing says that it may have been paid."""
+    with services.store.read() as session:
+        doubt = doubt_of_period(session, contract, period)
+    return None if doubt is None else why_doubted(doubt, f"the period of {period}")
 
 
 def _held(services: Services, contract: Contract, price: Money, horizon: dt.datetime) -> RetryPlan | None:
@@ -198,6 +211,13 @@ def _would_retry(services: Services, contract: Contract, horizon: dt.datetime) -
     if unpaid is None or retry is None:
         return []
     due = retry.next_at is not None and retry.next_at <= max(horizon, services.now())
+    if (
+        due
+        and contract.past_due is not None
+        and (doubt := _doubted(services, contract, contract.past_due.period_start))
+    ):
+        on = retry.on or services.today()
+        return [Planned(contract.id, contract.customer_id, Work.NOTHING, on, None, doubt, contract.account)]
     price = unpaid.price if due else None
     why = retry.explain() if due or retry.next_at is None else why_not_charged(retry)
     on = retry.on or services.today()

@@ -55,7 +55,8 @@ class Problem:
     """Why something was left undone by a run.
 
     :param code: ``account_missing`` (not in the configuration), ``account_paused`` (it refuses its key or cannot be
-        reached), ``wrong_mode`` (X-24), ``configuration``, ``refused``, ``provider``, or ``unexpected``.
+        reached), ``wrong_mode`` (X-24), ``configuration``, ``refused``, ``provider``, ``discrepancy`` (the money
+        may have been taken already, R-325), or ``unexpected``.
     :param reason: for people: what went wrong, without secrets.
     """
 

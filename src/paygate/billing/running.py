@@ -29,7 +29,7 @@ from ..flow import call
 from ..money import Money
 from ..provider import Outcome
 from ..store import Restore, Session
-from . import logs, overdue_renewals
+from . import doubts, logs, overdue_renewals
 from .card_limits import allowed_at, lock_card, waits
 from .catching_up import carry_out, needs_charge
 from .charges import settle, unsent
@@ -278,6 +278,7 @@ def _intend(
         overdue_renewals.report(services, session, contract, period)
         return None
     running.troubles.check(contract.account or "")
+    doubts.check_period(session, contract, period)
     if first and (known is None or known.result is None):
         allowed = allowed_at(services, session, contract, price)
         if allowed.forbidden_by is not None or allowed.because:

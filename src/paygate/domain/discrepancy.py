@@ -135,10 +135,10 @@ def contradiction(charge: Charge, result: ChargeResult) -> DiscrepancyKind | Non
             return DiscrepancyKind.SECOND_REFERENCE
         case Outcome.PENDING if second:
             return DiscrepancyKind.SECOND_REFERENCE
+        case Outcome.DECLINED if second and charge.state is not ChargeState.FAILED:
+            return DiscrepancyKind.SECOND_REFERENCE  # another payment has failed, and not the one on record
         case Outcome.DECLINED if charge.state is ChargeState.SUCCEEDED:
             return DiscrepancyKind.DECLINE_AFTER_SUCCESS
-        case Outcome.DECLINED if second and charge.open:
-            return DiscrepancyKind.SECOND_REFERENCE
         case Outcome.SUCCEEDED | Outcome.UNKNOWN:
             return _other_sum(charge.amount, result.amount)
         case _:

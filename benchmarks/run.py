@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import billing_run
+import charge_cpu
 import decisions
 import dispatch
 import due_contracts
@@ -17,6 +18,7 @@ def main() -> None:
     pytest_plugin.main()
     dispatch.main()
     durable_charge.main()
+    charge_cpu.main()
     decisions.main()
     due_contracts.main()
     billing_run.main()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 import json
 import time
+import uuid
+from random import Random
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -470,3 +473,18 @@ def test_what_is_longer_than_anybody_reads_is_cut_and_no_half_of_a_number_is_lef
 def test_no_text_makes_the_masking_fail(text) -> None:
     assert isinstance(mask_text(text), str)
     assert isinstance(mask_text(f'cvv="{text}&cvv={text}<cvv>{text}'), str)
+
+
+def test_whole_texts_taken_as_plain_are_those_in_which_the_grammar_finds_nothing() -> None:
+    random = Random(7)
+    for _ in range(2000):
+        moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=random.randrange(4 * 10**15))
+        for text in (
+            str(uuid.UUID(int=random.getrandbits(128))),
+            f"{random.getrandbits(128):032x}",
+            str(random.randrange(10 ** random.randint(1, 12))),
+            moment.isoformat(),
+            moment.isoformat().replace("+00:00", "Z"),
+        ):
+            assert mask_text(text) == text
+            assert mask_text(f"({text})") == f"({text})"  # in brackets it is none of them, and is looked through

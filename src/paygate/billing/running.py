@@ -306,7 +306,7 @@ async def _send(running: Run, charge: Charge, contract: Contract, claim: Claim, 
         result = await account.charge(request, claim.on(account.name), partial(unsent, running.services, charge))
     running.told.sent |= result.outcome is not Outcome.NOT_SENT
     try:
-        settled = await settle(running.services, charge, result, Actor.provider(account.name))
+        settled = await settle(running.services, charge, result, Actor.provider(account.name), contract)
     except OutcomeUnknown as exc:
         logs.not_recorded(charge, exc)
         running.count(unknown=1)

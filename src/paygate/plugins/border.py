@@ -33,6 +33,7 @@ from ..errors import (
     WebhookRejected,
 )
 from ..masking import is_sensitive, mask_text
+from ..masking.cards import SHORTEST
 from ..money import Money
 from ..provider import (
     ChargeResult,
@@ -81,6 +82,8 @@ V = TypeVar(
 _PLAIN_KEY = re.compile(r"[A-Za-z_]{1,40}")
 #: What redacted answers hold in the place of most values.
 _TAKEN_OUT = frozenset({"", "<str>", "<int>", "<float>", "<bool>", "<list>", "<dict>"})
+#: A number with fewer digits than the shortest of cards.
+_TOO_SHORT = 10 ** (SHORTEST - 1)
 #: What has to fit into the databases and the calendar, in whichever field it stands.
 _SIZED = (dt.date, int, Money)
 #: Short texts that were found to be harmless are remembered, so many for each account: most of what a provider says is
@@ -389,6 +392,8 @@ class _Raw:
         if isinstance(value, str):
             return value if value in _TAKEN_OUT else self._border.text(value)
         if isinstance(value, int):
+            if type(value) is int and -_TOO_SHORT < value < _TOO_SHORT:
+                return value
             shown = str(value) if abs(value) < 10**30 else CUT
             return value if mask_text(shown) == shown != CUT else mask_text(shown)
         if isinstance(value, float):

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import os
 
-__all__ = ["derived_id", "new_id"]
+__all__ = ["derived_id", "new_id", "secret_hash"]
 
 
 def new_id(now: dt.datetime) -> str:
@@ -28,3 +28,8 @@ def derived_id(*parts: str) -> str:
     """
     text = "".join(f"{len(part)}:{part}" for part in parts)  # lengths, so that no part runs into the next
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def secret_hash(account: str, credential: str | None) -> str:
+    """A digest that recognises the same stored credential again without holding it."""
+    return hashlib.sha256(f"{account}\0{credential or ''}".encode()).hexdigest()[:32]

@@ -51,5 +51,6 @@ ENGLISH: Mapping[str, Mapping[str, str]] = {
 AUDIT_ACTIONS = (
     "arrears_paid", "create", "end", "event_ignored", "import", "late_payment", "overtaken_payment", "payment_failed",
     "payment_held_back", "product_end", "renew", "resolve_charge", "resolve_discrepancy", "resolve_refund",
-    "retries_stopped", "second_payment", "send_step_mail", "lapse_step_mail", "start", "subscription_ended", "unlock",
+    "retries_stopped", "revoke_card", "second_payment", "send_step_mail", "lapse_step_mail", "start", "subscription_ended", "unlock",
+    "update_customer",
 )  # fmt: skip

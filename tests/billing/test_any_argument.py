@@ -45,7 +45,7 @@ from paygate.store import Session, Store
 from .conftest import PLAN, World
 
 RESOURCES = (
-    "contracts", "checkouts", "customers", "charges", "refunds", "ledger", "step_mails", "billing", "webhooks", "providers", "audit",
+    "contracts", "checkouts", "customers", "credentials", "charges", "refunds", "ledger", "step_mails", "billing", "webhooks", "providers", "audit",
     "reports",
 )  # fmt: skip
 
@@ -324,6 +324,7 @@ def test_every_public_method_fails_as_a_store_error_while_the_database_fails(
         **{name: values[0] for name, values in known.items() if values},
         "account": "stripe", "amount": Money(500, "JPY"), "attempts": 1, "consent": "phone", "customer": Customer("cus_9"),
         "customer_id": "cus_1",
+        "credential_id": "0" * 32,
         "card": Card("stripe", "tok_8"),
         "idempotency_key": "k-1", "note": "console", "on": dt.date(2026, 1, 15), "paid": True, "payment": Card("stripe", "tok_9"),
         "plan": PLAN, "reason": "told so", "reference": "ref", "return_url": "https://shop.example/done", "rows": [],

@@ -49,6 +49,7 @@ CARD_MAILS = {
     Event.CHARGE_SUCCEEDED,
     Event.CHARGE_FAILED,
     Event.CARD_CHANGED,
+    Event.CARD_EXPIRING,
 }
 NEXT = {
     Event.RENEWAL_FAILED: [Next.RETRY, Next.NEW_CARD, Next.CONFIRM, Next.CHECK, Next.CORRECT, Next.ENDED],
@@ -56,6 +57,7 @@ NEXT = {
     Event.CANCELED: [Next.NOTHING, Next.REFUND, Next.REFUNDED, Next.REFUND_BY_HAND],
     Event.RESUMED: [Next.RENEWS, Next.ENDS],
     Event.DUNNING: [Next.PAY],
+    Event.CARD_EXPIRING: [Next.REPLACE_CARD],
     Event.CARD_CHANGED: [Next.RETRY, Next.ENDS, Next.RENEWS, Next.NOTHING],
 }
 
@@ -82,6 +84,7 @@ def stories():
                 effective_on=DAY,
                 last_day_of_use=DAY - dt.timedelta(days=1),
                 due_on=DAY,
+                card_expires_on=DAY,
                 next_step=then,
                 decline=decline,
                 why=why,

@@ -52,6 +52,7 @@ FULL = Facts(
     attempt=2,
     next_attempt_on=dt.date(2026, 2, 20),
     next_step=Next.RETRY,
+    card_expires_on=dt.date(2026, 3, 31),
     card_change_url="https://shop.example/card",
     contract_url="https://shop.example/contracts/con_1",
     effective_on=dt.date(2026, 3, 15),

@@ -172,6 +172,28 @@ def test_a_refund_by_hand_that_a_cancellation_leaves_is_told_once(start):
     assert [mail["Subject"] for mail in box.mails] == ["[要対応] 手動返金: con_1"]
 
 
+@pytest.mark.rule("R-409", "X-06")
+@pytest.mark.parametrize("kind", [NoticeKind.RENEWAL_FAILED, NoticeKind.RENEWAL_HELD_BACK, NoticeKind.CARD_EXPIRING])
+def test_mails_that_ask_for_another_card_link_to_the_contracts_own_page(start, kind):
+    box, port = start()
+    day = dt.date(2026, 2, 15)
+    facts = {"amount": Money(5000, "JPY"), "attempt": 1, "happened_on": day, "card_expires_on": day}
+    mails = plugin(port, card_change_url="https://shop.example/card/{contract_id}?from=mail")
+
+    mails.on_contract_notice(
+        ContractNotice("n1", Notice(kind, Audience.CUSTOMER, "con_1", Next.NEW_CARD, facts), contract(), HANAKO)
+    )
+
+    assert "https://shop.example/card/con_1?from=mail" in box.mails[0].get_content()
+
+
+@pytest.mark.rule("R-409")
+@pytest.mark.parametrize("page", ["https://shop.example/{customer}", "https://shop.example/{", "card/{contract_id}"])
+def test_a_page_for_new_cards_with_an_unknown_placeholder_is_refused(page):
+    with pytest.raises(ConfigurationError, match="card_change_url"):
+        settings(25, card_change_url=page)
+
+
 @pytest.mark.rule("X-07")
 @pytest.mark.parametrize("audience", Audience)
 @pytest.mark.parametrize("kind", [kind for kind in NoticeKind if kind is not NoticeKind.MANUAL_REFUND_DUE])
@@ -180,7 +202,7 @@ def test_every_notice_about_a_contract_has_a_mail_or_says_that_there_is_none(sta
     day = dt.date(2026, 2, 15)
     facts = {
         "amount": Money(5000, "JPY"), "attempt": 1, "happened_on": day, "effective_on": day, "last_day_of_use": day,
-        "due_on": day, "code": "late_payment", "message": "return it", "something_new": 1,
+        "due_on": day, "card_expires_on": day, "code": "late_payment", "message": "return it", "something_new": 1,
     }  # fmt: skip
     awaited = kind is NoticeKind.APPLICATION_RECEIVED
     told = contract(method=PaymentMethod.BANK_TRANSFER, account=None) if awaited else contract()

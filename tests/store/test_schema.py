@@ -14,7 +14,19 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from paygate.errors import ConfigurationError, SchemaOutdated
-from paygate.store import Store, cards, charges, contracts, ledger, outbox, refunds, schema, step_mails
+from paygate.ids import secret_hash
+from paygate.store import (
+    Store,
+    cards,
+    charges,
+    contracts,
+    ledger,
+    outbox,
+    refunds,
+    schema,
+    step_mails,
+    stored_cards,
+)
 from paygate.store.database import create_engine
 from paygate.store.statements import Statement
 from paygate.store.tables import metadata
@@ -141,6 +153,18 @@ LAST = {"today": TODAY, "due_on": TODAY, "id": "con_1"}
         pytest.param(
             charges._OPEN_FOR, {"contract_id": "c", "kind": "ADDON"}, "paygate_charges_open", id="an open attempt"
         ),
+        pytest.param(
+            stored_cards._ending(untold=True, since=False, account=False, after=False),
+            {"until": TODAY},
+            "paygate_cards_expiring",
+            id="cards that end",
+        ),
+        pytest.param(
+            stored_cards._IN_USE,
+            {"account": "a", "card_hash": "h"},
+            "paygate_contracts_by_card",
+            id="the contracts of a card",
+        ),
         pytest.param(refunds._FOR_ENTRY, {"entry_id": "e"}, "paygate_refunds_by_entry", id="refunds of a row"),
         pytest.param(
             cards._ATTEMPTS,
@@ -230,6 +254,14 @@ def test_a_database_of_the_first_release_is_upgraded_with_its_rows(tmp_path: Pat
             sa.text("INSERT INTO paygate_customers (id, name, email, updated_at) VALUES ('cus_1', '山田', '', :at)"),
             {"at": "2026-11-01T00:00:00.000000+00:00"},
         )
+        connection.execute(
+            sa.text(
+                "INSERT INTO paygate_contracts (id, customer_id, plan, method, status, start_on, applied_at, created_by,"
+                " account, credential, version, updated_at) VALUES ('con_1', 'cus_1', '{}', 'CARD', 'ACTIVE', '2026-11-01',"
+                " :at, 'admin', 'stripe', 'tok_1', 1, :at)"
+            ),
+            {"at": "2026-11-01T00:00:00.000000+00:00"},
+        )
         connection.commit()
     engine.dispose()
     with pytest.raises(SchemaOutdated, match="paygate db upgrade"):
@@ -239,4 +271,5 @@ def test_a_database_of_the_first_release_is_upgraded_with_its_rows(tmp_path: Pat
     store = Store.open(url, clock=clock)
     with store.read() as session:
         assert session.customers.get("cus_1").name == "山田"
+        assert session.stored_cards.in_use("stripe", secret_hash("stripe", "tok_1")) == ["con_1"]
     store.close()

@@ -18,11 +18,13 @@ import attrs
 
 from ..domain.contract import Actor, Card, Contract, Customer
 from ..domain.operations import Operation, permit
+from ..domain.stored_card import card_name
 from ..errors import IdempotencyConflict, InvalidValue
 from ..flow import call
 from ..plugins.account import Account
 from ..provider import Checkout, CheckoutRequest, CheckoutResult, CheckoutState
-from .new_card import named, replace_once
+from . import credentials
+from .new_card import replace_once
 from .services import Services, checked_key, fingerprint
 
 __all__ = ["begin", "complete"]
@@ -137,12 +139,19 @@ async def complete(services: Services, account_name: str, reference: str) -> Che
     metadata = dict(told.metadata)
     customer, contract_id = metadata.pop(_CUSTOMER, None), metadata.pop(_REPLACES, None)
     result = attrs.evolve(told, metadata=metadata, customer_id=customer, replaces=contract_id)
+    if result.state is CheckoutState.COMPLETED and not services.store.missing:
+        await call(partial(_learn, services, account.name, result))
     if result.state is CheckoutState.COMPLETED and result.credential and customer and contract_id:
         card = Card(account.name, result.credential)
-        await replace_once(
-            services, contract_id, card, Actor.customer(customer), looks=named(result.network, result.last4)
-        )
+        looks = card_name(result.network, result.last4)
+        await replace_once(services, contract_id, card, Actor.customer(customer), looks=looks)
     return result
+
+
+def _learn(services: Services, account: str, result: CheckoutResult) -> None:
+    with services.store.write() as session:
+        token = result.credential or ""
+        credentials.learn(services, session, account, token, result.network, result.last4, result.expires)
 
 
 def _checked_url(name: str, url: str) -> str:

@@ -16,10 +16,12 @@ from ..domain.contract import Actor, Card, Contract, Status
 from ..domain.new_card import change_card, collected_by_provider, is_same_card
 from ..domain.operations import Operation
 from ..domain.settlement import Settlement
-from ..errors import ConsentRequired, InvalidValue
+from ..domain.stored_card import card_name
+from ..errors import ConfigurationError, ConsentRequired, InvalidValue, ProviderError
 from ..flow import call
+from ..provider import CredentialState
 from ..store import Session
-from . import charges
+from . import charges, credentials
 from .admission import admit, remember
 from .catching_up import catch_up
 from .operations import tell_provider
@@ -29,7 +31,7 @@ from .recording import Told, already_told, write_down
 from .services import Services, checked_key, secret_hash
 from .settling import write_settlement
 
-__all__ = ["PaymentChange", "change_payment", "named", "replace_once"]
+__all__ = ["PaymentChange", "change_payment", "replace_once"]
 
 _KINDS = (ChargeKind.PERIOD, ChargeKind.ADDON, ChargeKind.INITIAL)
 
@@ -83,7 +85,32 @@ async def change_payment(
         raise InvalidValue(f"card must be a paygate Card(account, token), got {type(card).__name__}")
     key = checked_key(idempotency_key, "")
     given = charges.recorded_consent(services, consent, actor)
-    return await _change(services, _Ask(contract_id, card, collect, given, changed_elsewhere, reason, actor), key)
+    looks = await _looks(services, contract_id, card)
+    wish = _Ask(contract_id, card, collect, given, changed_elsewhere, reason, actor, looks)
+    return await _change(services, wish, key)
+
+
+async def _looks(services: Services, contract_id: str, card: Card) -> str | None:
+    """How *card*, which is new for the contract, is named in mails: asked of a provider that tells, if it answers.
+
+    :raises InvalidValue: the provider does not know the card any more.
+    """
+    if await call(partial(_has_it, services, contract_id, card)):
+        return None
+    try:
+        told = await credentials.ask(services, card.account, card.token)
+    except (ProviderError, ConfigurationError):
+        return None  # whether the card works, its first charge will tell
+    if told is not None and told.state is CredentialState.REVOKED:
+        raise InvalidValue(
+            f"{card.account} does not know this stored card, or it was revoked; nothing was changed", rule="R-402"
+        )
+    return card_name(told.brand, told.last4) if told is not None else None
+
+
+def _has_it(services: Services, contract_id: str, card: Card) -> bool:
+    with services.store.read() as session:
+        return is_same_card(session.contracts.get(contract_id), card)
 
 
 async def replace_once(
@@ -91,17 +118,12 @@ async def replace_once(
 ) -> PaymentChange:
     """Pay the contract from *card*, which a checkout has stored for it, unless it has ever been paid from it before (R-407).
 
-    :param looks: see :func:`named`.
+    :param looks: how the card is named in mails.
     """
     wish = _Ask(
         contract_id, card, collect=False, consent=None, changed_elsewhere=False, reason="", actor=actor, looks=looks, once=True
     )  # fmt: skip
     return await _change(services, wish, "")
-
-
-def named(brand: str | None, last4: str | None) -> str | None:
-    """How a stored card is named to people: ``visa 4242``; None if nothing is known of it."""
-    return " ".join(filter(None, (brand, last4))) or None
 
 
 async def _change(services: Services, wish: _Ask, key: str) -> PaymentChange:

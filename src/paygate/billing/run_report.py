@@ -25,6 +25,7 @@ class BillingReport:
 
     ``failed`` counts declined charges, first attempts and retries alike; ``suspended`` those of them that made a contract
     past due, ``terminated`` those that ended one; ``unlocked`` days on which further contents opened (R-082);
+    ``expiring_cards`` contracts whose card ends soon, of which both sides are told now (R-408);
     ``requires_action`` charges that wait for the customer, who has been mailed the link (R-335);
     ``unsent`` charges that certainly never reached the provider; ``unknown`` charges without a result yet; ``blocked``
     contracts and mails that were left undone for a trouble of their own or of their account; the first of them are in
@@ -46,6 +47,7 @@ class BillingReport:
     blocked: int = 0
     held_back: int = 0
     mails: int = 0
+    expiring_cards: int = 0
     charged: dict[str, int] = attrs.field(factory=dict)
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -29,7 +29,7 @@ from ..flow import call
 from ..money import Money
 from ..provider import Outcome
 from ..store import Restore, Session
-from . import doubts, logs, overdue_renewals
+from . import doubts, expiring_cards, logs, overdue_renewals
 from .card_limits import allowed_at, lock_card, waits
 from .catching_up import carry_out, needs_charge
 from .charges import settle, unsent
@@ -102,6 +102,7 @@ async def _run(running: Run, progress: Callable[[BillingReport], None] | None) -
                 await _retry(running, contract_id)
             if progress is not None:
                 progress(running.report)
+    await expiring_cards.tell(running)
     mails = await release(running.services, by=running.horizon, troubles=running.troubles)
     running.count(mails=len(mails.released))
     await deliver_backlog(running.services)

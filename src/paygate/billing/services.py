@@ -19,7 +19,7 @@ from ..domain.retry_schedule import RetrySchedule, default_schedule
 from ..drivers.settings import HttpSettings
 from ..errors import ConfigurationError, InvalidValue, WrongMode
 from ..free_text import TextRules
-from ..ids import new_id
+from ..ids import new_id, secret_hash
 from ..networks import load
 from ..plugins.account import Account
 from ..plugins.manager import Plugins
@@ -48,6 +48,8 @@ class Waiting:
     :param renewal_notice: a period that the provider charges, and of which it has told nothing by then, is reported to the
         operator (R-392).
     :param step_mail_lateness: a step mail that nobody has handed over by then is paused instead of sent (R-394).
+    :param card_expiry_notice: how long before a card's last day people are told that it ends, thirty days by default; 0: never
+        (R-408).
     :param first_payment: how long creating a contract waits for its first payment.
     """
 
@@ -58,6 +60,7 @@ class Waiting:
     action: int = attrs.field(default=259_200, validator=_seconds)
     renewal_notice: int = 259_200
     step_mail_lateness: int = 604_800
+    card_expiry_notice: int = attrs.field(default=2_592_000, validator=_seconds)
 
     @in_flight.validator
     def _leaves_time_to_send(self, _: object, value: float) -> None:
@@ -164,11 +167,6 @@ def _said(mode: Mode | None) -> str:
 def fingerprint(*contents: object) -> str:
     """A digest of what was asked for, to tell a repeat from another request under the same key (R-190)."""
     return hashlib.sha256("\0".join(map(str, contents)).encode()).hexdigest()
-
-
-def secret_hash(account: str, credential: str | None) -> str:
-    """A digest that recognises the same stored credential again without holding it."""
-    return hashlib.sha256(f"{account}\0{credential or ''}".encode()).hexdigest()[:32]
 
 
 def checked_key(key: str | None, fallback: str) -> str:

@@ -32,6 +32,7 @@ COMMANDS = {
     "ledger": Lazy(f"{_HERE}.records:ledger", "Show the sales ledger of a contract."),
     "audit": Lazy(f"{_HERE}.records:audit", "Show who changed a contract, when and why."),
     "access": Lazy(f"{_HERE}.access:access", "Show which content a contract opens, and why."),
+    "credentials": Lazy(f"{_HERE}.credentials:credentials", "List, refresh and revoke stored cards."),
     "customers": Lazy(f"{_HERE}.customers:customers", "List, show and change customers."),
     "reports": Lazy(f"{_HERE}.reports:reports", "List contracts and money by date."),
     "step-mails": Lazy(f"{_HERE}.step_mails:step_mails", "List, hold back and release step mails."),

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..domain.stored_card import card_name
 from .params import DAY
 from .records import ENTRY_COLUMNS, entry_row
 from .session import Session, json_option, limit_option, pass_session
 
 if TYPE_CHECKING:
+    from ..billing.expiring_cards import ExpiringCard
     from ..billing.overdue_renewals import OverdueRenewal
     from ..billing.reports import ClosingWindow, ContractOn
     from ..domain.charge import Charge, Refund
@@ -37,6 +39,7 @@ _DISPUTED_COLUMNS = (
     "Disputed row",
     "Why",
 )
+_EXPIRING_COLUMNS = ("Last day", "Contract", "Customer", "Account", "Card", "Renews on")
 _REFUNDED_COLUMNS = ("Refunded", "Contract", "Account", ">Amount", "By hand", "By", "Refunded row", "Refund")
 
 
@@ -107,6 +110,24 @@ def ending(
     with session.gateway() as gateway:
         found = gateway.reports.ending(since=since, until=until, account=account)
         _show_contracts(session, found, limit, "Ending")
+
+
+@reports.command("expiring-cards")
+@_between
+@limit_option
+@json_option
+@pass_session
+def expiring_cards(
+    session: Session, since: dt.date | None, until: dt.date | None, account: str | None, limit: int | None
+) -> None:
+    """Contracts whose card ends before their next renewal, by the card's last day."""
+
+    def row(it: ExpiringCard) -> tuple[object, ...]:
+        return it.expires_on, it.contract_id, it.customer_id, it.account, card_name(it.brand, it.last4), it.renews_on
+
+    with session.gateway() as gateway:
+        found = gateway.reports.expiring_cards(since=since, until=until, account=account)
+        session.show_rows(session.page(found, limit), "Cards that end", _EXPIRING_COLUMNS, row)
 
 
 @reports.command("past-due")

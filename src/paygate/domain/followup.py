@@ -58,6 +58,7 @@ class NoticeKind(enum.Enum):
     CANCELLATION_REVOKED = "cancellation_revoked"
     CANCELLATION_EFFECTIVE = "cancellation_effective"
     CARD_CHANGED = "card_changed"  #: another card was registered (R-400)
+    CARD_EXPIRING = "card_expiring"  #: the card ends, and the contract is charged after that (R-408)
     MANUAL_REFUND_DUE = "manual_refund_due"
     DUNNING = "dunning"  #: a reminder that an administrator sends (R-159)
     OPERATOR_ACTION = "operator_action"  #: a person has to look
@@ -79,6 +80,7 @@ class Next(enum.StrEnum):
     REFUND_BY_HAND = "the seller returns the money by hand"
     RETRY = "the payment is tried again"
     NEW_CARD = "nothing is tried any more; the customer has to register a card anew"
+    REPLACE_CARD = "the customer registers another card before this one ends"
     ACT = "the customer confirms the payment at the link, by the day given"
     CONFIRM = "nothing is tried any more; the customer has to confirm the payment, or correct the card's data"
     CHECK = "nothing is tried before the seller has seen whether an earlier payment went through"
@@ -100,7 +102,7 @@ class Notice:
 
     :param facts: what the text may show, by name: ``amount`` (Money), ``attempt`` (from 1), ``happened_on``,
         ``next_attempt_on``, ``effective_on``, ``last_day_of_use``, ``due_on`` (business dates), ``code``, ``reason``,
-        ``message``, ``action_url``, ``charge_id``, ``card``, ``decline`` (:class:`~paygate.provider.DeclineClass`), ``why``
+        ``message``, ``action_url``, ``charge_id``, ``card``, ``card_expires_on``, ``decline`` (:class:`~paygate.provider.DeclineClass`), ``why``
         (:class:`~paygate.domain.attempts.Why`). Contract, plan and customer are read from their own records.
     """
 

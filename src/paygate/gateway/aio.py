@@ -22,7 +22,7 @@ from ..provider import Mode
 from ..store import PoolSettings
 from .aio_checkouts import AsyncCheckouts
 from .aio_contracts import AsyncContracts
-from .aio_customers import AsyncCustomers
+from .aio_customers import AsyncCredentials, AsyncCustomers
 from .aio_reports import AsyncReports
 from .aio_resources import (
     AsyncAudit,
@@ -147,6 +147,7 @@ class AsyncGateway:
         self.contracts = AsyncContracts(self)
         self.checkouts = AsyncCheckouts(self)
         self.customers = AsyncCustomers(self)
+        self.credentials = AsyncCredentials(self)
         self.charges = AsyncCharges(self)
         self.refunds = AsyncRefunds(self)
         self.ledger = AsyncLedger(self)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from ..billing import health, overdue_renewals, reports
+from ..billing import expiring_cards, health, overdue_renewals, reports
+from ..billing.expiring_cards import ExpiringCard
 from ..billing.health import Health
 from ..billing.overdue_renewals import OverdueRenewal
 from ..billing.reports import ClosingWindow, ContractOn, ContractReport
@@ -56,6 +57,26 @@ class AsyncReports(AsyncNamespace):
     ) -> AsyncCursor[ContractOn]:
         """Contracts whose end is scheduled, by the day on which it takes effect; PAST_DUE ones that kept a notice too."""
         return self._contracts(ContractReport.ENDING, since, until, account, page_size)
+
+    def expiring_cards(
+        self,
+        *,
+        since: dt.date | None = None,
+        until: dt.date | None = None,
+        account: str | None = None,
+        page_size: int = 100,
+    ) -> AsyncCursor[ExpiringCard]:
+        """Contracts whose card ends before their next renewal, by the card's last day (R-408).
+
+        Of which cards is known by when they were stored on a checkout's page, or last asked about: ``credentials.refresh``.
+        """
+
+        async def fetch(after: Any) -> tuple[list[ExpiringCard], Any]:
+            return await self._run(
+                expiring_cards.page(self._services, after, page_size, since=since, until=until, account=account)
+            )
+
+        return AsyncCursor(fetch)
 
     def past_due(
         self,

@@ -21,6 +21,7 @@ _LOOKED_UP = frozenset(
         "charge_id",
         "confirm",
         "contract_id",
+        "credential_id",
         "customer_id",
         "entry_id",
         "mail_id",

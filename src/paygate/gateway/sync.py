@@ -23,7 +23,7 @@ from ..store import PoolSettings
 from .assembly import assemble, from_file
 from .sync_checkouts import Checkouts
 from .sync_contracts import Contracts
-from .sync_customers import Customers
+from .sync_customers import Credentials, Customers
 from .sync_reports import Reports
 from .sync_resources import (
     Audit,
@@ -147,6 +147,7 @@ class Gateway:
         self.contracts = Contracts(self)
         self.checkouts = Checkouts(self)
         self.customers = Customers(self)
+        self.credentials = Credentials(self)
         self.charges = Charges(self)
         self.refunds = Refunds(self)
         self.ledger = Ledger(self)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from ..billing import customers
+import datetime as dt
+
+from ..billing import credentials, customers
+from ..billing.credentials import Refreshed, StoredCredential
 from ..domain.contract import Actor, Customer
 from .cursor import Cursor
 from .sync_contracts import ADMIN, Namespace
 
-__all__ = ["Customers"]
+__all__ = ["Credentials", "Customers"]
 
 
 class Customers(Namespace):
@@ -47,3 +50,42 @@ class Customers(Namespace):
         return self._run(
             customers.update(self._services, customer_id, name=name, email=email, reason=reason, actor=actor)
         )
+
+
+class Credentials(Namespace):
+    """Stored cards, without their tokens: what providers tell of them, and revoking them (R-405)."""
+
+    def list(self, customer_id: str, *, refresh: bool = False) -> tuple[StoredCredential, ...]:
+        """The stored cards that a customer's contracts are paid from, or were.
+
+        :param refresh: ask the providers that tell about them; one that does not answer leaves what was known.
+        :raises NotFound: there is no such customer.
+        """
+        return self._run(credentials.listed(self._services, customer_id, again=refresh))
+
+    def get(self, customer_id: str, credential_id: str) -> StoredCredential:
+        """One of a customer's stored cards.
+
+        :raises NotFound: the customer has none of that id.
+        """
+        return self._run(credentials.get(self._services, customer_id, credential_id))
+
+    def revoke(
+        self, customer_id: str, credential_id: str, *, reason: str = "", actor: Actor = ADMIN
+    ) -> StoredCredential:
+        """Have the provider forget a stored card for good.
+
+        :raises OperationNotAllowed: a contract that has not ended is paid from it: give that another card first; or a charge
+            on it has no result yet.
+        :raises CapabilityNotSupported: only the provider's own screen does that.
+        :raises ProviderError: the provider refused or did not answer; ask again.
+        """
+        return self._run(credentials.revoke(self._services, customer_id, credential_id, reason=reason, actor=actor))
+
+    def refresh(self, *, older_than: dt.timedelta = dt.timedelta(days=30), limit: int = 1000) -> Refreshed:
+        """Ask the providers about the cards of contracts that live, so that people are told in time that they end (R-408).
+
+        :param older_than: a card that was asked about since then is left alone.
+        :param limit: how many to ask about at most; the next call goes on.
+        """
+        return self._run(credentials.refresh(self._services, older_than=older_than, limit=limit))

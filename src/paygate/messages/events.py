@@ -47,6 +47,7 @@ class Event(enum.Enum):
     CANCELLATION_REVOKED = "cancellation_revoked"
     CANCELLATION_EFFECTIVE = "cancellation_effective"
     CARD_CHANGED = "card_changed"  #: another card was registered (R-400)
+    CARD_EXPIRING = "card_expiring"  #: the card ends, and the contract is charged after that (R-408)
     REFUND_DONE = "refund_done"
     REFUND_FAILED = "refund_failed"
     MANUAL_REFUND_DUE = "manual_refund_due"
@@ -65,7 +66,8 @@ class Facts:
     :param receipt_url: only where a receipt is allowed (R-234).
     :param attempt: number of the failed attempt, from 1; ``next_attempt_on``: when it is tried again.
     :param action_url: the provider's page on which the customer confirms a payment.
-    :param card: how a stored card is named, for example ``visa 4242``; never more of its number.
+    :param card: how a stored card is named, for example ``visa 4242``; never more of its number; ``card_expires_on``: the last day on which it can be
+        charged.
     :param effective_on: the first day without the contract; ``last_day_of_use``: the day before it (X-08).
     :param due_on: until when something has to be paid or returned.
     :param reason: the administrator's; ``message``: what a person has to do, in the mail's language.
@@ -91,6 +93,7 @@ class Facts:
     card_change_url: str = attrs.field(default="", converter=one_line)
     contract_url: str = attrs.field(default="", converter=one_line)
     card: str = attrs.field(default="", converter=one_line)
+    card_expires_on: dt.date | None = None
     effective_on: dt.date | None = None
     last_day_of_use: dt.date | None = None
     due_on: dt.date | None = None
@@ -150,6 +153,8 @@ MAILS: Mapping[tuple[Event, Audience], tuple[str, ...]] = {
     (Event.CANCELLATION_REVOKED, Audience.ADMIN): _CONTRACT,
     (Event.CANCELLATION_EFFECTIVE, Audience.CUSTOMER): _ENDING,
     (Event.CANCELLATION_EFFECTIVE, Audience.ADMIN): _ENDING,
+    (Event.CARD_EXPIRING, Audience.CUSTOMER): (*_CONTRACT, "card_expires_on"),
+    (Event.CARD_EXPIRING, Audience.ADMIN): (*_CONTRACT, "card_expires_on"),
     (Event.CARD_CHANGED, Audience.CUSTOMER): (*_CONTRACT, "happened_on"),
     (Event.CARD_CHANGED, Audience.ADMIN): (*_CONTRACT, "happened_on"),
     (Event.REFUND_DONE, Audience.CUSTOMER): (*_MONEY, "happened_on"),

@@ -25,6 +25,7 @@ NEXT: Mapping[Next, str] = {
     Next.REFUND_BY_HAND: "We return the money to you.",
     Next.RETRY: "We try the payment again on the next date.",
     Next.NEW_CARD: "The payment is not tried again. To go on, the card has to be registered anew.",
+    Next.REPLACE_CARD: "Please register another card before this one ends.",
     Next.ACT: "Please confirm the payment on that page by the date given.",
     Next.CONFIRM: "The payment is not tried again by itself: please confirm it, or correct the data of your card.",
     Next.CHECK: "We check whether an earlier payment went through; nothing is charged before that.",
@@ -56,7 +57,7 @@ _REFUND_NOTES: Mapping[PaymentMethod, str] = {
 }
 _TRANSFER_TO = "Transfer to:"
 #: Where a new card helps.
-_CARD_HELPS = frozenset({Next.RETRY, Next.NEW_CARD, Next.CONFIRM, Next.PAY})
+_CARD_HELPS = frozenset({Next.RETRY, Next.NEW_CARD, Next.CONFIRM, Next.PAY, Next.REPLACE_CARD})
 
 
 def sentences() -> Iterator[str]:

@@ -17,6 +17,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import attrs
 
@@ -192,7 +193,7 @@ class Smtp:
             contract_name=contract.name,
             contract_id=contract.id,
             contract_url=self._contract_url(contract.id),
-            card_change_url=self.settings.card_change_url if contract.is_card else "",
+            card_change_url=self._card_change_url(contract),
             transfer_details=self.settings.transfer_details if contract.method is PaymentMethod.BANK_TRANSFER else "",
             expires_on=contract.expires_on,
             method=contract.method,
@@ -231,6 +232,11 @@ class Smtp:
     def _receipt_url(self, entry_id: str) -> str:
         base = self.settings.receipt_base_url
         return f"{base.rstrip('/')}/{entry_id}" if base else ""
+
+    def _card_change_url(self, contract: Contract) -> str:
+        """The shop's page for a new card; ``{contract_id}`` in the setting stands for the contract's id."""
+        page = self.settings.card_change_url
+        return page.replace("{contract_id}", quote(contract.id, safe="")) if contract.is_card else ""
 
     def _contract_url(self, contract_id: str | None) -> str:
         base = self.settings.console_url

@@ -113,6 +113,13 @@ def _web_address(_instance: object, attribute: attrs.Attribute[str], value: obje
         raise ConfigurationError(f"smtp: {attribute.name} begins with https:// and holds no user name or blank")
 
 
+def _card_page(instance: object, attribute: attrs.Attribute[str], value: object) -> None:
+    _web_address(instance, attribute, value)
+    rest = str(value).replace("{contract_id}", "")
+    if "{" in rest or "}" in rest:
+        raise ConfigurationError(f"smtp: {attribute.name} knows one placeholder, {{contract_id}}; write it so")
+
+
 @attrs.frozen(kw_only=True)
 class SmtpSettings:
     """How mails leave the house.
@@ -128,7 +135,8 @@ class SmtpSettings:
     :param templates: a directory whose files replace those of :mod:`paygate.messages`.
     :param timeout: seconds for each step of a connection.
     :param receipt_base_url: receipts are at this address, a slash, and the id of the ledger row (R-234).
-    :param card_change_url: where a customer changes the card (X-06).
+    :param card_change_url: where a customer changes the card (X-06); ``{contract_id}`` in it stands for the contract's id, as in
+        ``https://shop.example/card/{contract_id}``.
     :param transfer_details: where bank transfers go, on as many lines as it takes.
     :param console_url: contracts are at this address and ``/contracts/<id>``, for administrators.
     :param tell_admin_of_payments: whether the administrator hears of first payments as well.
@@ -148,7 +156,7 @@ class SmtpSettings:
     templates: Path | None = path(default=None, converter=_path)  # noqa: RUF009 - an attrs field
     timeout: int = attrs.field(default=10, converter=_number, validator=_within(1, 300))
     receipt_base_url: str = attrs.field(default="", validator=_web_address)
-    card_change_url: str = attrs.field(default="", validator=_web_address)
+    card_change_url: str = attrs.field(default="", validator=_card_page)
     transfer_details: str = attrs.field(default="", validator=attrs.validators.instance_of(str))
     console_url: str = attrs.field(default="", validator=_web_address)
     tell_admin_of_payments: bool = attrs.field(default=False, converter=_yes_or_no)

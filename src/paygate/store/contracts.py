@@ -28,6 +28,7 @@ from ..domain.contract import (
 from ..domain.due import next_due_on
 from ..domain.subscription import Subscription, SubscriptionState
 from ..errors import ChangedMeanwhile, InvalidValue
+from ..ids import secret_hash
 from ..money import Money
 from ..provider import Mode
 from .labels import CONTRACT, label, labelled, metadata_of, metadata_text, sought
@@ -38,7 +39,7 @@ from .tables import SUBSCRIPTION_OPEN, contracts
 __all__ = ["COLUMNS", "Contracts", "columns_of", "contract_of"]
 
 #: The columns of a contract in the order in which :func:`contract_of` takes them; drafts have them too.
-COLUMNS = tuple(column.key for column in contracts.c if column.key not in {"due_on", "updated_at"})
+COLUMNS = tuple(column.key for column in contracts.c if column.key not in {"card_hash", "due_on", "updated_at"})
 
 _SELECTED = [contracts.c[name] for name in COLUMNS]
 _GET = Statement(sa.select(*_SELECTED).where(contracts.c.id == value(contracts.c.id)))
@@ -353,4 +354,6 @@ class Contracts:
         return _PAGES.count(self._runner, _filters(status, account, customer_id, method))
 
     def _all_columns(self, contract: Contract) -> dict[str, Any]:
-        return {**columns_of(contract), "due_on": next_due_on(contract), "updated_at": self._runner.now()}
+        card = secret_hash(contract.account or "", contract.credential) if contract.credential is not None else None
+        derived = {"card_hash": card, "due_on": next_due_on(contract), "updated_at": self._runner.now()}
+        return {**columns_of(contract), **derived}

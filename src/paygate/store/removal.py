@@ -11,13 +11,26 @@ import sqlalchemy as sa
 from .cards import keep_attempts
 from .labels import CHARGE, CONTRACT, REFUND, forget
 from .statements import Runner, Statement, value
-from .tables import audit, charges, contracts, customers, drafts, ledger, licences, outbox, refunds, returns, step_mails
+from .tables import (
+    audit,
+    card_notices,
+    charges,
+    contracts,
+    customers,
+    drafts,
+    ledger,
+    licences,
+    outbox,
+    refunds,
+    returns,
+    step_mails,
+)
 
 __all__ = ["remove_contract"]
 
 _OF_CONTRACT = [
     Statement(table.delete().where(table.c.contract_id == value(table.c.contract_id)))
-    for table in (step_mails, licences, refunds, returns, ledger, audit)
+    for table in (card_notices, step_mails, licences, refunds, returns, ledger, audit)
 ]
 # what an operator has not been told yet, a refund that failed above all, is nobody else's to remember
 _NOTICES = Statement(

@@ -30,6 +30,7 @@ from .returns import Returns
 from .runs import Runs
 from .statements import Runner
 from .step_mails import StepMails
+from .stored_cards import StoredCards
 
 __all__ = ["Session"]
 
@@ -125,6 +126,10 @@ class Session:
     @_made_once
     def modes(self) -> Modes:
         return Modes(self._runner)
+
+    @_made_once
+    def stored_cards(self) -> StoredCards:
+        return StoredCards(self._runner)
 
     @_made_once
     def checkouts(self) -> Checkouts:

@@ -39,6 +39,8 @@ __all__ = [
     "UNDELIVERED",
     "audit",
     "card_attempts",
+    "card_notices",
+    "cards",
     "charges",
     "checkouts",
     "contracts",
@@ -143,6 +145,7 @@ contracts = sa.Table(
     metadata,
     sa.Column("id", Id, primary_key=True),
     *_contract_columns(),
+    sa.Column("card_hash", Id),  # the stored card, recognisable without holding it
     sa.Column("due_on", sa.Date),  # when a billing run next has something to do for it; work is found by this alone
     sa.Column("updated_at", Instant, nullable=False),
     sa.ForeignKeyConstraint(["customer_id"], ["paygate_customers.id"], deferrable=True, initially="DEFERRED"),
@@ -186,6 +189,34 @@ runs = sa.Table(
     sa.Column("finished_at", Instant, nullable=False),
     sa.Column("blocked", sa.BigInteger, nullable=False),
 )
+
+#: What providers have told of stored cards (R-405).
+cards = sa.Table(
+    "paygate_cards",
+    metadata,
+    sa.Column("account", Id, primary_key=True),
+    sa.Column("card_hash", Id, primary_key=True),
+    sa.Column("brand", sa.Text),
+    sa.Column("last4", sa.Text),
+    sa.Column("expires_on", sa.Date),
+    sa.Column("revoked_at", Instant),
+    sa.Column("seen_at", Instant, nullable=False),
+)
+_EXPIRES = cards.c.expires_on.is_not(None)
+sa.Index("paygate_cards_expiring", cards.c.expires_on, sqlite_where=_EXPIRES, postgresql_where=_EXPIRES)
+
+#: Of which cards' last day people have been told, once for each contract (R-408).
+card_notices = sa.Table(
+    "paygate_card_notices",
+    metadata,
+    sa.Column("contract_id", Id, primary_key=True),
+    sa.Column("card_hash", Id, primary_key=True),
+    sa.Column("expires_on", sa.Date, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+)
+
+_CARD = contracts.c.card_hash.is_not(None)
+sa.Index("paygate_contracts_by_card", contracts.c.card_hash, sqlite_where=_CARD, postgresql_where=_CARD)
 
 _DUE = contracts.c.due_on.is_not(None)
 sa.Index("paygate_contracts_due", contracts.c.due_on, contracts.c.id, sqlite_where=_DUE, postgresql_where=_DUE)

@@ -4,6 +4,7 @@ Revision 0002, after 0001. Types are written out here once more on purpose: a mi
 """
 
 import datetime as dt
+import hashlib
 
 import sqlalchemy as sa
 from alembic import op
@@ -37,6 +38,7 @@ def upgrade() -> None:
     _charges_of_cards()
     _returns()
     _restores()
+    _cards()
     _remainders()
     _card_attempts()
     _metadata()
@@ -272,3 +274,48 @@ def _metadata() -> None:
     )
     op.create_index("paygate_metadata_by_text", "paygate_metadata", ["digest", "kind"])
     op.create_index("paygate_metadata_by_id", "paygate_metadata", ["id", "kind"])
+
+
+def _cards() -> None:
+    """What providers tell of stored cards; contracts name theirs by a digest."""
+    op.create_table(
+        "paygate_cards",
+        sa.Column("account", ID, nullable=False),
+        sa.Column("card_hash", ID, nullable=False),
+        sa.Column("brand", sa.Text()),
+        sa.Column("last4", sa.Text()),
+        sa.Column("expires_on", sa.Date()),
+        sa.Column("revoked_at", INSTANT),
+        sa.Column("seen_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("account", "card_hash", name="paygate_cards_pkey"),
+    )
+    expires = sa.text("expires_on IS NOT NULL")
+    op.create_index(
+        "paygate_cards_expiring", "paygate_cards", ["expires_on"], sqlite_where=expires, postgresql_where=expires
+    )
+    op.create_table(
+        "paygate_card_notices",
+        sa.Column("contract_id", ID, nullable=False),
+        sa.Column("card_hash", ID, nullable=False),
+        sa.Column("expires_on", sa.Date(), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("contract_id", "card_hash", "expires_on", name="paygate_card_notices_pkey"),
+    )
+    op.add_column("paygate_contracts", sa.Column("card_hash", ID))
+    known = sa.text("card_hash IS NOT NULL")
+    op.create_index(
+        "paygate_contracts_by_card", "paygate_contracts", ["card_hash"], sqlite_where=known, postgresql_where=known
+    )
+    bind, after = op.get_bind(), ""
+    page = sa.text(
+        "SELECT id, account, credential FROM paygate_contracts"
+        " WHERE id > :after AND credential IS NOT NULL ORDER BY id LIMIT 1000"
+    )
+    write = sa.text("UPDATE paygate_contracts SET card_hash = :card_hash WHERE id = :id")
+    while rows := bind.execute(page, {"after": after}).all():
+        after = rows[-1][0]
+        digests = [
+            {"id": id_, "card_hash": hashlib.sha256(f"{account}\0{credential}".encode()).hexdigest()[:32]}
+            for id_, account, credential in rows
+        ]
+        bind.execute(write, digests)

@@ -11,12 +11,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
 from .errors import ConfigurationError
 
-__all__ = ["check_secret", "is_path", "is_secret", "path", "secret", "secret_problem", "was_secret"]
+__all__ = [
+    "check_base_url",
+    "check_secret",
+    "is_loopback",
+    "is_path",
+    "is_secret",
+    "path",
+    "secret",
+    "secret_problem",
+    "was_secret",
+]
 
 _QUOTES = "\"'`"
 _BREAK_AT_END = re.compile(r"[\r\n]+\Z")
@@ -57,6 +68,54 @@ def check_secret(name: str, value: object, *, spaces: bool = True) -> None:
     """
     if (problem := secret_problem(value, spaces=spaces)) is not None:
         raise ConfigurationError(f"setting {name!r} {problem}")
+
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_PATH = re.compile(r"(?:/[\w.~-]+)*/?", re.ASCII)
+
+
+def is_loopback(url: object) -> bool:
+    """Whether *url* is the plain address of something on this machine, such as an emulator."""
+    parts = _split_url(url)
+    return parts is not None and parts.scheme == "http" and parts.hostname in _LOOPBACK
+
+
+def is_address(url: object) -> bool:
+    """Whether *url* begins with https:// and a host, or is on this machine."""
+    parts = _split_url(url)
+    return parts is not None and ((parts.scheme == "https" and bool(parts.hostname)) or is_loopback(url))
+
+
+def check_base_url(plugin: str, value: object, default: str) -> None:
+    """Refuse a *value* that cannot be where the interface of *plugin* is; paths of requests are put behind it.
+
+    :param default: the provider's own address, which has no path.
+    :raises ConfigurationError: naming the setting and the remedy.
+    """
+    parts = _split_url(value)
+    if parts is None or not is_address(value):
+        raise ConfigurationError(
+            f"{plugin}: base_url has to begin with https:// and a host (http:// only for an emulator on this machine); "
+            f"leave it out for {default}. No blank and no line break may be in it"
+        )
+    bare = parts.path in {"", "/"} if parts.hostname == urlsplit(default).hostname else _PATH.fullmatch(parts.path)
+    if parts.query or parts.fragment or "?" in str(value) or "#" in str(value) or "@" in parts.netloc or not bare:
+        raise ConfigurationError(
+            f"{plugin}: base_url is the address of the interface alone, without user, question mark or fragment, and at "
+            f"the provider itself without a path; leave it out for {default}"
+        )
+
+
+def _split_url(value: object) -> SplitResult | None:
+    """The parts of an address; None where it is none. Blanks and line breaks are not passed over, as parsing would."""
+    if not isinstance(value, str) or not value.isprintable() or " " in value or "\\" in value:
+        return None
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # a port that is no number is found out here only
+    except ValueError:
+        return None
+    return parts
 
 
 #: Hashes of all secrets that settings were made with in this process, to know one again without keeping it.

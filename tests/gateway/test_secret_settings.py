@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import attrs
 import pytest
@@ -172,3 +173,33 @@ def test_a_secret_of_the_file_is_refused_by_the_name_of_its_key(tmp_path):
 
     with pytest.raises(ConfigurationError, match=r"accounts\.card\.secret.*line break.*or set PAYGATE_CARD_SECRET"):
         load(path, environ={})
+
+
+@pytest.mark.rule("R-298")
+@pytest.mark.parametrize(
+    "rest", ["?x=1", "?", "#", "#v1", "/v1", "/stores/x", "/a b", "/\\x", ":port", ":99999999", "/../x", "//x"]
+)
+@pytest.mark.parametrize(
+    ("settings", "host"),
+    [
+        (lambda url: StripeSettings(api_key="sk_test_canary", webhook_secret="whsec_canary", base_url=url), "api.stripe.com"),
+        (
+            lambda url: UnivaPaySettings(app_token=TOKEN.app_token, secret="s", webhook_auth_token="w", base_url=url),
+            "api.univapay.com",
+        ),
+    ],
+)  # fmt: skip
+def test_an_address_with_more_than_the_interface_s_own_is_refused(settings: Any, host: str, rest: str) -> None:
+    with pytest.raises(ConfigurationError, match="base_url"):
+        settings(f"https://{host}{rest}")
+    assert settings(f"https://{host}/").base_url
+    assert settings("https://proxy.example/payments").base_url
+    for broken in (
+        "https://[::1",
+        "https://",
+        "https://user:word@proxy.example",
+        "http://[::1]:x",
+        "https://proxy.example?",
+    ):
+        with pytest.raises(ConfigurationError, match="base_url"):
+            settings(broken)

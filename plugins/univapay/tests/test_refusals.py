@@ -91,3 +91,58 @@ def test_an_account_that_is_refused_on_a_repeat_leaves_the_first_sending_open(sh
 
     driver = SyncDriver(shop.clock, mounts={"https://api.univapay.com": handle})
     assert driver.run(shop.provider.charge(shop.attempt(3980))).outcome is Outcome.UNKNOWN
+
+
+def at_404(shop, body, *, there, kind="charge"):
+    """What the plugin makes of a POST that is answered 404 while the lists of the store are *there*, or are not."""
+
+    def handle(request):
+        if request.method == "POST":
+            return Response(404, {}, body)
+        return Response(200, {}, b'{"items": [], "has_more": false}') if there else Response(404, {}, body)
+
+    attempt = shop.attempt(3980) if kind == "charge" else shop.refund_attempt(shop.charge(), 100)
+    driver = SyncDriver(shop.clock, mounts={"https://api.univapay.com": handle})
+    return driver.run(shop.provider.charge(attempt) if kind == "charge" else shop.provider.refund(attempt))
+
+
+def error(code):
+    return json.dumps({"status": "error", "code": code, "errors": []}).encode()
+
+
+@pytest.mark.rule("R-298")
+@pytest.mark.parametrize("kind", ["charge", "refund"])
+@pytest.mark.parametrize("body", [b"", error("NOT_FOUND"), error("STORE_NOT_FOUND"), error("WHO_KNOWS")])
+def test_a_404_where_the_store_is_not_found_either_is_the_set_up_s_fault(shop, kind, body):
+    result = at_404(shop, body, there=False, kind=kind)
+
+    assert result.outcome is Outcome.NOT_SENT
+    assert "base_url" in result.message
+    if kind == "charge":
+        assert result.decline is DeclineClass.CONFIG
+
+
+@pytest.mark.rule("R-298")
+@pytest.mark.parametrize("body", [b"", error("NOT_FOUND")])
+def test_a_404_where_the_store_is_there_is_about_the_card(shop, body):
+    result = at_404(shop, body, there=True)
+
+    assert (result.outcome, result.decline) == (Outcome.DECLINED, DeclineClass.HARD)
+
+
+@pytest.mark.rule("R-298")
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("code", ["STORE_NOT_FOUND", "WHO_KNOWS"])
+def test_a_404_with_a_code_that_nobody_documented_is_no_decline_of_the_card(shop, code, there):
+    assert at_404(shop, error(code), there=there).outcome is Outcome.NOT_SENT
+
+
+@pytest.mark.rule("R-306")
+@pytest.mark.parametrize("kind", ["charge", "refund"])
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("body", [b"", b"<html>Forbidden</html>", b'{"code": "X"}', b'{"status": "error"}', b"[]"])
+def test_401_and_403_are_about_the_account_whatever_the_body(shop, kind, status, body):
+    result = answered(shop, status, body=body, kind=kind)
+
+    assert result.outcome is Outcome.NOT_SENT
+    assert "app_token and secret" in result.message

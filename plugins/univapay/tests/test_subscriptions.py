@@ -120,7 +120,7 @@ def test_a_subscription_of_another_contract_is_not_taken_for_ours(renewing):
 def test_looking_for_the_subscription_stops_where_older_ones_begin(renewing):
     for number in range(101):
         renewing.api("POST", "/subscriptions", _plain(renewing, order=number))
-    renewing.clock.advance(days=1)
+    renewing.clock.advance(days=10)
     renewing.start()
     looks = [request for request in renewing.emulator.requests if "limit=100" in request.url]
     renewing.clock.advance(days=1)

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 import attrs
 
 from paygate.errors import ConfigurationError
-from paygate.settings import check_secret
+from paygate.settings import check_base_url, check_secret, is_address, is_loopback
 
 __all__ = ["StripeSettings"]
 
 _CHOICES = {"renewals": ("merchant", "provider"), "checkout": ("hosted", "setup_intent")}
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _KEY = re.compile(r"[sr]k_(test|live)_\w{4,}", re.ASCII)
 _SIGNING_SECRET = re.compile(r"whsec_[\w+/=-]{4,}", re.ASCII)
 _ACCOUNT = re.compile(r"acct_\w{4,}", re.ASCII)
-
-
-def _local(url: str) -> bool:
-    parts = urlsplit(_one_line(url))
-    return parts.scheme == "http" and parts.hostname in _LOOPBACK
-
-
-def _one_line(value: object) -> str:
-    """An address as it was given, or nothing where it holds a blank or a line break, which parsing would pass over."""
-    return value if isinstance(value, str) and value.isprintable() and " " not in value else ""
 
 
 def _api_key(_instance: object, _attribute: object, value: str) -> None:
@@ -55,13 +43,8 @@ def _split(value: str) -> tuple[str, ...]:
 
 
 def _base_url(instance: StripeSettings, _attribute: object, value: str) -> None:
-    parts = urlsplit(_one_line(value))
-    if not (parts.scheme == "https" and parts.hostname) and not _local(value):
-        raise ConfigurationError(
-            "stripe: base_url has to begin with https:// (http:// only for an emulator on this machine); "
-            "leave it out for https://api.stripe.com"
-        )
-    if _local(value) and instance.mode == "live":
+    check_base_url("stripe", value, "https://api.stripe.com")
+    if is_loopback(value) and instance.mode == "live":
         raise ConfigurationError(
             "stripe: base_url is an emulator's and api_key is a live key; use a key that begins with sk_test_"
         )
@@ -79,7 +62,7 @@ def _choice(_instance: object, attribute: attrs.Attribute[str], value: str) -> N
 
 
 def _return_url(_instance: object, _attribute: object, value: str | None) -> None:
-    if value is not None and not urlsplit(_one_line(value)).scheme == "https" and not _local(value):
+    if value is not None and not is_address(value):
         raise ConfigurationError(
             f"stripe: return_url is an address of your site that begins with https://, got {value!r}"
         )

@@ -9,7 +9,7 @@ import attrs
 
 from paygate.errors import ConfigurationError, OutcomeUnknown, ProviderUnavailable
 from paygate.money import Money
-from paygate.provider import ChargeRequest, ChargeResult, Found, FoundPayment, Outcome
+from paygate.provider import ChargeRequest, ChargeResult, DeclineClass, Found, FoundPayment, Outcome
 
 from .client import Client
 from .mapping import charge_refusal, charge_result, status_of
@@ -53,6 +53,8 @@ async def charge(client: Client, request: ChargeRequest) -> ChargeResult:
     created = reply.created
     if created is None:
         refusal = charge_refusal(reply)
+        if refusal.outcome is Outcome.DECLINED and (elsewhere := await client.why_nowhere(reply)) is not None:
+            return ChargeResult.not_sent(elsewhere, code=reply.code or "NOT_FOUND", decline=DeclineClass.CONFIG)
         # where the charge may exist all the same, the list may have it already
         return await _found_at_once(client, request, refusal) if refusal.outcome is Outcome.UNKNOWN else refusal
     if (why := _not_asked_for(client, created, request)) is not None:

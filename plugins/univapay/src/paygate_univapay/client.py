@@ -12,6 +12,7 @@ import attrs
 from paygate.errors import ConfigurationError, OutcomeUnknown, ProviderUnavailable
 from paygate.flow import Replay, Request, Response, send
 
+from .codes import HTTP_CODES
 from .settings import UnivaPaySettings
 
 __all__ = ["Client", "Reply", "refused_account"]
@@ -48,7 +49,12 @@ class Reply:
 
         A locked card is the one exception.
         """
-        return self.status in {401, 403} and bool(self.code) and (self.status, self.code) != (403, "CARD_LOCKED")
+        return self.status in {401, 403} and (self.status, self.code) != (403, "CARD_LOCKED")
+
+    @property
+    def nowhere(self) -> bool:
+        """A 404 of which the code, if there is one, does not say that a card or token is meant (§15.1)."""
+        return self.status == 404 and self.code not in HTTP_CODES
 
     @property
     def doubtful(self) -> bool:
@@ -144,6 +150,26 @@ class Client:
                 code=code or None,
             )
         return content
+
+    async def why_nowhere(self, reply: Reply) -> str | None:
+        """Why a POST that was refused with 404 says nothing about the card; None where it does.
+
+        The same status says that UnivaPay does not know the token, or the store, or the address; a list of the store,
+        which is there in any case, tells them apart.
+        """
+        if reply.status != 404:
+            return None
+        if reply.blank or not reply.nowhere:
+            try:
+                page = await self.read(self.charge_path(), {"limit": "1"})
+            except (ProviderUnavailable, OutcomeUnknown, ConfigurationError):
+                page = None
+            if page is not None and isinstance(page.get("items"), list):
+                return None
+        return (
+            f"UnivaPay answers HTTP 404 {reply.code or 'without a code'}, which is not about the card; check the account's "
+            "base_url, and that its app_token is of the store"
+        )
 
     def _headers(self) -> dict[str, str]:
         credential = f"{self.settings.secret}.{self.settings.app_token}"  # secret first (§3)

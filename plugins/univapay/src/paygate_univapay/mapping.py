@@ -2,7 +2,7 @@
 
 Texts are for people and never decide. A status that nobody documented is an unknown outcome, and nothing but
 ``successful`` with the amount that was asked for is a success. Of a refused request the HTTP status decides first: 401
-and 403 are about the account, whatever the code; an unknown code beside 400 is a decline of class UNKNOWN, beside any
+and 403 are about the account, whatever the code and the body; a 404 is about the card only where the store is there; an unknown code beside 400 is a decline of class UNKNOWN, beside any
 other status nothing at all.
 """
 
@@ -100,7 +100,7 @@ def charge_refusal(reply: Reply) -> ChargeResult:
         return ChargeResult.unknown(unclear, code=reply.code or None)
     if reply.refuses_account:
         said = refused_account(reply.status, reply.code)
-        return ChargeResult.not_sent(said, code=reply.code, decline=DeclineClass.CONFIG)
+        return ChargeResult.not_sent(said, code=reply.code or str(reply.status), decline=DeclineClass.CONFIG)
     code = reply.code or "NOT_FOUND"
     decline = HTTP_CODES.get(code, DeclineClass.UNKNOWN)
     return ChargeResult.declined(code, reply.text, decline=decline)
@@ -141,7 +141,7 @@ def refund_refusal(reply: Reply) -> RefundResult:
     if unclear := unclear_refusal(reply):
         return RefundResult.unknown(unclear)
     if reply.refuses_account:
-        return RefundResult.not_sent(refused_account(reply.status, reply.code), code=reply.code)
+        return RefundResult.not_sent(refused_account(reply.status, reply.code), code=reply.code or str(reply.status))
     return RefundResult.declined(reply.code or "NOT_FOUND", reply.text)
 
 
@@ -188,10 +188,10 @@ def unclear_refusal(reply: Reply) -> str | None:
         return f"HTTP {reply.status} {reply.code}".rstrip() + ": whether it was processed cannot be read from that"
     if reply.code == "IDEMPOTENCY_KEY_CONFLICT":
         return "the idempotency key is in use for another request: that one may have been processed"
-    if not reply.code and not (reply.status == 404 and reply.blank):
+    if not reply.code and not reply.refuses_account and not (reply.status == 404 and reply.blank):
         return f"HTTP {reply.status} without an error of UnivaPay's: somebody else may have answered"
     if reply.repeated and reply.refuses_account:
-        return f"HTTP {reply.status} {reply.code} on a repeat: whether the first sending was processed is open"
+        return f"HTTP {reply.status} {reply.code or 'without a code'} on a repeat: whether the first sending was processed is open"
     if reply.status not in _SAYS_NO and reply.code not in HTTP_CODES:
         return f"HTTP {reply.status} {reply.code}: neither is documented, so whether it was processed is open"
     return None

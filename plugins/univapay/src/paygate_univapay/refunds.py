@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from paygate.errors import ProviderUnavailable
-from paygate.provider import Found, RefundRequest, RefundResult
+from paygate.provider import Found, Outcome, RefundRequest, RefundResult
 
 from .client import Client
 from .mapping import refund_refusal, refund_result, status_of
@@ -30,7 +30,10 @@ async def refund(client: Client, request: RefundRequest) -> RefundResult:
     )
     created = reply.created
     if created is None:
-        return refund_refusal(reply)
+        refusal = refund_refusal(reply)
+        if refusal.outcome is Outcome.DECLINED and (elsewhere := await client.why_nowhere(reply)) is not None:
+            return RefundResult.not_sent(elsewhere, code=reply.code or "NOT_FOUND")
+        return refusal
     if (why := _not_asked_for(client, created, request)) is not None:
         return RefundResult.unknown(f"the answer is about another refund: {why}")
     if reply.doubtful:

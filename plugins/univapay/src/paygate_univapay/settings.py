@@ -7,26 +7,18 @@ import binascii
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import attrs
 
 import paygate
 from paygate.errors import ConfigurationError
-from paygate.settings import check_secret
+from paygate.settings import check_base_url, check_secret
 
 __all__ = ["UnivaPaySettings"]
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-
 
 def _base_url(_instance: object, _attribute: object, value: str) -> None:
-    parts = urlsplit(value) if isinstance(value, str) and value.isprintable() and " " not in value else urlsplit("")
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        raise ConfigurationError(
-            "univapay: base_url has to begin with https:// (http:// only for an emulator on this machine); "
-            "leave it out for https://api.univapay.com. No blank and no line break may be in it"
-        )
+    check_base_url("univapay", value, "https://api.univapay.com")
 
 
 def _number(value: object) -> object:

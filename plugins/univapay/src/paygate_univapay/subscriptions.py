@@ -235,6 +235,8 @@ def _refusal(reply: Reply) -> ProviderError:
         said = refused_account(reply.status, reply.code)
         return ProviderUnavailable(f"univapay: no subscription was started: {said}", code=reply.code)
     code = reply.code or "NOT_FOUND"
+    if reply.nowhere and not reply.blank:
+        return ProviderUnavailable(f"univapay: no subscription was started: HTTP 404 {code}, check base_url", code=code)
     return ChargeDeclined(f"univapay: UnivaPay refuses the subscription ({code}) {reply.text}".rstrip(), code=code)
 
 

@@ -17,12 +17,28 @@ from .errors import CardNumberInText, InvalidValue
 from .masking import card_spans
 from .masking.cards import SHORTEST
 from .money import Money
-from .texts import is_storable
+from .texts import invisible, is_storable
 
 __all__ = ["TextRules"]
 
 #: Fields that hold the provider's reference of a stored card, which has a check of its own.
 _REFERENCES = frozenset({"token", "credential"})
+#: What contracts, customers, products, payments and attempts are found by again, beside what ends in ``_id``.
+_IDS = frozenset(
+    {
+        "account",
+        "code",
+        "credential",
+        "email",
+        "id",
+        "idempotency_key",
+        "product",
+        "reference",
+        "subscription",
+        "target",
+        "token",
+    }
+)
 _DEPTH = 8
 #: What holds no text; a currency is one of a table.
 _WITHOUT = (int, float, bytes, enum.Enum, type, Money)
@@ -42,7 +58,8 @@ class TextRules:
         """Check every text in *value*, the argument *name*.
 
         :param looked_up: it names something that exists already or does not; nothing of it is written.
-        :raises InvalidValue: a text cannot be stored: it holds a NUL, a lone surrogate or another control character.
+        :raises InvalidValue: a text cannot be stored: it holds a NUL, a lone surrogate or another control character; or it is
+            an id that something new gets, and holds a character that nobody can see (R-424).
         :raises CardNumberInText: it holds 13 to 19 digits that pass the Luhn check.
         """
         if isinstance(value, str):
@@ -63,6 +80,12 @@ class TextRules:
                 rule="R-363",
             )
         last = name.rpartition(".")[2]
+        if not looked_up and not _in_metadata(name) and is_id(last) and (hidden := invisible(text)) is not None:
+            raise InvalidValue(
+                f"{name} holds a character that nobody can see ({hidden}): two such ids look alike and are different ones; "
+                "type it anew. Nothing was sent, nothing has changed",
+                rule="R-424",
+            )
         reference = last in _REFERENCES and not _in_metadata(name)
         if looked_up or reference or name in self.allow_card_like or last in self.allow_card_like:
             return
@@ -92,6 +115,11 @@ def _texts(name: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
     elif attrs.has(type(value)):
         for field in field_names(type(value)):
             yield from _texts(f"{name}.{field}", getattr(value, field), depth - 1)
+
+
+def is_id(name: str) -> bool:
+    """Whether the argument or field *name* holds what something is found by again."""
+    return name in _IDS or name.endswith("_id")
 
 
 def _in_metadata(name: str) -> bool:

@@ -35,10 +35,9 @@ a text here. Tokens never show in a problem, nor does anything that looks like a
 from __future__ import annotations
 
 import difflib
-import enum
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,16 +52,16 @@ from ..domain.contract import (
     Manual,
     Payment,
     Plan,
-    PlanKind,
     Product,
-    ProductType,
     Status,
 )
 from ..domain.metadata import Metadata, checked_metadata
 from ..errors import InvalidValue, PaygateError
+from ..texts import invisible
 from . import csv_names, reading
 from .csv_file import FileProblem, Record, RowProblem, records, shown
 from .csv_output import original
+from .csv_values import cycle_of, member, one_of, products_of, whole_periods
 
 __all__ = ["COLUMNS", "REQUIRED", "Reading", "RowProblem", "all_problems", "read_rows"]
 
@@ -111,13 +110,9 @@ _COLUMN_OF_RULE = {
     "R-220": "account",
 }
 
-_CYCLES = {cycle.value.lower(): cycle for cycle in Cycle}
-_RECURRING = re.compile(r"(?:recurring|定期|定期購入|定期課金|継続課金)[\s:+/]+(\w+)")
 
-_KINDS = csv_names.spelt(csv_names.KIND_NAMES)
 _PAYMENTS = csv_names.spelt(csv_names.PAYMENT_NAMES)
 _STATUSES = csv_names.spelt(csv_names.STATUS_NAMES)
-_PRODUCT_TYPES = csv_names.spelt(csv_names.PRODUCT_TYPE_NAMES)
 
 #: Values by which contracts, customers and payments are found again: what nobody can see in them must not be there.
 _IDS = frozenset(
@@ -125,7 +120,6 @@ _IDS = frozenset(
 )
 
 T = TypeVar("T")
-E = TypeVar("E", bound=enum.Enum)
 
 
 @attrs.frozen
@@ -209,7 +203,7 @@ class _Row:
         for column, value in self._fields.items():
             if any(unicodedata.category(letter) == "Cc" for letter in value):
                 self._wrong(column, "the value holds a line break or another control character", "remove it")
-            elif column in _IDS and (hidden := _invisible(value)):
+            elif column in _IDS and (hidden := invisible(value)):
                 self._wrong(column, f"the value holds a character that nobody can see ({hidden})", "type it anew")
 
     def contract(self, first_lines: dict[str, int]) -> NewContract | None:
@@ -223,7 +217,7 @@ class _Row:
         start_on = self._required("start_on", reading.day)
         last_paid_at = self._optional("last_paid_at", reading.instant)
         last_paid = self._optional("last_paid_amount", reading.yen)
-        status = self._optional("status", lambda text: _member(Status, text, _STATUSES))
+        status = self._optional("status", lambda text: member(Status, text, _STATUSES))
         expires_on = self._optional("expires_on", reading.day)
         reference = self._text("last_paid_reference") or None
         content_from = self._optional("content_from", reading.day)
@@ -284,10 +278,10 @@ class _Row:
     def _plan(self) -> Plan | None:
         name = self._required("plan", str)
         price = self._required("price", reading.yen)
-        cycle = self._required("kind", _cycle)
+        cycle = self._required("kind", cycle_of)
         fee = self._optional("initial_fee", reading.yen)
         special = self._optional("special_price", reading.yen)
-        periods = self._optional("special_periods", _periods)
+        periods = self._optional("special_periods", whole_periods)
         products = self._products()
         if (special is None) is not (periods is None):
             missing = "special_price" if special is None else "special_periods"
@@ -310,7 +304,7 @@ class _Row:
             return None
 
     def _products(self) -> tuple[Product, ...]:
-        products = self._optional("products", _products) or ()
+        products = self._optional("products", products_of) or ()
         end_month = self._optional("product_end_month", reading.month)
         if end_month is not None and not products:
             self._wrong("product_end_month", "a final month is given without products", "name them, or leave it empty")
@@ -319,7 +313,7 @@ class _Row:
     def _payment(self, text: str) -> Payment | None:
         method = _PAYMENTS.get(csv_names.plain(text))
         if method is None:
-            raise InvalidValue(_one_of(*csv_names.PAYMENT_NAMES))
+            raise InvalidValue(one_of(*csv_names.PAYMENT_NAMES))
         if method == "card":
             account = self._required("account", self._known_account)
             return self._required("token", lambda token: Card(account or "", token)) if account else None
@@ -364,58 +358,3 @@ class _Row:
     def _wrong(self, column: str, problem: str, remedy: str) -> None:
         value = "" if column in _SECRET else shown(self._text(column))
         self.problems.append(RowProblem(self._line, column, value, problem, remedy))
-
-
-def _one_of(*words: str) -> str:
-    return f"not known; write one of {', '.join(words)}"
-
-
-def _invisible(value: str) -> str | None:
-    """The first character of *value* that takes no place on paper, by its number; a blank inside is told by people."""
-    for letter in value:
-        if unicodedata.category(letter) in {"Cf", "Co", "Cn", "Zl", "Zp"} or letter in _FILLERS:
-            return f"U+{ord(letter):04X}"
-    return None
-
-
-#: Letters and marks that are drawn as nothing.
-_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {chr(code) for code in range(0xFE00, 0xFE10)}
-
-
-def _member(members: type[E], text: str, names: Mapping[str, str]) -> E:
-    own = names.get(csv_names.plain(text))
-    if own is None:
-        raise InvalidValue(_one_of(*(str(member.value) for member in members)))
-    return members(own)
-
-
-def _cycle(text: str) -> Cycle | PlanKind:
-    """The cycle of a recurring plan, or ONE_OFF."""
-    text = unicodedata.normalize("NFKC", text).lower()
-    if text in {"recurring", "定期", "定期購入", "定期課金", "継続課金"}:
-        raise InvalidValue("a recurring plan needs its cycle; write for example monthly or 'recurring monthly'")
-    match = _RECURRING.fullmatch(text)
-    kind = _KINDS.get(csv_names.plain(match[1] if match else text))
-    if kind is None or (match and kind == "one_off"):
-        raise InvalidValue(_one_of("one_off", *_CYCLES))
-    return PlanKind.ONE_OFF if kind == "one_off" else _CYCLES[kind]
-
-
-def _periods(text: str) -> int:
-    text = unicodedata.normalize("NFKC", text)
-    if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
-        raise InvalidValue("not a whole number of periods; write 1, 2, 3 …")
-    return int(text)
-
-
-def _products(text: str) -> tuple[Product, ...]:
-    products = []
-    for part in text.split("|"):
-        code, colon, kind = (piece.strip() for piece in part.partition(":"))
-        if not (code and colon and kind):
-            raise InvalidValue("not a list of products; write code:TYPE, several joined by |")
-        products.append(Product(code, _member(ProductType, kind, _PRODUCT_TYPES)))
-    codes = [product.code for product in products]
-    if len(set(codes)) != len(codes):
-        raise InvalidValue("a product is named twice; name each once")
-    return tuple(products)

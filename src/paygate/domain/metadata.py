@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ..errors import InvalidValue
+from ..texts import invisible
 
 __all__ = ["EMPTY", "MAX_KEY", "MAX_KEYS", "MAX_VALUE", "RESERVED", "Metadata", "checked_metadata"]
 
@@ -61,6 +62,8 @@ def checked_metadata(given: Mapping[str, str] | None) -> Metadata:
             raise _wrong(
                 f"a key of metadata is a text of 1 to {MAX_KEY} characters without blanks around it, got {key!r}"
             )
+        if (hidden := invisible(key)) is not None:
+            raise _wrong(f"metadata key {key!r} holds a character that nobody can see ({hidden}); type it anew")
         if "[" in key or "]" in key:
             raise _wrong(f"metadata key {key!r}: providers take no square brackets in a key; leave them out")
         if key.casefold().startswith(RESERVED):

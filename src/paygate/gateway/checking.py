@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..bounds import check_bounds
 from ..domain.contract import Actor, ActorKind
-from ..errors import InvalidValue, PaygateError
+from ..errors import InvalidValue, NotFound, PaygateError
 from ..masking import mask_text
+from ..texts import invisible
 
 __all__ = ["check_public_methods"]
 
@@ -68,14 +69,24 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
         if name not in _NOT_HERE
     }
 
+    def named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        for name, value in (*zip(parameters[1:], args, strict=False), *kwargs.items()):
+            if value is not None and name in kinds:
+                yield name, value
+
     def check(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         rules = self._services.texts
         for name, value in (*zip(parameters[1:], args, strict=False), *kwargs.items()):
             if name == "actor":
                 _check_actor(value)
-            if value is not None and name in kinds:
-                check_bounds(name, value)
-                rules.check(name, value, looked_up=kinds[name])
+        for name, value in named(args, kwargs):
+            check_bounds(name, value)
+            rules.check(name, value, looked_up=kinds[name])
+
+    def explain(error: PaygateError, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        _mask(error)
+        if isinstance(error, NotFound):
+            _say_what_is_hidden(error, [given for given in named(args, kwargs) if kinds[given[0]]])
 
     if inspect.iscoroutinefunction(method):
 
@@ -85,7 +96,7 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
             try:
                 return await method(self, *args, **kwargs)
             except PaygateError as exc:
-                _mask(exc)
+                explain(exc, args, kwargs)
                 raise
 
         return waiting
@@ -96,7 +107,7 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return method(self, *args, **kwargs)
         except PaygateError as exc:
-            _mask(exc)
+            explain(exc, args, kwargs)
             raise
 
     return plain
@@ -114,6 +125,15 @@ def _check_actor(value: object) -> None:
         "nothing was done",
         rule="R-266",
     )
+
+
+def _say_what_is_hidden(error: NotFound, given: Iterable[tuple[str, object]]) -> None:
+    """What was looked for in vain may hold a character that nobody sees, from a copy out of a mail or a spreadsheet."""
+    for name, value in given:
+        hidden = invisible(value) if isinstance(value, str) else None
+        if hidden is not None and len(error.args) == 1:
+            error.args = (f"{error.args[0]}; {name} holds a character that nobody can see ({hidden}), type it anew",)
+            return
 
 
 def _mask(error: PaygateError) -> None:

@@ -19,6 +19,7 @@ from ..hookspecs import PROVIDER_HOOKS
 from ..notices import ChargeProposal, OperationProposal
 from ..provider import Capabilities, Mode, Provider
 from ..settings import secret_problem
+from ..texts import invisible
 from .account import Account
 from .border import Border
 from .declared import check_hooks, overridden
@@ -136,6 +137,11 @@ class Plugins:
         unknown = set(modes or ()) - set(providers)
         if unknown:
             raise ConfigurationError(f"modes for unknown accounts: {', '.join(sorted(unknown))}")
+        for name in providers:
+            if isinstance(name, str) and (hidden := invisible(name)) is not None:
+                raise ConfigurationError(
+                    f"account {name!r}: the name holds a character that nobody can see ({hidden}); type it anew"
+                )
         self._modes = dict(modes or {})
         self._secrets = frozenset().union(*(known_secrets(one) for one in (*providers.values(), *observers)))
         self.border = Border("observers", self._secrets)

@@ -11,20 +11,23 @@ from functools import partial
 
 import attrs
 
-from ..domain.charge import Charge, ChargeKind, ChargeState
+from ..domain.charge import Charge, ChargeKind, ChargeState, Failure
 from ..domain.contract import Actor, Contract, Status
+from ..domain.discrepancy import Discrepancy, Source, contradiction
 from ..domain.due import StepKind, due_steps
 from ..domain.failing import FailedAttempt, fail, subscription_ended
 from ..domain.ledger import EntryKind, EntryState
 from ..domain.renewal import overtaken, renew, start
+from ..domain.running import period_price
 from ..domain.settlement import Settlement, money_only
 from ..domain.subscription import SubscriptionState
 from ..drivers.redact import mask_text
 from ..errors import NotFound
+from ..money import Money
 from ..plugins.account import Account
 from ..provider import ChargeResult, EventKind, Outcome, ProviderEvent
 from ..store import Session
-from . import logs, returns
+from . import discrepancies, logs, returns
 from .no_retry import no_retry_left
 from .outbox import operator, put
 from .recording import failure
@@ -33,6 +36,9 @@ from .settling import write_settlement
 from .starting import make_contract
 
 __all__ = ["apply_end", "apply_renewal", "contract_of"]
+
+#: Code of the failure of an attempt for which the provider took another sum than the period costs.
+_OTHER_SUM = "other_sum"
 
 
 def contract_of(services: Services, session: Session, account: Account, event: ProviderEvent) -> Contract | None:
@@ -58,10 +64,18 @@ def contract_of(services: Services, session: Session, account: Account, event: P
 
 
 def apply_renewal(
-    services: Services, session: Session, account: Account, contract: Contract, event: ProviderEvent
+    services: Services,
+    session: Session,
+    account: Account,
+    contract: Contract,
+    event: ProviderEvent,
+    noted: list[Discrepancy],
 ) -> str | None:
     """Record one attempt of the provider to charge a period.
 
+    What contradicts a charge that is recorded, or the price, is a discrepancy and pays for nothing (R-310, R-327).
+
+    :param noted: takes the discrepancies that the report shows.
     :returns: the id of the charge that records it; None if its outcome is still to come, or it is recorded already.
     """
     result = event.charge
@@ -70,16 +84,33 @@ def apply_renewal(
     if result is None or result.outcome not in {Outcome.SUCCEEDED, Outcome.DECLINED}:
         return None
     known = session.charges.by_reference(account.name, result.reference) if result.reference else None
-    if known is not None and known.state is ChargeState.SUCCEEDED:
-        return None
     now, actor = services.now(), Actor.provider(account.name)
+    if known is not None and known.contract_id == contract.id and known.state is ChargeState.SUCCEEDED:
+        if result.outcome is Outcome.DECLINED and (event.retries or event.next_on or event.action_url):
+            return None  # one try of several under one reference, and a later one has succeeded
+        kind = contradiction(known, result)
+        if kind is not None:
+            noted.append(discrepancies.note(services, session, known, kind, result, Source.WEBHOOK, now=now))
+        if returns.named_by_result(services, session, known, result, now):
+            returns.book(services, session, known, now)
+        return known.id if kind is not None else None
     charge = _charge(services, contract, account, event, result, now)
+    doubted = known if known is not None and known.contract_id == contract.id and _is_other_sum(known) else None
+    if result.outcome is Outcome.SUCCEEDED and charge.amount != (due := _due(contract, charge)):
+        return _other_sum(services, session, attrs.evolve(charge, amount=due), doubted, result, noted, now)
+    if doubted is not None and result.outcome is Outcome.SUCCEEDED:
+        charge = attrs.evolve(charge, id=doubted.id)
     settlement = _settlement(services, session, contract, event, charge, actor, now)
     returns.named_by_result(services, session, charge, result, now)
     undone = charge.state is ChargeState.SUCCEEDED and returns.gone_back(session, charge, charge.reference)
     if undone:
         settlement = money_only(settlement, contract)
-    session.charges.insert(attrs.evolve(charge, expires_on=settlement.contract.expires_on))
+    charge = attrs.evolve(charge, expires_on=settlement.contract.expires_on)
+    if doubted is not None and charge.id == doubted.id:
+        session.charges.update(charge)
+        discrepancies.refresh(session, charge)
+    else:
+        session.charges.insert(charge)
     session.after_commit.append(partial(logs.charge_settled, charge))
     write_settlement(services, session, contract, settlement)
     returns.book(services, session, charge, now)
@@ -90,6 +121,41 @@ def apply_renewal(
     hook = "on_charge_success" if charge.state is ChargeState.SUCCEEDED else "on_charge_failure"
     put(services, session, hook, {"charge_id": charge.id}, contract_id=contract.id, now=now)
     return charge.id
+
+
+def _due(contract: Contract, charge: Charge) -> Money:
+    """What the provider was to take: its subscription has the regular price, a special one is the period's (R-061)."""
+    if charge.amount == contract.plan.price:
+        return charge.amount
+    return period_price(contract.plan, contract.start_on, charge.period_start or contract.start_on)
+
+
+def _is_other_sum(charge: Charge) -> bool:
+    return charge.state is ChargeState.FAILED and charge.failure is not None and charge.failure.code == _OTHER_SUM
+
+
+def _other_sum(
+    services: Services,
+    session: Session,
+    charge: Charge,
+    known: Charge | None,
+    result: ChargeResult,
+    noted: list[Discrepancy],
+    now: dt.datetime,
+) -> str:
+    """Another sum than the period costs pays for nothing: the attempt is FAILED, and the money waits for a person."""
+    if known is None:
+        why = f"the provider took {result.amount}, and the period costs {charge.amount}"
+        unpaid = Failure(_OTHER_SUM, why)
+        known = attrs.evolve(charge, state=ChargeState.FAILED, charged_at=None, failure=unpaid, operator_told=True)
+        session.charges.insert(known)
+        session.after_commit.append(partial(logs.charge_settled, known))
+    kind = contradiction(known, result)
+    if kind is not None:
+        noted.append(discrepancies.note(services, session, known, kind, result, Source.WEBHOOK, now=now))
+    returns.named_by_result(services, session, known, result, now)
+    returns.told(services, session, known, result.reference, now)  # it may have been returned already
+    return known.id
 
 
 def _tell_unknown(

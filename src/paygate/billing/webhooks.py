@@ -157,8 +157,9 @@ def _apply(services: Services, session: Session, account: Account, event: Provid
     elif event.kind in {EventKind.RENEWAL, EventKind.SUBSCRIPTION_ENDED}:
         contract = contract_of(services, session, account, event)
         if contract is not None and event.kind is EventKind.RENEWAL:
-            charge_id = apply_renewal(services, session, account, contract, event)
-            return EventOutcome(event.event_id, "applied" if charge_id else "ignored", charge_id=charge_id)
+            charge_id = apply_renewal(services, session, account, contract, event, noted)
+            said = _applied(noted) if charge_id else "ignored"
+            return EventOutcome(event.event_id, said, charge_id=charge_id)
         if contract is not None:
             apply_end(services, session, account, contract, event.type)
             return EventOutcome(event.event_id, "applied")

@@ -7,9 +7,10 @@ import datetime as dt
 import click
 
 from ..domain.charge import Charge, ChargeState
+from ..money import Money
 from .failures import exit_for
 from .output import facts, metadata_facts, note
-from .params import INSTANT, metadata_option
+from .params import INSTANT, YEN, metadata_option
 from .session import Session, json_option, limit_option, pass_session
 
 __all__ = ["charges", "print_charge"]
@@ -183,6 +184,7 @@ def wait(ctx: click.Context, charge: str, timeout: float) -> None:
 @click.option("--note", required=True, help="Where you saw it, for the audit.")
 @click.option("--reference", help="The provider's id of the charge.")
 @click.option("--charged-at", type=INSTANT, help="When the provider charged.")
+@click.option("--amount", type=YEN, help="What was really taken, where that is not what was asked for; it is booked.")
 @json_option
 @pass_session
 def resolve(
@@ -191,15 +193,23 @@ def resolve(
     note: str,
     reference: str | None,
     charged_at: dt.datetime | None,
+    amount: Money | None,
     *,
     succeeded: bool,
 ) -> None:
     """Say what became of CHARGE, where only a person can find out; closes its discrepancies.
 
-    With --reference only those about that payment are closed.
+    With --reference or --amount only those about that payment or sum are closed. Where the provider reports money that
+    goes against what you say, you have to name it.
     """
     with session.gateway() as gateway:
         settled = gateway.charges.resolve(
-            charge, succeeded=succeeded, note=note, reference=reference, charged_at=charged_at, actor=session.actor
+            charge,
+            succeeded=succeeded,
+            note=note,
+            reference=reference,
+            charged_at=charged_at,
+            amount=amount,
+            actor=session.actor,
         )
     session.show(settled, lambda: print_charge(settled))

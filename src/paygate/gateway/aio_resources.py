@@ -192,14 +192,18 @@ class AsyncCharges(AsyncNamespace):
         note: str,
         reference: str | None = None,
         charged_at: dt.datetime | None = None,
+        amount: Money | None = None,
         actor: Actor = ADMIN,
     ) -> Charge:
         """Say what became of an attempt whose outcome only a person can find out, and close its discrepancies (R-311).
 
         :param note: where the outcome was seen.
         :param reference: the provider's id of the payment that is meant; by default all open discrepancies are closed.
+        :param amount: what was really taken, where the provider reports another sum than was asked for: that is booked.
+        :raises InvalidAmount: such a sum cannot be booked for this charge.
+        :raises InvalidValue: the provider reports money that goes against this, and neither *reference* nor *amount* says
+            which is meant (R-328).
         :raises OperationNotAllowed: the attempt has ended, and nothing contradicts that.
-        :raises InvalidValue: several payments are open, and *reference* does not say which.
         """
         return await self._run(
             charges.resolve(
@@ -208,6 +212,7 @@ class AsyncCharges(AsyncNamespace):
                 succeeded=succeeded,
                 reference=reference,
                 charged_at=charged_at,
+                amount=amount,
                 note=note,
                 actor=actor,
             )

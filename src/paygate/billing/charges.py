@@ -153,8 +153,9 @@ def _decide(
     facts = ChargeFacts(seen.last_paid_at, seen.open_charge, seen.similar_at, retry.id if retry else None, asked)
     decision = decide_addon(contract, command, account.capabilities, facts, services.rules, now, preview=preview)
     check_card(services, session, contract, card, amount, now, tells=seen.tells)
-    check_addon(session, contract, amount, command.purpose)
-    if preview:
+    if seen.contradicted:
+        check_addon(session, contract, amount, command.purpose)
+    if preview and seen.contradicted:
         decision = attrs.evolve(decision, warnings=(*decision.warnings, *warnings_of(session, contract)))
     return account, decision
 

@@ -26,6 +26,7 @@ from ..errors import (
     ProviderNotCapable,
     SystemMaxPassed,
 )
+from ..evolving import evolve
 from ..money import Money
 from ..provider import Capabilities, ExpiryPolicy, OptionPolicy
 from . import arrears
@@ -365,7 +366,7 @@ def settle_addon(
     expires_on = _expiry_after(
         contract, capabilities, receipt_on, rules, renew=charge.renew_expiry, pays_period=pays_period
     )
-    moved = contract if expires_on == contract.expires_on else attrs.evolve(contract, expires_on=expires_on)
+    moved = contract if expires_on == contract.expires_on else evolve(contract, expires_on=expires_on)
     entry = LedgerEntry(
         new_id(),
         contract.id,

@@ -10,9 +10,8 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import attrs
-
 from ..errors import OperationNotAllowed, PaygateError
+from ..evolving import evolve
 from .audit import AuditRecord, change
 from .contract import Actor, CancellationOrigin, Contract, Status
 from .followup import Audience, Next, Notice, NoticeKind, tell, tell_both
@@ -94,7 +93,7 @@ def refusal(
 
 def terminated(contract: Contract, on: dt.date) -> Contract:
     """*contract* ended on business date *on*. The expiry stays; the status closes access (R-059, R-132)."""
-    return attrs.evolve(contract, status=Status.TERMINATED, cancellation=None, past_due=None, ended_on=on)
+    return evolve(contract, status=Status.TERMINATED, cancellation=None, past_due=None, ended_on=on)
 
 
 def resumption(before: Contract, after: Contract, usual: Transition) -> Transition | None:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 
-import attrs
-
 from ..clock import JST, business_date, require_aware
 from ..errors import OperationNotAllowed
+from ..evolving import evolve
 from . import licences as entitlements
 from .audit import AuditRecord
 from .charge import Charge
@@ -82,7 +81,7 @@ def start(
         actor,
     )
     paid_on = business_date(now, rules.zone) if charge else start_on
-    begun = attrs.evolve(begun, expires_on=paid_until(contract, start_on, paid_on, rules.system_max))
+    begun = evolve(begun, expires_on=paid_until(contract, start_on, paid_on, rules.system_max))
     record = _started(contract, begun, now, actor, new_id)
     licences = entitlements.issue(contract, start_on, entry.id, (), new_id)
     notices = product_end_notices(contract, begun, business_date(now, rules.zone))
@@ -141,7 +140,7 @@ def renew(
     today = business_date(now, rules.zone)
     resumes = status is Status.PAST_DUE
     after = resumed(contract, today, now) if resumes else running(contract, due_on, now)
-    after = attrs.evolve(after, expires_on=paid_until(contract, due_on, today if charge else due_on, rules.system_max))
+    after = evolve(after, expires_on=paid_until(contract, due_on, today if charge else due_on, rules.system_max))
     ended = after.status is Status.TERMINATED
     record = step(
         resumption(contract, after, row("T-60")) if resumes else _renewal_row(contract, after, charge),
@@ -185,7 +184,7 @@ def overtaken(
     entry = _period_row(contract, due_on, due_on, EntryState.SUCCEEDED, now, new_id, charge, actor)
     # the end of its own period and no more: counted from today it would pay for a later one as well
     ends = [day for day in (contract.expires_on, next_renewal_on(contract, due_on)) if day is not None]
-    after = attrs.evolve(contract, expires_on=min(max(ends), rules.system_max) if ends else None)
+    after = evolve(contract, expires_on=min(max(ends), rules.system_max) if ends else None)
     record = step(
         row("T-94"),
         contract,
@@ -233,7 +232,7 @@ def _not_owed(
     why = "paid after the contract ended" if late else "the period was paid already"
     entry = _period_row(contract, due_on, due_on, EntryState.SUCCEEDED, now, new_id, charge, actor)
     # it pays for no period, of which each has one PERIOD row: however often such money comes, every row finds its place
-    entry = attrs.evolve(entry, kind=EntryKind.ADDON, remarks=f"{why}: to be returned")
+    entry = evolve(entry, kind=EntryKind.ADDON, remarks=f"{why}: to be returned")
     record = step(
         row("T-82" if late else "T-94"),
         contract,
@@ -301,7 +300,7 @@ def schedule_product_end(
     ):
         raise OperationNotAllowed(f"contract {contract.id} is not in its product's final period", rule="R-067")
     notice = Cancellation(CancellationOrigin.PRODUCT_END, now, Actor.scheduler(), effective_on)
-    scheduled = attrs.evolve(contract, status=Status.CANCEL_SCHEDULED, cancellation=notice)
+    scheduled = evolve(contract, status=Status.CANCEL_SCHEDULED, cancellation=notice)
     taken = find(contract.status, Event.FINAL_PERIOD_BEGINS, scheduled.status)
     record = step(taken, contract, scheduled, at=now, actor=Actor.scheduler(), new_id=new_id, action="product_end")
     return Settlement(

@@ -8,8 +8,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 
-import attrs
-
+from ..evolving import evolve
 from ..money import Money
 from .calendar import next_renewal, period_containing, renewal_day
 from .contract import Actor, Cancellation, CancellationOrigin, Contract, Plan, Status
@@ -86,14 +85,14 @@ def running(contract: Contract, day: dt.date, requested_at: dt.datetime) -> Cont
     """
     plan, start_on = contract.plan, contract.start_on
     if plan.cycle is None:
-        return attrs.evolve(contract, status=Status.ESTABLISHED, period_start=start_on)
+        return evolve(contract, status=Status.ESTABLISHED, period_start=start_on)
     period_start, next_on = period_containing(start_on, plan.cycle, day)
     product_end = product_ends_on(plan, start_on)
     notice = contract.cancellation
     if product_end is not None and next_on >= product_end:
         notice = Cancellation(CancellationOrigin.PRODUCT_END, requested_at, Actor.scheduler(), next_on)
     status = running_status(contract, day) if notice is None else Status.CANCEL_SCHEDULED
-    return attrs.evolve(contract, status=status, period_start=period_start, cancellation=notice, past_due=None)
+    return evolve(contract, status=status, period_start=period_start, cancellation=notice, past_due=None)
 
 
 def resumed(contract: Contract, day: dt.date, requested_at: dt.datetime) -> Contract:
@@ -106,5 +105,5 @@ def resumed(contract: Contract, day: dt.date, requested_at: dt.datetime) -> Cont
     notice_end = None if contract.cancellation is None else contract.cancellation.effective_on
     ends = [end for end in (notice_end, product_end) if end is not None and end <= day]
     if ends:
-        return attrs.evolve(contract, status=Status.TERMINATED, cancellation=None, past_due=None, ended_on=min(ends))
+        return evolve(contract, status=Status.TERMINATED, cancellation=None, past_due=None, ended_on=min(ends))
     return running(contract, max(day, contract.start_on), requested_at)

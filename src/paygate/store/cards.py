@@ -23,7 +23,18 @@ from ..money import Money
 from .charges import SELECTED, charge_of
 from .mapping import failure
 from .statements import Runner, Statement, value
-from .tables import KEPT_TELLING, OPEN_CHARGE, PAID, TELLING, card_attempts, charges, ledger, one_of
+from .tables import (
+    KEPT_TELLING,
+    OPEN_CHARGE,
+    OPEN_DISCREPANCY,
+    PAID,
+    TELLING,
+    card_attempts,
+    charges,
+    discrepancies,
+    ledger,
+    one_of,
+)
 
 __all__ = ["CardFacts", "CardLook", "Cards", "keep_attempts"]
 
@@ -125,10 +136,19 @@ def _pending() -> sa.ScalarSelect[Any]:
     )
 
 
+def _contradicted() -> sa.ColumnElement[bool]:
+    one: sa.ColumnClause[Any] = sa.literal_column("1")
+    return sa.exists(
+        sa.select(one)
+        .select_from(discrepancies)
+        .where(discrepancies.c.contract_id == value(charges.c.contract_id), OPEN_DISCREPANCY)
+    )
+
+
 _SIMILAR = (_similar(charges, _SENT), _similar(card_attempts))
 _LOOK = Statement(sa.select(_tells(), *_SIMILAR))
 #: Looks at the indexes of four tables in one statement.
-_FACTS = Statement(sa.select(_last_paid(), _pending(), _tells(), *_SIMILAR))
+_FACTS = Statement(sa.select(_last_paid(), _pending(), _tells(), _contradicted(), *_SIMILAR))
 
 
 def _latest(instants: Iterable[dt.datetime | None]) -> dt.datetime | None:
@@ -155,12 +175,14 @@ class CardFacts:
         zero yen excluded (R-197, R-201).
     :param open_charge: the id of the open additional charge on the contract (R-189).
     :param similar_at: as in :class:`CardLook`. :param tells: likewise.
+    :param contradicted: whether any discrepancy of the contract is open; next to no contract has one.
     """
 
     last_paid_at: dt.datetime | None
     open_charge: str | None
     similar_at: dt.datetime | None
     tells: bool
+    contradicted: bool
 
 
 class Cards:
@@ -216,8 +238,8 @@ class Cards:
             "currency": amount.currency,
             "amount": amount.minor,
         }
-        last_paid_at, open_charge, tells, *similar = self._runner.all(_FACTS, given)[0]
-        return CardFacts(last_paid_at, open_charge, _latest(similar), bool(tells))
+        last_paid_at, open_charge, tells, contradicted, *similar = self._runner.all(_FACTS, given)[0]
+        return CardFacts(last_paid_at, open_charge, _latest(similar), bool(tells), bool(contradicted))
 
 
 def keep_attempts(runner: Runner, contract_id: str) -> None:

@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import attrs
 import sqlalchemy as sa
 
 from ..domain.contract import (
@@ -28,6 +27,7 @@ from ..domain.contract import (
 from ..domain.due import next_due_on
 from ..domain.subscription import Subscription, SubscriptionState
 from ..errors import ChangedMeanwhile, InvalidValue
+from ..evolving import evolve
 from ..ids import secret_hash
 from ..money import Money
 from ..provider import Mode
@@ -270,7 +270,7 @@ class Contracts:
         :returns: the contract with its version counted on.
         :raises ChangedMeanwhile: it has another version by now, or is gone (R-268).
         """
-        stored = attrs.evolve(contract, version=contract.version + 1)
+        stored = evolve(contract, version=contract.version + 1)
         given = {**self._all_columns(stored), "known_version": contract.version}
         if not self._runner.change(_UPDATE, given):
             raise ChangedMeanwhile(

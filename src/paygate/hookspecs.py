@@ -362,6 +362,7 @@ async def revoke_card(request: CredentialRequest) -> None:
     Called where ``Capabilities.revokes_cards`` is declared, for a card that no living contract is paid from. A flow. Must
     be idempotent: one that is gone already is success.
 
+    :param request: which card.
     :raises ProviderError: the provider refused or did not answer; whether the card is gone is then asked for by a repeat.
 
     .. versionadded:: 0.1

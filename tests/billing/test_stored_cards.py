@@ -271,3 +271,37 @@ def test_deleting_a_contract_forgets_what_was_told_of_it(world):
     again = world.contract("stripe")
     assert again.id == contract.id
     assert world.gateway.billing.run().expiring_cards == 1
+
+
+# --- the old card ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R-405")
+def test_the_card_that_is_replaced_is_forgotten_if_that_is_wanted_and_nothing_else_needs_it(faces):
+    world = faces
+    first, second = world.contract("stripe"), world.contract("stripe")
+
+    kept = world.gateway.contracts.change_payment(first.id, Card("stripe", "tok_a"), revoke_old=True)
+    gone = world.gateway.contracts.change_payment(second.id, Card("stripe", "tok_a"), revoke_old=True)
+    same = world.gateway.contracts.change_payment(second.id, Card("stripe", "tok_a"), revoke_old=True)
+    plain = world.gateway.contracts.change_payment(first.id, Card("stripe", "tok_b"))
+
+    assert (kept.changed, kept.revoked) == (True, False)
+    assert second.id in kept.not_revoked
+    assert (gone.revoked, gone.not_revoked) == (True, "")
+    assert (same.changed, same.revoked, plain.revoked) == (False, None, None)
+    revoked = [call.request.credential for call in world.stripe.calls if call.hook == "revoke_card"]
+    assert revoked == [TOKEN]
+    assert "tok_" not in repr((kept, gone))
+
+
+@pytest.mark.rule("R-405")
+def test_a_provider_that_forgets_nothing_leaves_the_change_in_place(world):
+    contract = world.contract("stripe")
+    account = world.gateway.providers.get("stripe")
+    account.capabilities = attrs.evolve(account.capabilities, revokes_cards=False)
+
+    done = world.gateway.contracts.change_payment(contract.id, Card("stripe", "tok_a"), revoke_old=True)
+
+    assert (done.changed, done.revoked, done.contract.credential) == (True, False, "tok_a")
+    assert "own screen" in done.not_revoked

@@ -24,7 +24,7 @@ from . import permission
 from .reasons import reason_of
 from .services import Services, secret_hash
 
-__all__ = ["Refreshed", "StoredCredential", "ask", "get", "learn", "listed", "refresh", "revoke"]
+__all__ = ["Refreshed", "StoredCredential", "ask", "forget", "get", "learn", "listed", "refresh", "revoke"]
 
 _ENDED = frozenset({Status.TERMINATED, Status.CANCELED})
 
@@ -239,6 +239,23 @@ async def revoke(
     await account.revoke_card(CredentialRequest(token))
     await call(partial(_note_revoked, services, one, reason, actor))
     return attrs.evolve(one, revoked=True, seen_at=services.now())
+
+
+async def forget(services: Services, old: Contract, *, reason: str, actor: Actor) -> str:
+    """Have the provider forget the card that *old*, a contract as it was, was paid from, if nothing else needs it.
+
+    :returns: why that was not done; empty: it was.
+    """
+    account_name, token = old.account or "", old.credential or ""
+    one = StoredCredential(secret_hash(account_name, token), account_name, old.customer_id, (old.id,), in_use=False)
+    try:
+        account = services.plugins.account(account_name)
+        await call(partial(_check_unused, services, one))
+        await account.revoke_card(CredentialRequest(token))
+        await call(partial(_note_revoked, services, one, reason, actor))
+    except PaygateError as exc:
+        return reason_of(exc)
+    return ""
 
 
 def _check_unused(services: Services, one: StoredCredential) -> None:

@@ -43,6 +43,7 @@ class PaymentChange:
     :param contract: as it is now.
     :param changed: False: it was paid from this card already, and nothing was done.
     :param charge: the charge that collected what was unpaid, where that was wanted and paygate makes it: look at its state.
+    :param revoked: whether the provider has forgotten the old card, where that was wanted; :param not_revoked: why not.
     :param collecting: the provider was told to collect what is unpaid by its own subscription; its notice brings the result.
     """
 
@@ -50,6 +51,8 @@ class PaymentChange:
     changed: bool
     charge: Charge | None = None
     collecting: bool = False
+    revoked: bool | None = None
+    not_revoked: str = ""
 
 
 @attrs.frozen
@@ -74,6 +77,7 @@ async def change_payment(
     consent: str | Consent | None,
     changed_elsewhere: bool,
     idempotency_key: str | None,
+    revoke_old: bool,
     reason: str,
     actor: Actor,
 ) -> PaymentChange:
@@ -87,7 +91,12 @@ async def change_payment(
     given = charges.recorded_consent(services, consent, actor)
     looks = await _looks(services, contract_id, card)
     wish = _Ask(contract_id, card, collect, given, changed_elsewhere, reason, actor, looks)
-    return await _change(services, wish, key)
+    old = await call(partial(_read, services, contract_id)) if revoke_old else None
+    done = await _change(services, wish, key)
+    if old is None or not done.changed or old.account is None or old.credential is None or changed_elsewhere:
+        return done
+    why = await credentials.forget(services, old, reason=reason, actor=actor)
+    return attrs.evolve(done, revoked=not why, not_revoked=why)
 
 
 async def _looks(services: Services, contract_id: str, card: Card) -> str | None:

@@ -27,6 +27,7 @@ __all__ = ["change_card", "token_of"]
 @click.option("--collect", is_flag=True, help="Charge what is unpaid to the new card at once.")
 @click.option("--consent", help="How and when the customer agreed to that; needed with --collect.")
 @click.option("--changed-elsewhere", is_flag=True, help="It was changed on the provider's own screen; record it.")
+@click.option("--revoke-old", is_flag=True, help="Have the provider forget the old card afterwards.")
 @click.option("--idempotency-key", help="Of the charge: your own key, for example a ticket's.")
 @click.option("--reason", default="", help="Why, for the audit.")
 @yes_option
@@ -43,6 +44,7 @@ def change_card(
     *,
     collect: bool,
     changed_elsewhere: bool,
+    revoke_old: bool,
     yes: bool,
 ) -> None:
     """Pay CONTRACT from another card of ACCOUNT; TOKEN is the provider's reference of the stored card.
@@ -66,12 +68,15 @@ def change_card(
             consent=consent,
             changed_elsewhere=changed_elsewhere,
             idempotency_key=idempotency_key,
+            revoke_old=revoke_old,
             reason=reason,
             actor=session.actor,
         )
     session.show(done, lambda: _print(done))
     if not done.changed:
         note("it was paid from this card already: nothing was changed")
+    if done.not_revoked:
+        note(f"the old card is not revoked: {done.not_revoked}")
     if done.collecting:
         note("the provider collects what is unpaid; its notice brings the result")
     if done.charge is not None:

@@ -324,6 +324,7 @@ class AsyncContracts(AsyncNamespace):
         consent: str | Consent | None = None,
         changed_elsewhere: bool = False,
         idempotency_key: str | None = None,
+        revoke_old: bool = False,
         reason: str = "",
         actor: Actor = ADMIN,
     ) -> PaymentChange:
@@ -338,6 +339,8 @@ class AsyncContracts(AsyncNamespace):
         :param consent: how the customer agreed to that; needed with *collect* where a period is unpaid.
         :param changed_elsewhere: the card was changed on the screen of a provider that charges the renewals; this records it.
         :param idempotency_key: of the charge: the same call again charges nothing more. The same card changes nothing.
+        :param revoke_old: have the provider forget the old card afterwards, where no other contract is paid from it; this is the
+            last moment, for its token is kept nowhere else. A failure is in ``not_revoked`` and undoes nothing.
         :returns: the contract, and the charge with its state; a decline leaves the new card in place.
         :raises OperationNotAllowed: not paid by card, not paid yet, or ended.
         :raises ChargeInProgress: a charge of the contract has no result yet (R-401).
@@ -353,6 +356,7 @@ class AsyncContracts(AsyncNamespace):
                 consent=consent,
                 changed_elsewhere=changed_elsewhere,
                 idempotency_key=idempotency_key,
+                revoke_old=revoke_old,
                 reason=reason,
                 actor=actor,
             )

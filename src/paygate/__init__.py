@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ._markers import hookimpl
     from .billing.importing import NewContract
     from .clock import JST, UTC
-    from .domain.charge import Charge, ChargeState, Consent, Purpose, Refund, RefundState
+    from .domain.charge import Charge, ChargeState, Consent, CustomerAction, Purpose, Refund, RefundState
     from .domain.contract import (
         Actor,
         BankTransfer,
@@ -47,6 +47,7 @@ __all__ = [
     "Consent",
     "Contract",
     "Customer",
+    "CustomerAction",
     "Cycle",
     "Gateway",
     "MailSet",
@@ -69,7 +70,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("Gateway", "AsyncGateway"), "gateway"),
     **dict.fromkeys(("JST", "UTC"), "clock"),
-    **dict.fromkeys(("Charge", "ChargeState", "Consent", "Purpose", "Refund", "RefundState"), "domain.charge"),
+    **dict.fromkeys(("Charge", "ChargeState", "Consent", "CustomerAction", "Purpose", "Refund", "RefundState"), "domain.charge"),
     **dict.fromkeys(
         (
             "Actor", "BankTransfer", "Card", "Contract", "Customer", "Cycle", "Manual", "Plan", "Product", "ProductType",

@@ -8,6 +8,7 @@
     system_max_expiry = 2030-12-31        # R-055
     refund_cut_off = 2018-08-04           # R-257; false for no such day
     payment_due_days = 7                 # days until a payment that mails ask for is due (R-430)
+    action_page = "https://shop.example/confirm/{charge_id}"  # where customers confirm, if a form is needed (R-342)
     customer_charges = false              # true: customers buy on their own contracts (R-376)
     allow_card_like = ["idempotency_key"] # arguments whose numbers may look like a card's (R-362)
     network_rules = "strict"              # how to read the card networks' rules on retries, see paygate.networks
@@ -90,6 +91,7 @@ _TOP = {
     "outbox",
     "plugins",
     "customer_charges",
+    "action_page",
     "payment_due_days",
     "refund_cut_off",
     "step_mails",
@@ -117,6 +119,7 @@ class Config:
     refund_cut_off: dt.date | None
     customer_charges: bool
     payment_due_days: int
+    action_page: str
     outbox: str
     database_pool: PoolSettings
     allow_card_like: frozenset[str]
@@ -181,6 +184,7 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
         network_rules=_reading(source, data.get("network_rules", "strict")),
         allow_card_like=_names(source, "allow_card_like", data.get("allow_card_like", [])),
         payment_due_days=data.get("payment_due_days", 7),
+        action_page=data.get("action_page", ""),
         customer_charges=_flag(source, "customer_charges", data.get("customer_charges", False)),
         refund_cut_off=_cut_off(source, data.get("refund_cut_off", REFUND_CUT_OFF)),
         database_pool=_values(source, "database_pool", data.get("database_pool", {}), PoolSettings),

@@ -13,6 +13,7 @@ from .catalogue import filled, translate
 __all__ = ["OTHER", "TEXTS", "TITLES", "operator_text", "operator_title"]
 
 TITLES: Mapping[str, str] = {
+    "action_without_link": "A customer has to confirm a payment and was not mailed",
     "declined_as_duplicate": "A charge was taken for a repetition",
     "discrepancy": "The provider reports something else than is on record",
     "dispute_lost": "A dispute was lost",
@@ -47,6 +48,14 @@ _EVENTUAL = (
 )
 
 TEXTS: Mapping[str, str] = {
+    "action_without_link.form": (
+        "The charge of {amount} on {account} waits for the customer until {day}. No mail was sent, because the provider's page "
+        "cannot be opened by a link. Send the customer to a page of the shop that posts the provider's form, and have paygate's settings name that page."
+    ),
+    "action_without_link.other": (
+        "The charge of {amount} on {account} waits for the customer until {day}. No mail was sent, because the provider's way "
+        "to confirm cannot be opened by a link. Ask the customer for another card or another way to pay."
+    ),
     "declined_as_duplicate.paid": (
         "The charge of {amount} on {account} was declined as a repetition. The same amount was paid on the card by {others}: "
         "see whether the customer owes it a second time. Nothing is repeated by itself."

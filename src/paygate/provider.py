@@ -135,6 +135,9 @@ class ChargeResult:
     :param charged_at: the provider's success time, UTC (R-201); None means "when we learned it".
     :param code: the provider's own code; :param message: its text, for people only.
     :param action_url: where the customer has to go while PENDING with an action required.
+    :param action_method: how the customer's browser goes there: ``"GET"``, a link that can be opened from anywhere;
+        ``"POST"``, a form of ``action_fields``, which only a page can send; anything else is nothing that a browser can do.
+    :param action_fields: names and values of that form, as the provider gives them.
     :param action_until: until when the customer can act there, UTC, where the provider says so.
     :param network: of the card, for example ``"visa"``, :param response_code: the network's own response code, for example
         ``"51"``, and :param advice_code: its advice for the next attempt, where the provider passes them on; retries are
@@ -161,6 +164,8 @@ class ChargeResult:
     others: tuple[ChargeResult, ...] = ()
     response_code: str | None = attrs.field(default=None, kw_only=True)
     action_until: dt.datetime | None = attrs.field(default=None, kw_only=True)
+    action_method: str = attrs.field(default="GET", kw_only=True)
+    action_fields: Mapping[str, str] = attrs.field(factory=dict, kw_only=True, repr=False)
     refunded: Money | None = attrs.field(default=None, kw_only=True)
     disputes: tuple[Dispute, ...] = attrs.field(default=(), kw_only=True)
 
@@ -183,10 +188,15 @@ class ChargeResult:
         *,
         action_url: str | None = None,
         action_until: dt.datetime | None = None,
+        action_method: str = "GET",
+        action_fields: Mapping[str, str] | None = None,
         raw: Mapping[str, Any] | None = None,
     ) -> ChargeResult:
         """Accepted; the result comes by polling or webhook. *action_url*: the customer has to act first."""
-        return cls(Outcome.PENDING, reference, action_url=action_url, action_until=action_until, raw=raw)
+        return cls(
+            Outcome.PENDING, reference, action_url=action_url, action_until=action_until, action_method=action_method,
+            action_fields=action_fields or {}, raw=raw,
+        )  # fmt: skip
 
     @classmethod
     def declined(

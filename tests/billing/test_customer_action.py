@@ -8,11 +8,17 @@ import types
 import attrs
 import pytest
 
-from paygate import JST, Card, ChargeState, Customer, Money, Status
+from paygate import JST, Card, ChargeState, Customer, Gateway, Money, Status
 from paygate.billing.customer_action import asked
 from paygate.billing.services import Waiting
 from paygate.domain.followup import Next
-from paygate.errors import ChargeDeclined, OutcomeUnknown, ProviderUnavailable
+from paygate.errors import (
+    ChargeDeclined,
+    ConfigurationError,
+    OperationNotAllowed,
+    OutcomeUnknown,
+    ProviderUnavailable,
+)
 from paygate.provider import ChargeResult, DeclineClass
 from paygate.testing import Decline, FakeStripe, RequireAction
 
@@ -267,3 +273,79 @@ def test_the_shop_says_how_long_a_customer_may_take_and_a_provider_that_says_so_
     with world.gateway._services.store.write() as session:
         waiting = asked(world.gateway._services, session, monday, None, told, world.clock.now())
     assert waiting.action_until == told.action_until
+
+
+# --- pages that want a form -----------------------------------------------------------------------------------------
+
+FORM = RequireAction("https://bank.example/start", method="POST", fields={"PaReq": "eJxVUt1ugjAU", "TermUrl": "x"})
+PAGE = "https://shop.example/confirm/{charge_id}"
+
+
+def with_page(world, page):
+    world.gateway.close()
+    world.options["action_page"] = page
+    world.gateway = Gateway(**world.options)
+
+
+def renewal_by_form(world, outcome=FORM):
+    contract = world.contract("stripe")
+    world.stripe.next(outcome)
+    at(world, RENEWAL)
+    world.gateway.billing.run()
+    (charge,) = waiting(world)
+    return contract, charge
+
+
+@pytest.mark.rule("R-342", "R-335")
+def test_where_a_form_has_to_be_posted_the_shops_own_page_is_mailed_and_told_what_to_post(world):
+    with_page(world, PAGE)
+    _, charge = renewal_by_form(world)
+    action = world.gateway.charges.action(charge.id)
+
+    assert {notice.facts["action_url"] for notice in notices(world, "action_required")} == {
+        PAGE.format(charge_id=charge.id)
+    }
+    assert (action.url, action.method, action.fields) == (FORM.url, "POST", FORM.fields)
+    assert (action.until, action.link) == (charge.action_until, PAGE.format(charge_id=charge.id))
+    assert "eJxVUt1ugjAU" not in repr(charge) + repr(action)
+    world.stripe.finish(charge.reference)
+    world.gateway.billing.reconcile()
+    with pytest.raises(OperationNotAllowed, match="wait for the customer"):
+        world.gateway.charges.action(charge.id)
+    assert world.gateway.charges.get(charge.id).action_fields == ()
+
+
+@pytest.mark.rule("R-342")
+@pytest.mark.parametrize(
+    ("outcome", "page", "remedy"),
+    [(FORM, "", "set action_page"), (attrs.evolve(FORM, method="SDK"), PAGE, "another way to pay")],
+    ids=["no page", "no way"],
+)
+def test_a_link_that_leads_nowhere_is_not_mailed_and_the_operator_hears_of_it_at_once(world, outcome, page, remedy):
+    with_page(world, page)
+    contract, charge = renewal_by_form(world, outcome)
+    for _ in range(3):
+        world.gateway.billing.reconcile()
+
+    assert notices(world, "action_required") == []
+    (notice,) = [one for one in world.observer.of("operator") if one.code == "action_without_link"]
+    assert (notice.contract_id, notice.charge_id) == (contract.id, charge.id)
+    assert remedy in notice.message
+    assert world.gateway.charges.action(charge.id).link is None
+
+
+@pytest.mark.rule("R-342", "R-335")
+def test_a_plain_link_is_mailed_as_it_is_whatever_page_the_shop_has(world):
+    with_page(world, PAGE)
+    _, charge = renewal_by_form(world, RequireAction(LINK))
+
+    assert {notice.facts["action_url"] for notice in notices(world, "action_required")} == {LINK}
+    action = world.gateway.charges.action(charge.id)
+    assert (action.url, action.method, action.fields, action.link) == (LINK, "GET", {}, LINK)
+
+
+@pytest.mark.rule("R-342")
+@pytest.mark.parametrize("page", ["https://shop.example/confirm", "http://shop.example/{charge_id}", 7, "{charge_id}"])
+def test_a_page_that_cannot_be_one_is_refused(page):
+    with pytest.raises(ConfigurationError, match="action_page"):
+        Gateway(database="sqlite://", providers={}, action_page=page)

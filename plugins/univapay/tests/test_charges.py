@@ -92,7 +92,8 @@ def test_a_charge_that_waits_for_the_customer_says_where_to_go(shop):
 
     assert waiting.outcome is Outcome.PENDING
     assert waiting.action_url.startswith("https://api.univapay.com/stores/")
-    assert waiting.raw["action"]["call_method"] == "http_post"
+    assert waiting.action_method == "POST"
+    assert waiting.action_fields == {"resource_id": waiting.reference, "resource_type": "charge"}
     assert shop.find_charge(attempt, waiting.reference).result.outcome is Outcome.SUCCEEDED
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from urllib.parse import urlencode
 
 import pytest
 
 from paygate import Card, ChargeState, Customer, Cycle, Gateway, Money, Plan, RefundState
+from paygate.flow import Request
 from paygate.testing.emulators import Fault, FaultKind, When
 
 URL = "https://api.univapay.com"
@@ -139,3 +141,32 @@ def test_an_additional_charge_that_needs_the_customer_waits_and_ends(gateway, co
     assert ended.state is (ChargeState.SUCCEEDED if confirms else ChargeState.FAILED)
     assert ended.failure is None if confirms else ended.failure.code == "action_expired"
     assert [row.amount.minor for row in shop.book.captures].count(5000) == (1 if confirms else 0)
+
+
+@pytest.mark.rule("R-342", "R-335")
+def test_a_page_of_the_shop_that_posts_what_it_is_given_lets_the_customer_confirm(shop):
+    page = "https://shop.example/confirm/{charge_id}"
+    with Gateway(
+        database="sqlite://", providers={"univapay": shop.provider}, clock=shop.clock, action_page=page,
+        mounts={URL: shop.emulator.handle},
+    ) as gateway:  # fmt: skip
+        made = gateway.contracts.create(
+            Customer("cus_42"), Plan.recurring("Gold", Money(3000, "JPY")), Card("univapay", token=shop.card)
+        )
+        shop.clock.advance(minutes=1)
+        gateway.billing.reconcile()
+        shop.emulator.behaviour.three_ds_required = True
+        waiting = charge(gateway, made)
+        action = gateway.charges.action(waiting.id)
+
+        opened = shop.emulator.handle(Request("GET", action.url))
+        form = urlencode(action.fields).encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        posted = shop.emulator.handle(Request(action.method, action.url, headers, form))
+        shop.clock.advance(minutes=1)
+        gateway.billing.reconcile()
+
+        assert (action.method, action.link) == ("POST", page.format(charge_id=waiting.id))
+        assert opened.status >= 400
+        assert posted.status < 400
+        assert gateway.charges.get(waiting.id).state is ChargeState.SUCCEEDED

@@ -251,6 +251,8 @@ async def _made_by(services: Services, charge: Charge, *, fresh: bool) -> Contra
     if charge.open:
         where = (
             f"the customer has to act at {charge.action_url}"
+            if charge.action_url and charge.action_method == "GET"
+            else "the customer has to act, on a page that posts what charges.action gives"
             if charge.action_url
             else "the provider has not decided yet"
         )

@@ -78,6 +78,8 @@ class Services:
     :param courier: how observers are told, see :mod:`paygate.billing.courier`.
     :param texts: what callers may write where.
     :param network_reading: how to read the card networks' rules, see :func:`paygate.networks.load`.
+    :param action_page: the address of the shop's own page for a charge whose provider wants a form posted; ``{charge_id}`` is
+        in it; empty: there is none.
     :param http: how the driver speaks HTTP: how long a transmission takes, and at what pace.
     """
 
@@ -92,6 +94,7 @@ class Services:
     refund_cut_off: dt.date | None = REFUND_CUT_OFF
     courier: Courier = attrs.field(factory=Courier)
     texts: TextRules = attrs.field(factory=TextRules)
+    action_page: str = ""
 
     def account_of(self, contract: Contract) -> Account:
         """The account that *contract* is paid through, to be used for it.

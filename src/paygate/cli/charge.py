@@ -197,8 +197,10 @@ def forced(capabilities: Capabilities) -> list[str]:
 
 def _explain(made: Charge, capabilities: Capabilities) -> None:
     blind = capabilities.lookup is Lookup.NONE
-    if made.action_url:
+    if made.action_url and made.action_method == "GET":
         note(f"the customer has to act first, at {made.action_url}")
+    elif made.action_url:
+        note("the customer has to act first, on a page of yours that posts what charges.action gives")
     if made.state is ChargeState.PENDING and blind:
         note(f"the provider's notice brings the result; if none comes: paygate charges resolve {made.id}")
     elif made.state is ChargeState.PENDING:

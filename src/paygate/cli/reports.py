@@ -192,7 +192,8 @@ def requires_action(session: Session, account: str | None, limit: int | None) ->
     """Charges that wait for their customer, with the link and the time until which it can be used."""
 
     def row(it: Charge) -> tuple[object, ...]:
-        return it.action_until, it.contract_id, it.customer_id, it.account, it.kind, it.amount, it.action_url, it.id
+        link = it.action_url if it.action_method == "GET" else f"{it.action_method} {it.action_url}"
+        return it.action_until, it.contract_id, it.customer_id, it.account, it.kind, it.amount, link, it.id
 
     with session.gateway() as gateway:
         found = gateway.reports.requires_action(account=account)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from collections.abc import Mapping
 
 import attrs
 
@@ -19,6 +20,7 @@ __all__ = [
     "ChargeKind",
     "ChargeState",
     "Consent",
+    "CustomerAction",
     "Failure",
     "Purpose",
     "Refund",
@@ -83,6 +85,23 @@ class Failure:
 
 
 @attrs.frozen
+class CustomerAction:
+    """What a customer has to do so that a charge goes on (R-335, R-342).
+
+    :param url: of the provider's page, :param method: how a browser goes there, ``"GET"`` or ``"POST"``, and :param fields:
+        the form to post there, as the provider gives it. It is for this customer's browser alone: do not log it.
+    :param until: when it ends, UTC.
+    :param link: what can be mailed: the page itself, or the shop's own (``action_page``); None where neither can be.
+    """
+
+    url: str
+    method: str = "GET"
+    fields: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    until: dt.datetime | None = None
+    link: str | None = None
+
+
+@attrs.frozen
 class Charge:
     """One attempt to charge, from intent to outcome.
 
@@ -126,6 +145,9 @@ class Charge:
     operator_told: bool = False
     #: the caller's own texts, handed to the provider as well; those of a contract for what is charged for it (R-421)
     metadata: Metadata = attrs.field(default=EMPTY, kw_only=True)
+    #: how the customer's browser goes to ``action_url``: "GET", or "POST" with the form of these names and values
+    action_method: str = "GET"
+    action_fields: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
     #: of a decline as a duplicate, what took the doubt away: the id of the attempt that it was a duplicate of, or a person
     cleared_by: str | None = None
 

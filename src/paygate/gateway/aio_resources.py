@@ -8,6 +8,7 @@ from typing import Any
 
 from ..billing import (
     charges,
+    customer_action,
     listing,
     outbox,
     reconcile,
@@ -25,7 +26,7 @@ from ..billing.running import BillingReport, Planned
 from ..billing.step_mails import Release
 from ..billing.webhooks import Receipt
 from ..domain.audit import AuditRecord
-from ..domain.charge import Charge, ChargeState, Consent, Purpose, Refund
+from ..domain.charge import Charge, ChargeState, Consent, CustomerAction, Purpose, Refund
 from ..domain.contract import Actor
 from ..domain.discrepancy import Discrepancy
 from ..domain.ledger import LedgerEntry
@@ -183,6 +184,16 @@ class AsyncCharges(AsyncNamespace):
     async def wait(self, charge_id: str, timeout: float = 60.0) -> Charge:  # noqa: ASYNC109 - patience, not cancellation
         """Look the result up until it is there or *timeout* seconds have passed; then the attempt as it is."""
         return await self._run(charges.wait(self._services, charge_id, timeout))
+
+    async def action(self, charge_id: str) -> CustomerAction:
+        """What a page of yours has to do for a customer whose charge waits for them: open ``url``, or post ``fields`` there.
+
+        Show it only to whoever was sent to that page, and do not log it. See :doc:`/howto/unknown-outcomes`.
+
+        :raises NotFound: there is no such charge.
+        :raises OperationNotAllowed: it does not wait for the customer, or no longer.
+        """
+        return await self._run(customer_action.action(self._services, charge_id))
 
     async def resolve(
         self,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..billing.courier import INLINE, Courier
+from ..billing.customer_action import page_problem
 from ..billing.services import Services, Waiting
 from ..bounds import day_problem
 from ..clock import JST, Clock, SystemClock
@@ -45,6 +46,7 @@ def assemble(
     refund_cut_off: dt.date | None = REFUND_CUT_OFF,
     customer_charges: bool = False,
     payment_due_days: int = 7,
+    action_page: str = "",
     http: HttpSettings | None = None,
     outbox: str = INLINE,
     database_pool: PoolSettings | None = None,
@@ -59,6 +61,8 @@ def assemble(
             raise ConfigurationError(f"{name} {problem}")
     if type(payment_due_days) is not int or not 0 <= payment_due_days <= 365:
         raise ConfigurationError(f"payment_due_days is a whole number of days from 0 to 365, got {payment_due_days!r}")
+    if (wrong := page_problem(action_page)) is not None:
+        raise ConfigurationError(f"action_page {wrong}")
     accounts = named(providers)
     clock = clock or SystemClock()
     observers = [plugin() if inspect.isclass(plugin) else plugin for plugin in plugins]
@@ -88,6 +92,7 @@ def assemble(
         http=http or HttpSettings(),
         courier=courier,
         texts=texts,
+        action_page=action_page,
     )
 
 
@@ -113,6 +118,7 @@ def from_file(
         create=create,
         customer_charges=config.customer_charges,
         payment_due_days=config.payment_due_days,
+        action_page=config.action_page,
         http=config.http,
         outbox=config.outbox,
         database_pool=config.database_pool,

@@ -63,6 +63,8 @@ class Gateway:
         on its pages: ``charges.create(…, actor=Actor.customer(id))``. By default administrators alone do (R-169).
     :param payment_due_days: days after which a payment that a mail asks for is due: an application by bank transfer, and a
         reminder that names no day of its own (R-430).
+    :param action_page: the address of a page of the shop, with ``{charge_id}`` in it, that customers are mailed where their
+        provider wants a form posted; the page posts what ``charges.action`` gives (R-342).
     :param outbox: who tells the observers: ``"inline"``, each call what it has written, for a second or two at most; or
         ``"worker"``, a thread that starts with the first notice. See :doc:`/howto/operate`.
     :param allow_card_like: arguments whose numbers may look like a card's although they are none, for example
@@ -92,6 +94,7 @@ class Gateway:
         refund_cut_off: dt.date | None = REFUND_CUT_OFF,
         customer_charges: bool = False,
         payment_due_days: int = 7,
+        action_page: str = "",
         outbox: str = "inline",
         database_pool: PoolSettings | None = None,
         allow_card_like: Iterable[str] = (),
@@ -113,6 +116,7 @@ class Gateway:
             refund_cut_off=refund_cut_off,
             customer_charges=customer_charges,
             payment_due_days=payment_due_days,
+            action_page=action_page,
             http=http,
             outbox=outbox,
             database_pool=database_pool,

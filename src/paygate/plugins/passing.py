@@ -55,5 +55,11 @@ def _how(name: str, declared: str) -> As:
         return As.LINK
     if name in _MANY:
         return As.MANY
-    known = {"raw": As.RAW, "refund": As.RESULT, "message": As.MESSAGE, "metadata": As.TEXTS}.get(name, As.CODE)
+    known = {
+        "raw": As.RAW,
+        "refund": As.RESULT,
+        "message": As.MESSAGE,
+        "metadata": As.TEXTS,
+        "action_fields": As.TEXTS,
+    }.get(name, As.CODE)
     return known if known is not As.CODE or "str" in declared else As.OTHER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ SELECTED = settled_columns(charges)
 _OUTCOME = (
     "state", "reference", "action_url", "settled_at", "charged_at", "previous_expires_on", "expires_on",
     "failure_code", "failure_message", "failure_decline", "failure_sent", "network", "advice_code", "operator_told",
-    "response_code", "action_until", "cleared_by",
+    "response_code", "action_until", "cleared_by", "action_method", "action_fields",
 )  # fmt: skip
 
 _KEY = next(rule for rule in charges.constraints if rule.name == "paygate_charges_key")
@@ -126,6 +127,8 @@ def _outcome_of(charge: Charge) -> dict[str, Any]:
         "response_code": charge.response_code,
         "action_until": charge.action_until,
         "cleared_by": charge.cleared_by,
+        "action_method": charge.action_method if charge.action_method != "GET" else None,
+        "action_fields": json.dumps(charge.action_fields) if charge.action_fields else None,
     }
 
 
@@ -163,6 +166,7 @@ def charge_of(row: Row) -> Charge:
         send_step_mail, how, obtained_at, recorded_by, by, created_at, period_start, reference, action_url, settled_at,
         charged_at, previous_expires_on, expires_on, code, message, decline, sent, network, advice_code,
         credential_hash, operator_told, response_code, action_until, metadata, cleared_by,
+        action_method, action_fields,
     ) = row  # fmt: skip
     return Charge(
         id=id_,
@@ -196,6 +200,8 @@ def charge_of(row: Row) -> Charge:
         action_until=action_until,
         metadata=metadata_of(metadata),
         cleared_by=cleared_by,
+        action_method=action_method or "GET",
+        action_fields=tuple((name, text) for name, text in json.loads(action_fields)) if action_fields else (),
     )
 
 

@@ -303,6 +303,8 @@ charges = sa.Table(
     sa.Column("action_until", Instant),
     sa.Column("metadata", sa.Text),
     sa.Column("cleared_by", sa.Text),
+    sa.Column("action_method", sa.Text),
+    sa.Column("action_fields", sa.Text),  # JSON: names and values of a form
     sa.UniqueConstraint("account", "idempotency_key", name="paygate_charges_key"),
     sa.Index("paygate_charges_by_contract", "contract_id", "seq"),
     sa.Index("paygate_charges_by_credential", "account", "credential_hash", "created_at"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -221,14 +222,30 @@ def _two(own: Sequence[Mapping[str, Any]], asked: Money) -> ChargeResult:
     )
 
 
+#: How a browser goes where ``call_method`` says; any other, ``sdk`` above all, is nothing that a browser can do.
+_METHODS = {"http_get": "GET", "http_get_mobile": "GET", "http_post": "POST"}
+
+
 async def _with_action(client: Client, result: ChargeResult) -> ChargeResult:
-    """Add where the customer has to go. Where ``call_method`` is ``http_post``, the page posts ``payload`` there."""
+    """Add where the customer's browser has to go, how, and with which form: ``payload`` is posted as it is (§8)."""
     try:
         issuer = await client.read(client.charge_path(str(result.reference), "three_ds", "issuer_token"))
     except (ProviderUnavailable, OutcomeUnknown, ConfigurationError):
         return result
     if issuer is None or not isinstance(issuer.get("issuer_token"), str):
         return result
-    action = {name: issuer.get(name) for name in ("issuer_token", "call_method", "payload", "content_type")}
-    raw = {**(result.raw or {}), "action": action}
-    return attrs.evolve(result, action_url=issuer["issuer_token"], raw=raw)
+    called = issuer.get("call_method") or "http_get"
+    payload = issuer.get("payload")
+    fields = {str(name): _text(value) for name, value in payload.items()} if isinstance(payload, Mapping) else {}
+    return attrs.evolve(
+        result,
+        action_url=issuer["issuer_token"],
+        action_method=_METHODS.get(called, str(called).upper()),
+        action_fields=fields if called == "http_post" else {},
+        raw={**(result.raw or {}), "action": {"call_method": called, "content_type": issuer.get("content_type")}},
+    )
+
+
+def _text(value: object) -> str:
+    """A value of the form as a browser would send it."""
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)

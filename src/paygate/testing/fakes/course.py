@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import attrs
 
@@ -22,7 +23,7 @@ def ending(outcome: Ending, at: dt.datetime, codes: Codes) -> Step:
         return Step(at, Outcome.DECLINED, codes.declined, decline=DeclineClass.UNKNOWN)
     code = outcome.code or codes.declined
     decline = outcome.decline or codes.classes.get(code, DeclineClass.UNKNOWN)
-    told = {
+    told: dict[str, Any] = {
         "network": outcome.network,
         "advice_code": outcome.advice_code,
         "response_code": outcome.response_code,
@@ -38,7 +39,9 @@ def charge_steps(
     :param latency: seconds until an ordinary result is there; None: the provider answers with the result itself.
     """
     if isinstance(outcome, RequireAction):
-        return (Step(now, Outcome.PENDING, action_url=outcome.url),)
+        form = tuple(outcome.fields.items())
+        step = Step(now, Outcome.PENDING, action_url=outcome.url, action_method=outcome.method, action_fields=form)
+        return (step,)
     if isinstance(outcome, StayPending):
         return _pending(outcome.then, now, codes, outcome.seconds)
     return (ending(outcome, now, codes),) if latency is None else _pending(outcome, now, codes, latency)

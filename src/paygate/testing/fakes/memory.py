@@ -46,6 +46,8 @@ class Step:
     network: str | None = None
     advice_code: str | None = None
     response_code: str | None = None
+    action_method: str = "GET"
+    action_fields: tuple[tuple[str, str], ...] = ()
 
 
 @attrs.frozen
@@ -258,6 +260,8 @@ def _dump_step(step: Step) -> dict[str, Any]:
         "message": step.message,
         "decline": step.decline.value if step.decline else None,
         "action_url": step.action_url,
+        "action_method": step.action_method,
+        "action_fields": [list(pair) for pair in step.action_fields],
     }
 
 
@@ -269,6 +273,8 @@ def _step(item: Mapping[str, Any]) -> Step:
         item["message"],
         DeclineClass(item["decline"]) if item["decline"] else None,
         item["action_url"],
+        action_method=item.get("action_method", "GET"),
+        action_fields=tuple((name, text) for name, text in item.get("action_fields", ())),
     )
 
 

@@ -43,7 +43,13 @@ def charge_result(payment: Payment, step: Step, reference: str | None, raw: dict
     if step.state is Outcome.SUCCEEDED:
         return ChargeResult.succeeded(payment.reference, amount=payment.amount, charged_at=step.at, raw=raw)
     if step.state is Outcome.PENDING:
-        return ChargeResult.pending(reference, action_url=step.action_url, raw=raw)
+        return ChargeResult.pending(
+            reference,
+            action_url=step.action_url,
+            action_method=step.action_method,
+            action_fields=dict(step.action_fields),
+            raw=raw,
+        )
     return ChargeResult.declined(
         step.code or "",
         step.message,
@@ -199,13 +205,14 @@ def _event(body: dict[str, Any]) -> ProviderEvent:
         return _renewal(event_id, name, states[how], body)
     if what not in kinds or how not in states:
         return ProviderEvent(event_id, EventKind.OTHER, name, raw=body)
+    told: dict[str, Any] = {each: body.get(each) for each in _NETWORK}
     step = Step(
         require_aware(dt.datetime.fromisoformat(body["at"])),
         states[how],
         body["code"],
         body["message"],
         DeclineClass(body["decline"]) if body["decline"] else None,
-        **{name: body.get(name) for name in _NETWORK},
+        **told,
     )
     payment = Payment(
         kinds[what],
@@ -245,7 +252,8 @@ def _dispute(event_id: str, name: str, state: DisputeState, body: dict[str, Any]
 
 def _renewal(event_id: str, name: str, state: Outcome, body: dict[str, Any]) -> ProviderEvent:
     decline = DeclineClass(body["decline"]) if body["decline"] else None
-    at, told = require_aware(dt.datetime.fromisoformat(body["at"])), {name: body.get(name) for name in _NETWORK}
+    at = require_aware(dt.datetime.fromisoformat(body["at"]))
+    told: dict[str, Any] = {name: body.get(name) for name in _NETWORK}
     step = Step(at, state, body["code"], body["message"], decline, **told)
     amount = Money(body["amount"]["minor"], body["amount"]["currency"])
     payment = Payment(MovementKind.CAPTURE, str(body["reference"]), amount, (step,))

@@ -17,6 +17,7 @@ ClosePermission        the customer's permission is closed, for this charge and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import attrs
@@ -85,9 +86,14 @@ class StayPending:
 
 @attrs.frozen
 class RequireAction:
-    """PENDING until the customer has been at *url* and ``fake.finish(…)`` says how it went."""
+    """PENDING until the customer has been at *url* and ``fake.finish(…)`` says how it went.
+
+    :param method: ``"GET"`` for a link, ``"POST"`` for a page that wants a form of *fields*, or a word for what no browser does.
+    """
 
     url: str = "https://customer.example/confirm"
+    method: str = "GET"
+    fields: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen

@@ -125,6 +125,8 @@ def _charges_of_cards() -> None:
     op.add_column("paygate_charges", sa.Column("response_code", sa.Text()))
     op.add_column("paygate_charges", sa.Column("action_until", INSTANT))
     op.add_column("paygate_charges", sa.Column("cleared_by", sa.Text()))
+    op.add_column("paygate_charges", sa.Column("action_method", sa.Text()))
+    op.add_column("paygate_charges", sa.Column("action_fields", sa.Text()))
     op.create_index(
         "paygate_charges_duplicates",
         "paygate_charges",

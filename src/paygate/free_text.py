@@ -14,15 +14,25 @@ import attrs
 
 from .bounds import field_names
 from .errors import CardNumberInText, InvalidValue
-from .masking import card_spans
-from .masking.cards import SHORTEST
+from .masking.cards import SHORTEST, card_numbers, is_card_reference
+from .masking.view import View
 from .money import Money
 from .texts import invisible, is_storable
 
 __all__ = ["TextRules"]
 
-#: Fields that hold the provider's reference of a stored card, which has a check of its own.
-_REFERENCES = frozenset({"token", "credential"})
+#: Arguments and fields of a contract to import that hold a provider's id, which paygate did not choose.
+_REFERENCES = frozenset(
+    {
+        "reference",
+        "subscription",
+        "payment.token",
+        "card.token",
+        "row.reference",
+        "row.subscription",
+        "row.payment.token",
+    }
+)
 #: What contracts, customers, products, payments and attempts are found by again, beside what ends in ``_id``.
 _IDS = frozenset(
     {
@@ -63,14 +73,14 @@ class TextRules:
         :raises CardNumberInText: it holds 13 to 19 digits that pass the Luhn check.
         """
         if isinstance(value, str):
-            self._text(name, value, looked_up)
+            self._text(name, value, name in _REFERENCES, looked_up)
             return
         if value is None or isinstance(value, _WITHOUT):
             return
-        for where, text in _texts(name, value, _DEPTH):
-            self._text(where, text, looked_up)
+        for where, text, is_reference in _texts(name, value, _DEPTH):
+            self._text(where, text, is_reference, looked_up)
 
-    def _text(self, name: str, text: str, looked_up: bool) -> None:
+    def _text(self, name: str, text: str, is_reference: bool, looked_up: bool) -> None:
         if type(text) is str and len(text) < SHORTEST and text.isascii() and text.isprintable():
             return  # neither holds a character that cannot be stored, nor has room for a card number
         if not is_storable(text):
@@ -86,22 +96,34 @@ class TextRules:
                 "type it anew. Nothing was sent, nothing has changed",
                 rule="R-424",
             )
-        reference = last in _REFERENCES and not _in_metadata(name)
-        if looked_up or reference or name in self.allow_card_like or last in self.allow_card_like:
+        if looked_up or name in self.allow_card_like or last in self.allow_card_like:
             return
-        if len(text) >= SHORTEST and next(card_spans(text), None) is not None:
-            raise CardNumberInText(
-                f"{name} holds what looks like a card number (13 to 19 digits that pass the Luhn check); paygate never "
-                "stores one. If it is a number of your own that only looks so, put a letter between its digits, or allow "
-                f'it with allow_card_like = ["{name}"]. Nothing was sent, nothing has changed',
-                argument=name,
-            )
+        if len(text) < SHORTEST or not (is_card_reference(text) if is_reference else _holds_card(text)):
+            return
+        remedy = "give the provider's id and nothing else" if is_reference else "put a letter between its digits"
+        raise CardNumberInText(
+            f"{name} holds what looks like a card number (13 to 19 digits that pass the Luhn check); paygate never "
+            f"stores one. If it is a number of your own that only looks so, {remedy}, or allow it with "
+            f'allow_card_like = ["{name}"]. Nothing was sent, nothing has changed',
+            argument=name,
+        )
 
 
-def _texts(name: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
-    """Every text inside *value*, with the name of its place."""
+def _holds_card(text: str) -> bool:
+    r"""Whether *text* holds a card number, as it stands or once its escapes are undone (``%20``, ``\u0020``, ``&nbsp;``)."""
+    if next(card_numbers(text), None) is not None:
+        return True
+    read = View.of(text).text
+    return read is not text and next(card_numbers(read), None) is not None
+
+
+def _texts(name: str, value: Any, depth: int) -> Iterator[tuple[str, str, bool]]:
+    """Every text inside *value*, with the name of its place, and whether it is a provider's id by its type or field.
+
+    A card checks its own token. What a mapping calls a token or a reference is the caller's word for it, and no such id.
+    """
     if isinstance(value, str):
-        yield name, value
+        yield name, value, False
     elif depth <= 0 or value is None or isinstance(value, _WITHOUT):
         return
     elif isinstance(value, Mapping):
@@ -114,7 +136,11 @@ def _texts(name: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
             yield from _texts(name, item, depth - 1)
     elif attrs.has(type(value)):
         for field in field_names(type(value)):
-            yield from _texts(f"{name}.{field}", getattr(value, field), depth - 1)
+            where, item = f"{name}.{field}", getattr(value, field)
+            if isinstance(item, str) and where in _REFERENCES:
+                yield where, item, True
+            else:
+                yield from _texts(where, item, depth - 1)
 
 
 def is_id(name: str) -> bool:

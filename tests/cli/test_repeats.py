@@ -11,6 +11,7 @@ import pytest
 from freezegun import freeze_time
 
 from paygate.cli import repeats
+from paygate.masking import card_spans
 
 from .conftest import NOW
 
@@ -151,3 +152,19 @@ def test_two_who_begin_at_once_have_one_key():
     assert len(keys) == 1
     assert other not in keys
     assert all(len(key) <= 32 for key in keys)
+
+
+@pytest.mark.rule("R-362")
+def test_no_key_that_is_made_of_what_was_typed_looks_like_a_card_number():
+    for number in range(2000):
+        stem = repeats.stem_of("charge", ("ST-1", f"phone, order {number}"))
+        assert sum(letter.isdigit() for letter in stem) == 0
+    assert next(card_spans(f"{stem}12"), None) is None
+
+
+@pytest.mark.rule("R-362")
+def test_the_refusal_of_a_card_number_names_its_argument_also_with_debug(shell):
+    result = shell("--debug", "charge", "ST-1", "500", "--consent", "4242424242424242", "--yes")
+
+    assert "CardNumberInText: consent holds what looks like a card number" in result.stderr
+    assert "4242" not in result.stderr

@@ -170,6 +170,7 @@ def test_other_numbers_are_left_alone(text) -> None:
         "Authorization: Bearer canary.canary",
         "bearer   canary-_~+/==",
         "Basic canary0YXJ5OmNhbmFyeQ==",
+        r"\nAuthorization: Token canary0 refused by https:\/\/api.example.com\/v1",
         "key sk_live_canary0",
         "rk_test_canary, pk_live_canary",
         "whsec_canary+/=",
@@ -190,6 +191,19 @@ def test_credentials_are_masked(text) -> None:
 
     assert "canary" not in masked
     assert masked.startswith("before ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"Authorization: Token canary0 refused by https:\/\/api.example.com\/v1",
+        "Authorization: Token canary0 is not valid for store%20one",
+        "X-Api-Key: canary0 &lt;- unknown",
+        r"Cookie: session=canary0; path=\/a",
+    ],
+)
+def test_a_header_at_the_very_beginning_is_masked_whatever_escapes_follow(text) -> None:
+    assert "canary" not in mask_text(text)
 
 
 def test_a_sentence_about_a_token_is_kept() -> None:

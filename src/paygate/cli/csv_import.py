@@ -56,7 +56,7 @@ from ..domain.contract import (
     Status,
 )
 from ..domain.metadata import Metadata, checked_metadata
-from ..errors import InvalidValue, PaygateError
+from ..errors import CardNumberInText, InvalidValue, PaygateError
 from ..texts import invisible
 from . import csv_names, reading
 from .csv_file import FileProblem, Record, RowProblem, records, shown
@@ -108,6 +108,20 @@ _COLUMN_OF_RULE = {
     "R-071": "product_end_month",
     "R-215": "price",
     "R-220": "account",
+}
+
+#: Where a field of the contract comes from, by the name that a refused text is given.
+_COLUMN_OF_FIELD = {
+    "row.contract_id": "contract_id",
+    "row.customer.id": "customer_id",
+    "row.customer.name": "customer_name",
+    "row.customer.email": "customer_email",
+    "row.plan.name": "plan",
+    "row.plan.products.code": "products",
+    "row.payment.account": "account",
+    "row.payment.token": "token",
+    "row.subscription": "subscription",
+    "row.reference": "last_paid_reference",
 }
 
 
@@ -181,6 +195,10 @@ def _place(problem: RowProblem) -> tuple[int, int]:
 def _refusal(row: NewContract, line: int, error: PaygateError) -> RowProblem:
     text = str(error)
     column = _COLUMN_OF_RULE.get(error.rule or "") or next((name for name in COLUMNS if name in text), "contract_id")
+    if isinstance(error, CardNumberInText):
+        place = error.argument or ""
+        column = _COLUMN_OF_FIELD.get(place, column)
+        text = text.replace(f"{place} holds", f"{column} holds", 1)
     problem, _, remedy = text.partition("; ")
     rule = f" ({error.rule})" if error.rule else ""
     return RowProblem(

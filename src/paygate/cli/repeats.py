@@ -40,6 +40,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: Longer than a night, so that the next morning's repeat is one; shorter than a day, so that a daily command is none.
 WITHIN = dt.timedelta(hours=20)
 
+_LETTERS = str.maketrans("0123456789", "ghjkmnpqrs")
+
 _FAILED = frozenset({ChargeState.FAILED, RefundState.FAILED})
 
 
@@ -69,9 +71,12 @@ def typed_texts(metadata: Mapping[str, str] | None) -> tuple[str, ...]:
 
 
 def stem_of(command: str, typed: Sequence[object]) -> str:
-    """What the keys of a command begin with; the number of times that it was meant follows."""
+    """What the keys of a command begin with; the number of times that it was meant follows.
+
+    Written in letters alone: digits of chance may look like a card number, and such a key would be refused.
+    """
     digest = hashlib.sha256(json.dumps([command, *typed], default=str).encode()).hexdigest()[:24]
-    return f"cli-{digest}-"
+    return f"cli-{digest.translate(_LETTERS)}-"
 
 
 def key_of(

@@ -8,7 +8,7 @@ import enum
 import attrs
 
 from ..errors import InvalidValue
-from ..masking import card_spans
+from ..masking.cards import is_card_reference
 from ..money import Money
 from ..provider import Mode
 from .metadata import EMPTY, Metadata
@@ -262,8 +262,7 @@ def _reference_only(_instance: object, _attribute: object, value: str) -> None:
     if not isinstance(value, str) or not value.strip():
         msg = "a stored credential is the provider's reference (for example a token id) and must not be empty"
         raise InvalidValue(msg)
-    # a reference may hold such digits among others; a card number is nothing but them
-    if list(card_spans(value.strip())) == [(0, len(value.strip()))]:
+    if is_card_reference(value):
         msg = "this looks like a card number; paygate takes the provider's reference of a stored card and nothing else"
         raise InvalidValue(msg)
 

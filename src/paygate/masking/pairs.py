@@ -217,7 +217,7 @@ def _bare(view: View, found: re.Match[str], at: int, separator: int) -> int:
     if colon and parts[-1] in _SENTENCE and len(parts) == 1 and _reads_like_words(text, at):
         return at
     if colon and found.re is _BARE and (parts[-1] in _HEADERS or (len(parts) > 1 and "-" in found["name"])):
-        return _line(view, at, found.start() - 1 if inside in _QUOTES else None)
+        return _line(view, at, found.start() - 1 if inside and inside in _QUOTES else None)
     if colon and (block := _BLOCK.match(text, at)):
         return block.end()
     phrase = colon and parts[-1] in _PHRASES

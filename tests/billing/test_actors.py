@@ -105,6 +105,10 @@ FACE: dict[str, tuple[Callable[[World], str], Ask]] = {
     "step_mails.pause": (_mail, lambda g, i, a: g.step_mails.pause(i, actor=a)),
     "step_mails.resume": (_mail, lambda g, i, a: g.step_mails.resume(i, actor=a)),
     "step_mails.delete": (_mail, lambda g, i, a: g.step_mails.delete(i, actor=a)),
+    "checkouts.begin": (_nothing, lambda g, _, a: g.checkouts.begin(
+        "stripe", _CUS_1, return_url="https://shop.test/", actor=a)),
+    "customers.update": (_contract, lambda g, _, a: g.customers.update("cus_1", name="Hanako", actor=a)),
+    "credentials.revoke": (_contract, lambda g, _, a: g.credentials.revoke("cus_1", "none", actor=a)),
     "billing.restored": (_nothing, lambda g, _, a: g.billing.restored(actor=a)),
 }  # fmt: skip
 
@@ -117,6 +121,9 @@ CUSTOMERS = frozenset(
         "contracts.schedule_cancellation",
         "contracts.revoke_cancellation",
         "contracts.change_payment",
+        "checkouts.begin",
+        "customers.update",
+        "credentials.revoke",
     }
 )
 CHARGES = frozenset({"charges.preview", "charges.create"})

@@ -16,10 +16,10 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
-from ..domain.contract import Actor, Card, Contract, Customer
+from ..domain.contract import Actor, ActorKind, Card, Contract, Customer
 from ..domain.operations import Operation, permit
 from ..domain.stored_card import card_name
-from ..errors import IdempotencyConflict, InvalidValue
+from ..errors import IdempotencyConflict, InvalidValue, PermissionDenied
 from ..flow import call
 from ..plugins.account import Account
 from ..provider import Checkout, CheckoutRequest, CheckoutResult, CheckoutState
@@ -53,11 +53,14 @@ async def begin(
 
     Whom it is for, and the contract whose card it is to *replace*, go with the metadata: the provider keeps them.
 
+    :raises PermissionDenied: neither an administrator nor *customer* asks (R-267).
     :raises IdempotencyConflict: the key was used with other contents (R-371).
     """
     account = services.plugins.account(account_name)
     if not isinstance(customer, Customer):
         raise InvalidValue(f"customer must be a paygate Customer, got {customer!r}")
+    if actor.kind is not ActorKind.ADMIN and actor != Actor.customer(customer.id):
+        raise PermissionDenied(f"{actor} may not store a card for customer {customer.id}", rule="R-267")
     if not isinstance(locale, str) or not _LOCALE.fullmatch(locale):
         raise InvalidValue(f"locale is a language tag such as 'ja' or 'en-GB', not {locale!r}")
     contract = await call(partial(_replaceable, services, account, customer, replace, actor)) if replace else None

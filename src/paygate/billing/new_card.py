@@ -14,10 +14,10 @@ from ..domain.charge import Charge, ChargeKind, Consent, Purpose
 from ..domain.charging import AddonCommand
 from ..domain.contract import Actor, Card, Contract, Status
 from ..domain.new_card import change_card, collected_by_provider, is_same_card
-from ..domain.operations import Operation
+from ..domain.operations import Operation, authorise
 from ..domain.settlement import Settlement
 from ..domain.stored_card import card_name
-from ..errors import ConfigurationError, ConsentRequired, InvalidValue, ProviderError
+from ..errors import ConfigurationError, ConsentRequired, InvalidValue, PermissionDenied, ProviderError
 from ..flow import call
 from ..provider import CredentialState
 from ..store import Session
@@ -89,7 +89,7 @@ async def change_payment(
         raise InvalidValue(f"card must be a paygate Card(account, token), got {type(card).__name__}")
     key = checked_key(idempotency_key, "")
     given = charges.recorded_consent(services, consent, actor)
-    looks = await _looks(services, contract_id, card)
+    looks = await _looks(services, contract_id, card, actor)
     wish = _Ask(contract_id, card, collect, given, changed_elsewhere, reason, actor, looks)
     old = await call(partial(_read, services, contract_id)) if revoke_old else None
     done = await _change(services, wish, key)
@@ -99,12 +99,14 @@ async def change_payment(
     return attrs.evolve(done, revoked=not why, not_revoked=why)
 
 
-async def _looks(services: Services, contract_id: str, card: Card) -> str | None:
+async def _looks(services: Services, contract_id: str, card: Card, actor: Actor) -> str | None:
     """How *card*, which is new for the contract, is named in mails: asked of a provider that tells, if it answers.
+
+    For somebody who may not change the card nobody is asked; the change itself refuses that, and writes it down.
 
     :raises InvalidValue: the provider does not know the card any more.
     """
-    if await call(partial(_has_it, services, contract_id, card)):
+    if not await call(partial(_is_wanted, services, contract_id, card, actor)):
         return None
     try:
         told = await credentials.ask(services, card.account, card.token)
@@ -117,9 +119,15 @@ async def _looks(services: Services, contract_id: str, card: Card) -> str | None
     return card_name(told.brand, told.last4) if told is not None else None
 
 
-def _has_it(services: Services, contract_id: str, card: Card) -> bool:
+def _is_wanted(services: Services, contract_id: str, card: Card, actor: Actor) -> bool:
+    """Whether *card* is another than the contract's, and *actor* may put it there."""
     with services.store.read() as session:
-        return is_same_card(session.contracts.get(contract_id), card)
+        contract = session.contracts.get(contract_id)
+    try:
+        authorise(Operation.CHANGE_PAYMENT, contract, actor)
+    except PermissionDenied:
+        return False
+    return not is_same_card(contract, card)
 
 
 async def replace_once(

@@ -50,3 +50,18 @@ def test_disputes_are_listed_with_their_deadline(shell):
 
     assert (row["state"], row["reference"], row["amount"]["minor"]) == ("OPENED", dispute, 5000)
     assert "2026-11-27 10:00 JST" in shown.output
+
+
+@pytest.mark.rule("R-329")
+def test_lost_notices_are_made_up_for_by_looking_again(shell):
+    shell("charge", "ST-1", "5000", "--consent", "phone", "--yes")
+    charge = shell.json("charges", "list", "--contract", "ST-1")[-1]
+    fake = FakeStripe(FakeSettings(state_file="stripe.json"))
+    fake.refund_in_console(charge["reference"])
+    fake.notifications()
+
+    report = shell.json("reconcile", "--settled-since", "7d")
+    refused = shell("reconcile", "--settled-since", "soon")
+
+    assert report["attempts"]["corrected"] == [charge["id"]]
+    assert (refused.exit_code, "settled-since" in refused.output) == (2, True)

@@ -20,6 +20,7 @@ from .outbox import Delivery, deliver, deliver_backlog
 from .problems import Problem, Troubles, Unreadable, readable
 from .restoring import asked_since, is_held
 from .services import Services
+from .settled_again import look_again_at_settled, moment
 from .settling import apply_charge, charge_request, contract_behind
 from .unknowns import charge_still_unknown
 from .withdrawing import look_again, withdraw
@@ -39,6 +40,7 @@ class Reconciliation:
     :param discrepancies: ids of charges and refunds of which a provider reports something against the record. No pass
         settles that (R-311); ``charges.discrepancies`` says what it is.
     :param notices: what was told to observers at its end.
+    :param corrected: ids of settled charges of which something was learnt that no notice had told (R-329).
     """
 
     settled: tuple[str, ...] = ()
@@ -51,6 +53,7 @@ class Reconciliation:
     discrepancies: tuple[str, ...] = ()
     requires_action: tuple[str, ...] = ()
     notices: Delivery = attrs.field(factory=Delivery)
+    corrected: tuple[str, ...] = ()
 
 
 async def look(services: Services, charge_id: str, troubles: Troubles | None = None) -> Charge:
@@ -149,8 +152,13 @@ def _overdue(services: Services, charge: Charge) -> Charge:
     return charge
 
 
-async def run(services: Services) -> Reconciliation:
-    """Look at every open charge and refund, oldest first, in pages; each one's trouble is its own."""
+async def run(services: Services, settled_since: dt.timedelta | dt.date | dt.datetime | None = None) -> Reconciliation:
+    """Look at every open charge and refund, oldest first, in pages; each one's trouble is its own.
+
+    :param settled_since: look also at the charges that have succeeded from then on, see
+        :func:`~paygate.billing.settled_again.moment`.
+    """
+    since = moment(services, settled_since) if settled_since is not None else None
     outcome, started = _Outcome(), services.now()
     after: str | None = None
     while charges := await call(partial(_open_charges, services, after)):
@@ -172,6 +180,7 @@ async def run(services: Services) -> Reconciliation:
                 outcome.troubles.failed(refund.error, refund_id=after)
             else:
                 await _look_at_refund(services, refund, outcome)
+    changed = await look_again_at_settled(services, since, outcome.troubles) if since is not None else []
     aligned, waiting = await aligning.run(services, outcome.troubles)
     told = await deliver_backlog(services)
     await finished(services, "reconciliation", started, outcome.troubles.count)
@@ -186,6 +195,7 @@ async def run(services: Services) -> Reconciliation:
         await call(partial(_contradicted, services)),
         tuple(outcome.awaited),
         told,
+        tuple(changed),
     )
     counts = {
         name: value if isinstance(value, int) else len(value)

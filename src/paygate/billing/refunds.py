@@ -36,6 +36,7 @@ from .recording import failure, once_sent, write_down
 from .repeats import attempt_id
 from .resolving import check_resolution
 from .services import Services, checked_key, fingerprint
+from .settled_again import look_behind_refund
 from .settling import write_by_hand
 from .taken_back import heard_of
 from .unknowns import refund_became_unknown
@@ -337,6 +338,8 @@ async def settle(services: Services, refund: Refund, result: RefundResult, actor
             return apply_refund(services, session, refund.id, result, actor=actor, now=services.now())
 
     settled = await write_down(write)
+    if settled.state is RefundState.FAILED and settled.failure is not None and settled.failure.sent:
+        await look_behind_refund(services, settled.entry_id)  # it may be refused because the money went back already
     await deliver(services)
     return settled
 

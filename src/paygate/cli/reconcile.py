@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
+
 import click
 
 from .failures import Exit
 from .output import facts, note, print_problems, table
+from .params import DAY_OR_INSTANT
 from .session import Session, json_option
 
 __all__ = ["reconcile"]
 
 
+def _since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> dt.timedelta | dt.date | None:
+    """``7d`` is how long back; else a day or an instant."""
+    if value is None:
+        return None
+    days = re.fullmatch(r"([0-9]{1,4})d", value.strip())
+    if days is not None:
+        return dt.timedelta(days=int(days[1]))
+    return DAY_OR_INSTANT(value)
+
+
 @click.command()
+@click.option(
+    "--settled-since",
+    metavar="DAYSd|DAY",
+    callback=_since,
+    help="Look up again, too, what succeeded since then, for example 7d: for refunds and disputes whose notices were lost.",
+)
 @json_option
 @click.pass_context
-def reconcile(ctx: click.Context) -> None:
+def reconcile(ctx: click.Context, settled_since: dt.timedelta | dt.date | None) -> None:
     """Settle charges, refunds and subscriptions that are still open, then deliver what observers have not been told.
 
     Ends with 6 while something stays open or a provider reports something against the record, else with 10 if anything
@@ -22,7 +42,7 @@ def reconcile(ctx: click.Context) -> None:
     """
     session = ctx.ensure_object(Session)
     with session.gateway() as gateway, session.waiting("asking the providers"):
-        report = gateway.billing.reconcile()
+        report = gateway.billing.reconcile(settled_since=settled_since)
         stuck = gateway.billing.stuck()
     delivery = report.notices
     pairs = [
@@ -31,6 +51,7 @@ def reconcile(ctx: click.Context) -> None:
         ("Waiting for the customer", ", ".join(report.requires_action)),
         ("Need an operator", ", ".join(report.needs_operator)),
         ("Reported otherwise", ", ".join(report.discrepancies)),
+        ("Corrected", ", ".join(report.corrected)),
         ("Subscriptions settled", ", ".join(report.subscriptions)),
         ("Subscriptions open", ", ".join(report.subscriptions_open)),
         ("Blocked", report.blocked),

@@ -445,9 +445,14 @@ class Billing(Namespace):
 
         return Cursor(fetch)
 
-    def reconcile(self) -> Reconciliation:
-        """Settle what is PENDING or UNKNOWN: by look-up where the provider has one, else by telling an operator."""
-        return self._run(reconcile.run(self._services))
+    def reconcile(self, *, settled_since: dt.timedelta | dt.date | dt.datetime | None = None) -> Reconciliation:
+        """Settle what is PENDING or UNKNOWN: by look-up where the provider has one, else by telling an operator.
+
+        :param settled_since: look up again, too, what succeeded from then on: for refunds and disputes whose notices were
+            lost (R-329). Once a day with ``timedelta(days=7)`` makes up for a week of them.
+        :raises InvalidValue: *settled_since* has not come yet, or is no time.
+        """
+        return self._run(reconcile.run(self._services, settled_since))
 
     def restored(self, *, actor: Actor = ADMIN) -> Restore:
         """Say that the database was restored from a backup: what happened after the backup is not in it.

@@ -104,6 +104,13 @@ _UNCONFIRMED = Statement(
 _PAGES = Pages(SELECTED, charges.c.seq, charges.c.id, further=labelled(CHARGE, charges.c.id))
 _AWAITED = Pages(SELECTED, charges.c.seq, charges.c.id, OPEN_CHARGE, charges.c.action_url.is_not(None))
 _DOUBTED = Pages(SELECTED, charges.c.seq, charges.c.id, DUPLICATE)
+_SUCCEEDED_SINCE = Pages(
+    SELECTED,
+    charges.c.seq,
+    charges.c.id,
+    one_of(charges.c.state, ChargeState.SUCCEEDED),
+    further=lambda name: charges.c.settled_at >= value(charges.c.settled_at) if name == "settled_at" else None,
+)
 _UNSETTLED = Pages(SELECTED, charges.c.seq, charges.c.id, OPEN_CHARGE)
 
 _DRAFT_INSERT = Statement(insert_all(drafts))
@@ -350,6 +357,10 @@ class Charges:
     def unconfirmed(self, since: dt.datetime) -> list[Charge]:
         """The latest attempts that failed since then because the customer did not confirm them in time, newest first."""
         return [charge_of(row) for row in self._runner.all(_UNCONFIRMED, {"settled_at": since})]
+
+    def succeeded_since(self, since: dt.datetime, after: str | None, limit: int) -> list[Charge]:
+        """Attempts whose success was recorded from *since* on, oldest first, from the first one after the id *after* on."""
+        return [charge_of(row) for row in _SUCCEEDED_SINCE.rows(self._runner, {"settled_at": since}, after, limit)]
 
     def doubted(self, after: str | None, limit: int) -> list[Charge]:
         """Attempts that were declined as duplicates and have not been followed up, from the first after the id *after* on."""

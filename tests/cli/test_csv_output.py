@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
 from collections.abc import Iterator
@@ -34,9 +35,14 @@ def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], 
         yield (*path, name), one
 
 
-LISTS = {
-    path: one for path, one in commands(command) if path[-1] == "list" or any(p.name == "limit" for p in one.params)
-}
+def prints_a_list(path: tuple[str, ...], one: click.Command) -> bool:
+    shown = one.callback is not None and "show_rows(" in inspect.getsource(inspect.unwrap(one.callback))
+    if path[-1] == "show":  # one thing, with what belongs to it
+        return False
+    return path[-1] == "list" or shown or any(p.name == "limit" and p.default is None for p in one.params)
+
+
+LISTS = {path: one for path, one in commands(command) if prints_a_list(path, one)}
 
 
 def test_every_list_can_be_had_as_csv():

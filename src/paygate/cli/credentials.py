@@ -8,7 +8,7 @@ import click
 
 from ..domain.stored_card import card_name
 from .output import facts, note
-from .session import Session, json_option, pass_session, yes_option
+from .session import Session, csv_option, json_option, pass_session, yes_option
 
 __all__ = ["credentials"]
 
@@ -21,6 +21,7 @@ def credentials() -> None:
 @credentials.command("list")
 @click.argument("customer")
 @click.option("--refresh", is_flag=True, help="Ask the providers first.")
+@csv_option
 @json_option
 @pass_session
 def list_credentials(session: Session, customer: str, *, refresh: bool) -> None:

@@ -151,7 +151,10 @@ def records(
     """
     with path.open(encoding=encoding_of(path, encoding), newline="") as file:
         reader = csv.reader(file, strict=True)
-        header = _header(_next(reader, 1, report) or [], columns, required, report)
+        first = _next(reader, 1, report)
+        while first is not None and _before_the_table(first):
+            first = _next(reader, reader.line_num + 1, report)
+        header = _header(first or [], columns, required, report)
         begins = reader.line_num + 1
         while (fields := _next(reader, begins, report)) is not None:
             if record := _record(begins, fields, header, report):
@@ -171,10 +174,15 @@ def _next(reader: Iterator[list[str]], line: int, report: Callable[[RowProblem],
         return None
 
 
+def _before_the_table(fields: list[str]) -> bool:
+    """Whether a line comes before the header: an empty one, or ``sep=,``, by which Excel is told the delimiter."""
+    return not any(field.strip() for field in fields) or (fields[0].strip().lower() == "sep=" and not any(fields[1:]))
+
+
 def _record(line: int, fields: list[str], header: list[str], report: Callable[[RowProblem], None]) -> Record | None:
     fields = [field.strip() for field in fields]
-    if not any(fields):
-        return None  # spreadsheets leave lines of commas behind
+    if not any(fields) or fields == ["\x1a"]:
+        return None  # spreadsheets leave lines of commas behind, and old programs the mark of the end of a file
     while len(fields) > len(header) and not fields[-1]:
         fields.pop()  # as do empty columns beside the table
     if len(fields) != len(header):
@@ -200,7 +208,7 @@ def _header(
     while cells and not cells[-1]:
         cells.pop()
     known = csv_names.spelt({column: csv_names.COLUMN_NAMES.get(column, ()) for column in columns})
-    names = [csv_names.own_text(cell) or known.get(csv_names.plain(cell), cell.lower()) for cell in cells]
+    names = [csv_names.own_text(cell) or csv_names.column_of(cell, known) or cell.lower() for cell in cells]
     if len(names) == 1:
         for mark, word in _OTHER_DELIMITERS.items():
             if mark in names[0]:

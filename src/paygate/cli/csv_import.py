@@ -29,7 +29,7 @@ metadata.…             optional, any number of them: ``metadata.order`` is you
 
 Columns and values may have their Japanese names, see :mod:`.csv_names`; amounts and days are read as Japanese offices write
 them, see :mod:`.reading`. Other values are taken as they stand: one that a spreadsheet would calculate, such as ``=1+1``, is
-a text here. Tokens never show in a problem, nor does anything that looks like a card number.
+a text here, but for ``="00012"``, which is ``00012``. Tokens never show in a problem, nor does anything that looks like a card number.
 """
 
 from __future__ import annotations
@@ -210,13 +210,18 @@ def _refusal(row: NewContract, line: int, error: PaygateError) -> RowProblem:
     )
 
 
+def _unwrapped(value: str) -> str:
+    """What Excel shows of ``="00012"``, by which files keep the zeros of a number; any other value as it is."""
+    return match[1] if (match := re.fullmatch(r'="([^"]*)"', value)) else value
+
+
 class _Row:
     """One record on its way to a contract, collecting what is wrong with it."""
 
     def __init__(self, record: Record, accounts: Collection[str] | None) -> None:
         self.problems: list[RowProblem] = []
         self._line = record.line
-        self._fields = {column: original(value) for column, value in record.fields.items()}
+        self._fields = {column: original(_unwrapped(value)) for column, value in record.fields.items()}
         self._accounts = accounts
         for column, value in self._fields.items():
             if any(unicodedata.category(letter) == "Cc" for letter in value):

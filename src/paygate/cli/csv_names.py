@@ -16,6 +16,7 @@ __all__ = [
     "PAYMENT_NAMES",
     "PRODUCT_TYPE_NAMES",
     "STATUS_NAMES",
+    "column_of",
     "own_text",
     "plain",
     "spelt",
@@ -27,6 +28,20 @@ _LEFT_OUT = re.compile(r"[\s_\-・./]+")
 def plain(name: str) -> str:
     """*name* in the form in which names are compared."""
     return _LEFT_OUT.sub("", unicodedata.normalize("NFKC", name)).casefold()
+
+
+#: What forms add to the name of a column: that it has to be filled in, or how. Whether tax is in a price says more.
+_NOTE = re.compile(
+    r"[*＊※●◎]+|[(（\[［【](?:必須|任意|円|税込|税込み|半角|全角|半角英数|yyyy[-/]mm[-/]dd)[)）\]］】]", re.IGNORECASE
+)
+
+
+def column_of(cell: str, known: Mapping[str, str]) -> str | None:
+    """The column whose name is in the header's *cell*, with or without such notes; None where it is none of *known*.
+
+    :param known: compared form → the column's own name, as :func:`spelt` gives it.
+    """
+    return known.get(plain(cell)) or known.get(plain(_NOTE.sub("", cell)))
 
 
 def own_text(name: str) -> str | None:

@@ -21,7 +21,7 @@ __all__ = ["action_text", "cell_text", "is_no_text", "language", "named", "peopl
 
 #: For people who write plugins or set paygate up, not for those who run a shop: these stay English.
 ENGLISH_ONLY = frozenset(
-    {"__init__", "app", "check", "csv_file", "csv_import", "csv_names", "csv_output", "emulate", "lazy", "new",
+    {"__init__", "app", "check", "csv_file", "csv_import", "csv_names", "csv_output", "csv_values", "emulate", "lazy", "new",
      "params", "reading", "wording"}
 )  # fmt: skip
 #: Modules of the core whose sentences the tables show.

@@ -389,7 +389,8 @@ def _with_settings(
             problem = secret_problem(values[setting], spaces=field.metadata.get("paygate_spaces", True))
             if problem is not None:
                 origin = f"it comes from {variable} in the environment" if variable in environ else f"or set {variable}"
-                raise source.wrong(f"{where}.{setting}", f"the secret {problem} ({origin})")
+                # not "name: text", which would be masked as if the text were the secret
+                raise ConfigurationError(f"{source.path}: {where}.{setting} {problem} ({origin})")
     if settings_class is None:
         return plugin() if inspect.isclass(plugin) else plugin
     if not callable(plugin):

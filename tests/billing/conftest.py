@@ -86,7 +86,7 @@ class Observer:
         return [notice for name, notice in self.heard if name == kind]
 
 
-class Killed(BaseException):
+class Killed(KeyboardInterrupt):
     """The process dies here: no handler in the way may see it."""
 
 

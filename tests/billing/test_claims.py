@@ -43,7 +43,7 @@ COURSE = Plan.one_off("Course", Money(12_000, "JPY"))
 GOLD = Plan.recurring("Gold", Money(3000, "JPY"))
 
 
-class Killed(BaseException):
+class Killed(KeyboardInterrupt):
     """The process dies here: no handler in the way may see it."""
 
 

@@ -257,7 +257,7 @@ def test_a_person_who_has_seen_that_nothing_was_paid_lets_the_period_be_tried_ag
 # --- the look-up happens, and says what it saw -----------------------------------------------------------------------
 
 
-class _Killed(BaseException):
+class _Killed(KeyboardInterrupt):
     pass
 
 

@@ -17,7 +17,7 @@ def addons(world, contract):
     return [row for row in world.gateway.ledger.list(contract_id=contract.id) if row.kind is EntryKind.ADDON]
 
 
-class Killed(BaseException):
+class Killed(KeyboardInterrupt):
     """The process dies here: no handler in the way may see it."""
 
 

@@ -396,3 +396,13 @@ def test_the_schedule_of_a_contract_whose_account_is_missing_is_shown_and_says_s
     assert result.exit_code == 0
     assert "2026-12-20" in result.stdout
     assert "account 'stripe' is missing from the configuration" in result.stderr
+
+
+def test_a_dry_run_ends_like_the_run_where_something_would_be_blocked(shop):
+    config = shop.folder / "paygate.toml"
+    config.write_text(config.read_text().replace("[accounts.stripe]", "[accounts.other]"))
+    with freeze_time("2026-12-20T01:00:00Z"):
+        plan, report = shop("bill", "--dry-run"), shop("bill", "--yes")
+
+    assert (plan.exit_code, report.exit_code) == (10, 10)
+    assert "no provider account 'stripe' is configured" in said(plan.stdout)

@@ -10,6 +10,7 @@ import pytest
 
 from paygate import Gateway, secret
 from paygate.config import load
+from paygate.drivers.redact import mask_text
 from paygate.errors import ConfigurationError
 from paygate.plugins.manager import Plugins
 from paygate.plugins.smtp_settings import SmtpSettings
@@ -203,3 +204,20 @@ def test_an_address_with_more_than_the_interface_s_own_is_refused(settings: Any,
     ):
         with pytest.raises(ConfigurationError, match="base_url"):
             settings(broken)
+
+
+@pytest.mark.rule("R-308")
+@pytest.mark.parametrize("setting", ["SECRET", "APP_TOKEN", "WEBHOOK_AUTH_TOKEN"])
+@pytest.mark.parametrize("says", BAD.values())
+def test_the_remedy_of_a_configured_secret_is_not_masked_as_if_it_were_one(tmp_path, monkeypatch, setting, says):
+    value = next(value for value, said in BAD.items() if said == says)
+    good = {"SECRET": "s3cr3t", "APP_TOKEN": TOKEN.app_token, "WEBHOOK_AUTH_TOKEN": "word"}
+    for name, kept in {**good, setting: value}.items():
+        if "\0" in kept or (not kept.isprintable() and "\ud800" in kept):
+            pytest.skip("not to be had from the environment")
+        monkeypatch.setenv(f"PAYGATE_UNIVAPAY_{name}", kept)
+    (tmp_path / "paygate.toml").write_text("[accounts.univapay]\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path / "paygate.toml")
+
+    assert says in mask_text(str(caught.value))

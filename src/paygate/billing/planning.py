@@ -53,6 +53,7 @@ class Planned:
     :param charge: what a card would be charged; None where no provider is asked.
     :param why: why on that date; for NOTHING, which rule forbids it.
     :param account: through which the contract is paid; None without a card.
+    :param blocked: whether a run would report it among what it could not do.
     """
 
     contract_id: str
@@ -62,6 +63,7 @@ class Planned:
     charge: Money | None = None
     why: str = ""
     account: str | None = None
+    blocked: bool = attrs.field(default=False, kw_only=True)
 
 
 def collectable(services: Services, session: Session, contract: Contract) -> UnpaidPeriod | None:
@@ -118,7 +120,7 @@ def _due_page(
 
 
 def _nothing(contract_id: str, customer_id: str, on: dt.date, error: Exception, account: str | None = None) -> Planned:
-    return Planned(contract_id, customer_id, Work.NOTHING, on, None, reason_of(error), account)
+    return Planned(contract_id, customer_id, Work.NOTHING, on, None, reason_of(error), account, blocked=True)
 
 
 def _would_do(services: Services, contract: Contract, horizon: dt.datetime) -> list[Planned]:
@@ -132,7 +134,7 @@ def _would_do(services: Services, contract: Contract, horizon: dt.datetime) -> l
     if not services.in_mode(contract):
         why = "made in the other of test and live mode than its account is in (X-24)"
         on = next_due_on(contract) or contract.start_on
-        return [Planned(contract.id, contract.customer_id, Work.NOTHING, on, None, why, contract.account)]
+        return [Planned(contract.id, contract.customer_id, Work.NOTHING, on, None, why, contract.account, blocked=True)]
     capabilities = services.plugins.account(contract.account).capabilities if contract.is_card else None
     items = []
     for step in due_steps(contract, horizon, services.rules):
@@ -142,7 +144,10 @@ def _would_do(services: Services, contract: Contract, horizon: dt.datetime) -> l
             why = (
                 f"it could not extend the expiry beyond the system's largest date, {services.rules.system_max} (R-391)"
             )
-            items.append(Planned(contract.id, contract.customer_id, Work.NOTHING, step.on, None, why, contract.account))
+            blocked = Planned(
+                contract.id, contract.customer_id, Work.NOTHING, step.on, None, why, contract.account, blocked=True
+            )
+            items.append(blocked)
             break
         charged = contract.is_card and bool(step.price)
         if charged and capabilities is not None and charged_by_provider(contract, capabilities, step.on):

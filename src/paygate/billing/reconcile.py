@@ -27,6 +27,8 @@ from .withdrawing import look_again, withdraw
 
 __all__ = ["Reconciliation", "look", "run"]
 
+_GONE = "the process that was sending it ended before it could record the answer"
+
 
 @attrs.frozen
 class Reconciliation:
@@ -135,10 +137,12 @@ def _overdue(services: Services, charge: Charge) -> Charge:
     with services.store.read() as session:
         # by one clock: the host that wrote it down may be hours ahead of this one
         age = session.instant() - (session.charges.written_at(charge.id) or charge.created_at)
+        # nobody can be asked, so that waiting would tell nothing
+        lost = _lookup(services, charge.account) in {None, Lookup.NONE} and session.charges.abandoned(charge.id)
     if customer_action.is_ending(services, charge):
         return charge
-    if charge.state is ChargeState.PENDING and age >= dt.timedelta(seconds=services.waiting.unknown_after):
-        waited = f"no result after {services.waiting.unknown_after} seconds"
+    if charge.state is ChargeState.PENDING and (lost or age >= dt.timedelta(seconds=services.waiting.unknown_after)):
+        waited = _GONE if lost else f"no result after {services.waiting.unknown_after} seconds"
         charge = _apply(services, charge, ChargeResult.unknown(waited, reference=charge.reference))
     due = age >= dt.timedelta(seconds=services.waiting.operator_after)
     if charge.state is ChargeState.UNKNOWN and due and not charge.operator_told:

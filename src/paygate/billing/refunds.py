@@ -437,7 +437,7 @@ async def look(services: Services, refund: Refund, troubles: Troubles | None = N
     account = services.plugins.account(refund.account)
     lookup = account.capabilities.refund_lookup
     if lookup is Lookup.NONE:
-        return refund
+        return await _given_up(services, refund)
     made_there = refund.actor.kind is ActorKind.PROVIDER
     if made_there and (refund.reference is None or "#" in refund.reference):
         return refund  # the provider has not named it, and nothing can be asked about it
@@ -474,6 +474,19 @@ async def _overdue(services: Services, refund: Refund) -> Refund:
     if refund.state is not RefundState.PENDING or refund.reference is not None or age < waited:
         return refund
     return await settle(services, refund, RefundResult.unknown("the provider does not know it"), Actor.scheduler())
+
+
+async def _given_up(services: Services, refund: Refund) -> Refund:
+    """A refund that nobody can be asked about is unknown once the process that was sending it is gone."""
+
+    def abandoned() -> bool:
+        with services.store.read() as session:
+            return session.refunds.abandoned(refund.id)
+
+    if refund.state is not RefundState.PENDING or not await call(abandoned):
+        return refund
+    said = "the process that was sending it ended before it could record the answer"
+    return await settle(services, refund, RefundResult.unknown(said), Actor.scheduler())
 
 
 def _age(services: Services, refund: Refund) -> dt.timedelta:

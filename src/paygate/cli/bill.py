@@ -103,14 +103,17 @@ def bill(
     day, if you like to look in between. A declined card is no failure of the run: its retry is planned and its customer
     told. What is blocked, by a trouble of its own or of its account, is listed with the reason, and the others go on.
     Ends with 6 if a charge has no result yet, else with 10 if anything was blocked, else with 5 if a charge could not be
-    sent; the next run makes that one.
+    sent; the next run makes that one. --dry-run ends with 10 where the run would leave something blocked.
     """
     session = ctx.ensure_object(Session)
     if session.csv and not dry_run:
         raise click.UsageError("--csv is for the list of --dry-run; the result of a run is printed with --json")
     if dry_run:
         with session.gateway() as gateway:
-            _show_plan(session, gateway.billing.plan(until=until), limit, until)
+            blocked = _show_plan(session, gateway.billing.plan(until=until), limit, until)
+        if blocked:
+            note("something would be blocked, see above; put the reason right before the run")
+            ctx.exit(Exit.BLOCKED)
         return
     session.require_yes(yes=yes)
     with session.gateway() as gateway:
@@ -159,15 +162,17 @@ def _question(totals: Totals) -> str:
 
 def _show_plan(
     session: Session, plan: Iterable[Planned], limit: int | None, until: dt.date | dt.datetime | None
-) -> None:
-    """The steps as far as they are shown, and the sums of all of them."""
+) -> int:
+    """The steps as far as they are shown, and the sums of all of them; how many of them a run could not do."""
     from ..billing.running import Work
 
-    totals = Totals()
+    totals, blocked = Totals(), 0
 
     def counted() -> Iterator[Planned]:
+        nonlocal blocked
         for item in plan:
             totals.add(item)
+            blocked += item.blocked
             yield item
 
     rest = counted()
@@ -194,6 +199,7 @@ def _show_plan(
 
     document = {"steps": items, "counts": dict(totals.steps), "accounts": totals.as_rows(), "sums": totals.sums}
     session.show_rows(by_work, title, columns, row, document=document, human=human)
+    return blocked
 
 
 def _said(until: dt.date | dt.datetime | None) -> str:

@@ -212,8 +212,10 @@ class Account:
             clean = self.border.error(exc)
             if wire.refused is not None and wire.nothing_sent:
                 clean = ProviderUnavailable(self._refusal(wire), provider=self.name)
-        except Exception as exc:  # noqa: BLE001 - a bug in the plugin
-            clean = self._failed(wire, exc)
+        except BaseException as exc:
+            if wire.interrupts(exc):
+                raise
+            clean = self._failed(wire, exc)  # a bug in the plugin
         else:
             return self._started(started)
         raise clean  # out here: inside, the error behind it would come along as its context
@@ -327,7 +329,10 @@ class Account:
             return await watched(self._flow(hook, **arguments), wire)
         except PaygateError as exc:
             clean: PaygateError = self.border.error(exc)
-        except Exception as exc:  # noqa: BLE001 - a bug in the plugin; what it says is logged, redacted
+        except BaseException as exc:
+            if wire.interrupts(exc):
+                raise
+            # a bug in the plugin; what it says is logged, redacted
             self.border.log(logger, f"the plugin failed in {hook}", exc)
             clean = self.border.failed(exc)
             if wire.effects:
@@ -359,15 +364,15 @@ class Account:
                 result = attrs.evolve(result, decline=DeclineClass.CONFIG)
         except OutcomeUnknown as exc:
             result = kind.unknown(self.border.text(exc))
-        except Exception as exc:  # noqa: BLE001 - a bug in the plugin
-            clean = self._failed(wire, exc)
+        except BaseException as exc:
+            if wire.interrupts(exc):
+                if interrupted is not None and wire.nothing_sent:
+                    interrupted()
+                raise
+            clean = self._failed(wire, exc)  # a bug in the plugin
             unknown = isinstance(clean, OutcomeUnknown)
             text = self.border.text(clean)
             result = kind.unknown(text) if unknown else kind.not_sent(text, code=FAILED)
-        except BaseException:
-            if interrupted is not None and wire.nothing_sent:
-                interrupted()
-            raise
         if not isinstance(result, kind):
             return kind.unknown(f"the plugin answered {type(result).__name__}, not {kind.__name__}")
         if result.outcome is Outcome.UNKNOWN and result.reference is None and wire.refused and wire.nothing_sent:
@@ -375,7 +380,7 @@ class Account:
             result = kind.not_sent(self._refusal(wire), code=result.code)
         return self.border.result(result)
 
-    def _failed(self, wire: Wire, exc: Exception) -> PaygateError:
+    def _failed(self, wire: Wire, exc: BaseException) -> PaygateError:
         """What *exc*, which no plugin should raise, leaves of an attempt."""
         if wire.nothing_sent:
             self.border.log(logger, "the plugin failed; nothing had been sent", exc)

@@ -250,7 +250,9 @@ class Plugins:
         for impl in getattr(self._manager.hook, hook).get_hookimpls():
             try:
                 impl.function(notice) if impl.argnames else impl.function()
-            except Exception as exc:  # noqa: BLE001 - an observer's failure is kept, shown and retried, never raised
+            except KeyboardInterrupt:
+                raise
+            except BaseException as exc:  # noqa: BLE001 - an observer's failure is kept, shown and retried, never raised
                 text = f"{impl.plugin_name}: {type(exc).__name__}: {self.border.text(exc)}"
                 complaints.append(Complaint(text, final=isinstance(exc, Undeliverable)))
         return complaints

@@ -33,7 +33,7 @@ class Wire:
     request of the changing kind that certainly was not sent.
     """
 
-    __slots__ = ("_left", "_sending", "_shut_out", "_told", "effects", "refused", "requests")
+    __slots__ = ("_interrupted", "_left", "_sending", "_shut_out", "_told", "effects", "refused", "requests")
 
     def __init__(self, sending: Sending | None = None) -> None:
         self._sending = sending
@@ -41,6 +41,7 @@ class Wire:
         self.requests = 0
         self.refused: BaseException | None = None
         self._left = False
+        self._interrupted = False
         self._shut_out = False
         self._told: BaseException | None = None
 
@@ -90,6 +91,7 @@ class Wire:
     def answered(self, effect: Effect, answer: Any, error: BaseException | None) -> None:
         """Judge what came of *effect*."""
         self._told = error
+        self._interrupted = self._interrupted or (error is not None and not isinstance(error, Exception))
         if isinstance(effect, Call):
             # who blocks speaks for itself: it says ProviderUnavailable where certainly nothing was sent
             self.effects += not isinstance(error, ProviderUnavailable)
@@ -100,6 +102,13 @@ class Wire:
             else:
                 self.effects += 1
                 self._shut_out = isinstance(answer, Response) and answer.status in {401, 403} and not answer.repeated
+
+    def interrupts(self, error: BaseException) -> bool:
+        """Whether *error*, which leaves the flow, interrupts its caller: a key, or what came to it through the driver.
+
+        A plugin that raises SystemExit, a cancellation or the like by itself stops nobody (R-299).
+        """
+        return isinstance(error, KeyboardInterrupt) or (self._interrupted and not isinstance(error, Exception))
 
     def cause(self) -> str:
         """The driver's own text about what was not sent; empty where nothing of the kind was asked for."""

@@ -314,6 +314,10 @@ class Charges:
         """
         return _CLAIMS.alive(self._runner, id)
 
+    def abandoned(self, id: str) -> bool:  # noqa: A002
+        """Whether the process that may have sent this open attempt never reported, and may not send it any more."""
+        return _CLAIMS.left(self._runner, id)
+
     def written_at(self, id: str) -> dt.datetime | None:  # noqa: A002
         """When the attempt was written down, by the database's clock, UTC; None: before schema 0002, or there is none."""
         return _CLAIMS.written(self._runner, id)

@@ -90,6 +90,7 @@ class Claims:
             table.update().where(free).values({until: value(until)}),
             postgresql=table.update().where(free).values({until: later_on_postgresql()}),
         )
+        self._left = Statement(sa.select(until).where(free, until.is_not(None)))
         self._written = Statement(sa.select(table.c[WRITTEN]).where(identity))
         self._release = Statement(table.update().where(identity).values({until: sa.null()}))
 
@@ -97,6 +98,10 @@ class Claims:
         """Until when somebody may be sending the attempt; None: nobody may, or the provider is known to have it."""
         row = runner.first(self._alive, {"id": id_, "present": runner.present()})
         return None if row is None else row[0]
+
+    def left(self, runner: Runner, id_: str) -> bool:
+        """Whether the process that claimed the attempt has never reported, and the provider has not named it."""
+        return runner.first(self._left, {"id": id_}) is not None and self.alive(runner, id_) is None
 
     def written(self, runner: Runner, id_: str) -> dt.datetime | None:
         """When the attempt was written down, by the database's clock; None: before that was kept."""

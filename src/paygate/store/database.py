@@ -7,14 +7,17 @@ which lock, and from when on, is then the same in the code as in the database.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from ..errors import ConfigurationError
+from ..texts import is_storable
 
 __all__ = ["Begin", "PoolSettings", "begin_words", "create_engine", "file_of", "is_memory", "where"]
 
@@ -49,10 +52,19 @@ def is_memory(url: sa.URL) -> bool:
     return url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}
 
 
+def _is_uri(url: sa.URL) -> bool:
+    """Whether SQLite reads the database's name as a ``file:`` URI."""
+    return str(url.database).startswith("file:") and str(url.query.get("uri", "")).lower() in _YES
+
+
+_YES = frozenset({"true", "yes", "on", "y", "t", "1"})
+
+
 def file_of(url: sa.URL) -> Path | None:
-    """The file of a SQLite database; None for one in memory, one that is named by a ``file:`` URI, and PostgreSQL."""
-    named = url.get_backend_name() == "sqlite" and not is_memory(url) and not str(url.database).startswith("file:")
-    return Path(str(url.database)) if named else None
+    """The file of a SQLite database; None for one in memory, and for PostgreSQL."""
+    if url.get_backend_name() != "sqlite" or is_memory(url):
+        return None
+    return Path(unquote(urlsplit(str(url.database)).path) if _is_uri(url) else str(url.database))
 
 
 def where(url: sa.URL) -> str:
@@ -91,17 +103,70 @@ def create_engine(url: str, pool: PoolSettings | None = None) -> sa.Engine:
     """
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError, TypeError):
         raise ConfigurationError(
             "the database URL cannot be read; write sqlite:///paygate.db or postgresql://user@host/name"
         ) from None  # the original error may quote the URL, password and all
+    _check(parsed)
     match parsed.get_backend_name():
         case "sqlite":
+            _check_sqlite(parsed)
             return _sqlite(parsed.set(drivername="sqlite+pysqlite"), pool or PoolSettings())
         case "postgresql" | "postgres":
             return _postgresql(parsed.set(drivername="postgresql+psycopg"), pool or PoolSettings())
         case other:
             raise ConfigurationError(f"paygate keeps its data in SQLite or PostgreSQL, not in {other!r}")
+
+
+def _check(url: sa.URL) -> None:
+    """:raises ConfigurationError: a part of it holds a character that no database takes in a name."""
+    query = [one for values in url.query.values() for one in ([values] if isinstance(values, str) else values)]
+    for part in (url.username, url.password, url.host, url.database, *url.query, *query):
+        if part is not None and not is_storable(str(part)):
+            raise ConfigurationError(
+                "the database URL holds a control character, a NUL or a lone surrogate (perhaps written with %); take it "
+                "out, such as in sqlite:///paygate.db"
+            )
+
+
+def _check_sqlite(url: sa.URL) -> None:
+    """Refuse what SQLite or its driver would read in another way than it is meant, or fail over.
+
+    :raises ConfigurationError: naming what is wrong, and how it is written.
+    """
+    if url.host or url.username or url.password or url.port:
+        raise ConfigurationError(
+            f"the database URL names a server, {url.host or 'or a user'}, and SQLite has none; a file is written with three "
+            "slashes, sqlite:///paygate.db, or with four where its path begins with /"
+        )
+    uri = _is_uri(url)
+    if uri:
+        name, _, rest = str(url.database).partition("?")
+        in_memory = name == "file::memory:" or "mode=memory" in rest or "memory" in url.query.get("mode", ())
+        if in_memory or not urlsplit(name).path.startswith("/"):
+            raise ConfigurationError(
+                f"the database {name} is named by a URI that is relative or in memory; write sqlite:///paygate.db for a "
+                "file, sqlite:// for a database in memory, or file:/ with the whole path"
+            )
+    for name in url.query:
+        if name in _GIVEN:
+            raise ConfigurationError(
+                f"the database URL has the option {name!r}, which paygate sets itself; leave it out"
+            )
+        if name not in _SQLITE_OPTIONS and not uri:
+            raise ConfigurationError(
+                f"the database URL has the option {name!r}, which SQLite's driver does not know; it knows "
+                f"{', '.join(sorted(_SQLITE_OPTIONS))}"
+            )
+    for name in ("timeout", "cached_statements"):
+        value = url.query.get(name, "1")
+        if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", value, re.ASCII):
+            raise ConfigurationError(f"the database URL has {name}={value!r}; it is a number, such as {name}=10")
+
+
+#: What a SQLite URL may have behind the question mark, and what of that is not the caller's to choose.
+_SQLITE_OPTIONS = frozenset({"cached_statements", "timeout", "uri"})
+_GIVEN = frozenset({"check_same_thread", "isolation_level", "detect_types", "factory"})
 
 
 def _pool(settings: PoolSettings) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from paygate import JST, ChargeState, Money, Status
+from paygate import JST, Card, ChargeState, Money, Status
 from paygate.domain.followup import Next
 from paygate.errors import DuplicateCharge
 from paygate.provider import DeclineClass
@@ -219,3 +219,46 @@ def test_a_provider_that_does_not_try_again_is_not_said_to(world, retries):
     then = Next.RETRY if retries else Next.NEW_CARD
     assert {mail[1] for mail in mails(world)} == {then}
     assert len(operator(world, "no_retry_left")) == (0 if retries else 1)
+
+
+# --- promises that are gone ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R-343", "R-331")
+def test_both_sides_and_the_operator_hear_once_that_a_promised_retry_is_gone(world):
+    first, second = (world.contract("stripe", customer=f"cus_{n}", token="tok_shared") for n in range(2))
+    world.stripe.script_for("tok_shared", Decline("insufficient_funds", network="visa"))
+    at(world, RENEWAL)
+    world.gateway.billing.run()
+    assert {then for _, then, _ in mails(world)} == {Next.RETRY}
+    world.observer.heard.clear()
+    world.stripe.script_for("tok_shared", Decline("stolen_card", network="visa"))
+    for _ in range(20):
+        world.clock.advance(days=1)
+        world.gateway.billing.run()
+        world.gateway.billing.reconcile()
+
+    told = [n.notice for n in world.observer.of("notice")]
+    gone = [one for one in told if one.kind.value == "renewal_held_back"]
+    failed = {one.contract_id for one in told if one.kind.value == "renewal_failed"}
+    assert {one.contract_id for one in gone} | failed == {first.id, second.id}
+    assert sorted((one.audience.value, one.next) for one in gone) == [
+        ("admin", Next.NEW_CARD),
+        ("customer", Next.NEW_CARD),
+    ]
+    assert sorted(one.contract_id for one in operator(world, "no_retry_left")) == sorted([first.id, second.id])
+
+
+@pytest.mark.rule("R-343", "R-340", "R-400")
+def test_a_new_card_for_a_period_in_doubt_is_told_that_nothing_is_charged_before_somebody_has_looked(world):
+    contract = world.contract("stripe")
+    world.stripe.next(Decline("duplicate_transaction"))
+    at(world, RENEWAL)
+    world.gateway.billing.run()
+    world.gateway.contracts.change_payment(contract.id, Card("stripe", "tok_new"))
+    for _ in range(5):
+        world.clock.advance(days=1)
+        world.gateway.billing.run()
+
+    gone = [n.notice for n in world.observer.of("notice") if n.notice.kind.value == "renewal_held_back"]
+    assert [one.next for one in gone] == [Next.CHECK, Next.CHECK]

@@ -180,6 +180,11 @@ def clear(services: Services, session: Session, charge: Charge, by: str, actor: 
         reason=note,
     )
     session.audit.insert_many([record])
+    contract = _locked(session, charge)
+    missing = contract.past_due if contract is not None else None
+    if contract is not None and missing is not None and missing.given_up and not missing.exhausted:
+        # it is tried again: should that be forbidden later, both sides have to hear of it
+        session.contracts.update(attrs.evolve(contract, past_due=attrs.evolve(missing, given_up=False)))
     return cleared
 
 

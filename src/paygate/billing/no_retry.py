@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from ..domain.attempts import RetryPlan
 from ..domain.charge import Charge
-from ..domain.contract import Status
+from ..domain.contract import Contract, Status
+from ..domain.failing import give_up
 from ..domain.followup import Next, NoticeKind
 from ..domain.settlement import Settlement
+from ..money import Money
 from ..store import Session
+from .effects import write_settlement
 from .outbox import operator
 from .services import Services
 
-__all__ = ["no_retry_left"]
+__all__ = ["no_retry_left", "retry_is_gone"]
 
 _TO_DO = {
     Next.CONFIRM: "the customer has to confirm the payment or correct the card's data, or pay with another card",
@@ -46,3 +50,31 @@ def no_retry_left(services: Services, session: Session, settlement: Settlement, 
         "said": (failure and (failure.message or failure.code)) or None,
     }
     operator(services, session, "no_retry_left", message, now=services.now(), facts=facts, **ids)
+
+
+def retry_is_gone(
+    services: Services, session: Session, contract: Contract, forbidden: RetryPlan, amount: Money
+) -> Contract:
+    """Tell both sides and the operator, once, that a retry that was promised is not made (R-343).
+
+    :returns: the contract, which knows that they have been told.
+    """
+    settlement = give_up(contract, forbidden, services.now(), services.rules, services.new_id, amount=amount)
+    missing, reason = contract.past_due, forbidden.forbidden_by
+    if settlement.contract == contract or missing is None or reason is None:
+        return contract
+    after = write_settlement(services, session, contract, settlement)
+    then = settlement.notices[0].next
+    message = (
+        f"contract {contract.id}: the retry of the period of {missing.period_start} over {amount} on {contract.account}, which "
+        f"had been promised, is not made: {reason}; {_TO_DO.get(then, _NEW_CARD)}"
+    )
+    facts = {
+        "variant": then.name,
+        "amount": amount,
+        "account": contract.account,
+        "period": missing.period_start,
+        "said": None,
+    }
+    operator(services, session, "no_retry_left", message, now=services.now(), facts=facts, contract_id=contract.id)
+    return after

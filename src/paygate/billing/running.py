@@ -36,6 +36,7 @@ from .charges import settle, unsent
 from .claims import Claim, take
 from .health import finished
 from .horizon import passed
+from .no_retry import retry_is_gone
 from .outbox import deliver_backlog
 from .period_charges import next_number, period_charge
 from .planning import Planned, Work, collectable, plan
@@ -382,7 +383,10 @@ def _intend_retry(running: Run, contract_id: str, known: Known | None) -> tuple[
             return None, contract
         retry = unpaid.next_by(running.horizon)
         if retry is None or retry.next_at is None:
-            return unpaid.held_back(), contract
+            held = unpaid.held_back()
+            if held is not None and held.forbidden_by is not None:
+                return held, retry_is_gone(services, session, contract, held, unpaid.price)
+            return held, contract
         period = contract.past_due.period_start
         _check_largest_date(services, contract, period)
         return _intend(running, session, contract, period, unpaid.price, known, first=False), contract

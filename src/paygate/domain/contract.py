@@ -311,6 +311,7 @@ class PastDue:
     failures: int = 1
     retry_pending: bool = False  #: the provider still retries on its own (R-161)
     exhausted: bool = False  #: its attempts are used up (R-156)
+    given_up: bool = False  #: both sides have been told that nobody tries it again (R-343)
 
 
 @attrs.frozen

@@ -28,7 +28,7 @@ from .running import period_price, special_ends_on
 from .settlement import Settlement
 from .transitions import Event, Transition, find, row
 
-__all__ = ["FailedAttempt", "fail", "hold_back", "subscription_ended"]
+__all__ = ["FailedAttempt", "fail", "give_up", "hold_back", "subscription_ended"]
 
 _RECURRING = frozenset({Status.ACTIVE, Status.SPECIAL_PERIOD, Status.PAST_DUE, Status.CANCEL_SCHEDULED})
 _ENDED = frozenset({Status.TERMINATED, Status.CANCELED})
@@ -121,7 +121,12 @@ def fail(
     else:
         since = missing.since if missing and missing.period_start == attempt.period_start else now
         unpaid = PastDue(
-            since, attempt.period_start, number, retry_pending=attempt.retry_pending and not last, exhausted=last
+            since,
+            attempt.period_start,
+            number,
+            retry_pending=attempt.retry_pending and not last,
+            exhausted=last,
+            given_up=last or attempt.retry is False,
         )
         after = attrs.evolve(contract, status=Status.PAST_DUE, past_due=unpaid)
     record = step(
@@ -157,7 +162,9 @@ def hold_back(
     :param held: when the card may be tried, or why never.
     """
     now = require_aware(now, "now")
-    after = attrs.evolve(contract, status=Status.PAST_DUE, past_due=PastDue(now, period, failures=0))
+    after = attrs.evolve(
+        contract, status=Status.PAST_DUE, past_due=PastDue(now, period, failures=0, given_up=held.on is None)
+    )
     reason = held.forbidden_by or held.because[-1]
     record = step(
         _row_taken(contract, after, FailedAttempt(period)),
@@ -170,21 +177,55 @@ def hold_back(
         reason=str(reason),
         facts={"period": period.isoformat(), "rule": reason.rule},
     )
+    then = Next.NEW_CARD if held.on is None else Next.RETRY
+    return Settlement(after, audit=(record,), notices=_held_notices(after, then, held, amount, now, rules))
+
+
+def give_up(
+    contract: Contract,
+    forbidden: RetryPlan,
+    now: dt.datetime,
+    rules: Rules,
+    new_id: Callable[[], str],
+    *,
+    amount: Money,
+) -> Settlement:
+    """A retry that was promised is not made any more: both sides are told, once (R-343).
+
+    What forbids it has come since: the card gave its final answer in another contract, or a payment is in doubt.
+
+    :param forbidden: with what forbids it.
+    """
+    now, missing, reason = require_aware(now, "now"), contract.past_due, forbidden.forbidden_by
+    if missing is None or reason is None or missing.given_up:
+        return Settlement(contract)
+    after = attrs.evolve(contract, past_due=attrs.evolve(missing, given_up=True))
+    facts = {"period": missing.period_start.isoformat(), "rule": reason.rule}
+    record = unchanged(contract, at=now, actor=Actor.scheduler(), new_id=new_id, reason=str(reason), facts=facts)
+    record = attrs.evolve(record, action="payment_held_back")
+    doubted = reason.rule == f"class {DeclineClass.DUPLICATE.value}"
+    then = Next.CHECK if doubted else Next.NEW_CARD
+    return Settlement(after, audit=(record,), notices=_held_notices(after, then, forbidden, amount, now, rules))
+
+
+def _held_notices(
+    after: Contract, then: Next, held: RetryPlan, amount: Money, now: dt.datetime, rules: Rules
+) -> tuple[Notice, ...]:
+    reason = held.forbidden_by or held.because[-1]
     notices = tell_both(
         NoticeKind.RENEWAL_HELD_BACK,
         after,
-        Next.NEW_CARD if held.on is None else Next.RETRY,
+        then,
         amount=amount,
         happened_on=business_date(now, rules.zone),
         next_attempt_on=held.on,
     )
-    told = tuple(
-        attrs.evolve(notice, facts={**notice.facts, "why": reason.why, "reason": str(reason), "code": reason.rule})
+    return tuple(
+        attrs.evolve(notice, facts={**notice.facts, "reason": str(reason)})
         if notice.audience is Audience.ADMIN  # which network forbids what is nothing that a customer has to know
         else notice
         for notice in notices
     )
-    return Settlement(after, audit=(record,), notices=told)
 
 
 def subscription_ended(

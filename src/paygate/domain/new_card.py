@@ -161,7 +161,7 @@ def _changed(
         # what the provider retries by itself it goes on retrying, with the new card
         pending = missing.retry_pending and provided
         failures = missing.failures if provided else 0
-        missing = attrs.evolve(missing, failures=failures, retry_pending=pending, exhausted=False)
+        missing = attrs.evolve(missing, failures=failures, retry_pending=pending, exhausted=False, given_up=False)
     after = attrs.evolve(
         contract, account=card.account, credential=card.token, mode=mode or contract.mode, past_due=missing
     )

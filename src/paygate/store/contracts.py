@@ -165,6 +165,7 @@ def columns_of(contract: Contract) -> dict[str, Any]:
         "mode": contract.mode and contract.mode.value,
         "unlocked_on": contract.unlocked_on,
         "overdue_period": contract.overdue_period,
+        "past_due_given_up": missing and missing.given_up,
         "metadata": metadata_text(contract.metadata),
         "version": contract.version,
     }
@@ -176,7 +177,7 @@ def contract_of(row: Row) -> Contract:
         id_, customer_id, plan, method, status, start_on, applied_at, created_by, account, credential, expires_on,
         period_start, ended_on, origin, requested_at, requested_by, effective_on, since, missing, failures,
         retry_pending, exhausted, provided, provided_from, reference, asked_at, told, mode, unlocked_on,
-        overdue_period, metadata, version,
+        overdue_period, given_up, metadata, version,
     ) = row  # fmt: skip
     return Contract(
         id=id_,
@@ -197,7 +198,7 @@ def contract_of(row: Row) -> Contract:
             if origin
             else None
         ),
-        past_due=PastDue(since, missing, failures, retry_pending, exhausted) if since else None,
+        past_due=PastDue(since, missing, failures, retry_pending, exhausted, bool(given_up)) if since else None,
         subscription=(
             Subscription(SubscriptionState(provided), provided_from, reference, asked_at, told) if provided else None
         ),

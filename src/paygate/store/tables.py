@@ -117,6 +117,7 @@ def _contract_columns() -> list[sa.Column[Any]]:
         sa.Column("mode", sa.Text),
         sa.Column("unlocked_on", sa.Date),
         sa.Column("overdue_period", sa.Date),
+        sa.Column("past_due_given_up", sa.Boolean),
         sa.Column("metadata", sa.Text),
         sa.Column("version", sa.Integer, nullable=False),
     ]

@@ -44,6 +44,7 @@ def upgrade() -> None:
     _metadata()
     for table in ("paygate_contracts", "paygate_drafts"):
         op.add_column(table, sa.Column("overdue_period", sa.Date()))
+        op.add_column(table, sa.Column("past_due_given_up", sa.Boolean()))
     op.create_table(
         "paygate_checkouts",
         sa.Column("id", ID, primary_key=True),

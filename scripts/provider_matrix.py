@@ -1,7 +1,7 @@
 """Write the provider matrix, read from the capabilities that the providers declare, into the pages that show it.
 
-Without options the table is printed. ``--write`` puts it between the markers of ``README.md`` and
-``docs/capabilities.md``, ``--check`` fails where a page shows something else.
+Without options the table is printed. ``--write`` puts it between the markers of ``README.md``,
+``docs/capabilities.md`` and, in Japanese, ``README.ja.md``; ``--check`` fails where a page shows something else.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import sys
 from pathlib import Path
 
 from paygate.cli.matrix import rows
+from paygate.cli.wording import cell_text, people, speak
 from paygate.domain.rules import SYSTEM_MAX_EXPIRY
 from paygate.provider import Capabilities
 from paygate.testing.fakes import FakeAmazonPay, FakeStripe, FakeTelecom, FakeUnivaPay
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "capabilities.md")
+#: The pages, each with its language.
+PAGES = {ROOT / "README.md": "en", ROOT / "docs" / "capabilities.md": "en", ROOT / "README.ja.md": "ja"}
 BEGIN, END = "<!-- provider-matrix:begin -->", "<!-- provider-matrix:end -->"
 
 
@@ -25,25 +27,27 @@ def declarations() -> list[Capabilities]:
     return [fake().capabilities() for fake in (FakeUnivaPay, FakeTelecom, FakeStripe, FakeAmazonPay)]
 
 
-def table() -> str:
+def table(language: str = "en") -> str:
     """The matrix as a Markdown table."""
     columns = declarations()
+    speak(language)
     lines = [
         "| | " + " | ".join(declared.name for declared in columns) + " |",
         "|---" * (len(columns) + 1) + "|",
         *(
-            f"| {row.title} | " + " | ".join(row.cell(declared) for declared in columns) + " |"
+            f"| {people(row.title)} | " + " | ".join(cell_text(row.cell(declared)) for declared in columns) + " |"
             for row in rows(SYSTEM_MAX_EXPIRY)
         ),
     ]
+    speak("en")
     return "\n".join(lines) + "\n"
 
 
-def filled(text: str) -> str | None:
+def filled(text: str, language: str = "en") -> str | None:
     """The page *text* with the current table between its markers; None where it has none."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
-    return f"{before}{begin}\n\n{table()}\n{end}{after}" if end else None
+    return f"{before}{begin}\n\n{table(language)}\n{end}{after}" if end else None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,9 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(table(), end="")
         return 0
     status = 0
-    for page in PAGES:
+    for page, language in PAGES.items():
         text = page.read_text(encoding="utf-8")
-        wanted = filled(text)
+        wanted = filled(text, language)
         name = page.relative_to(ROOT)
         if wanted is None:
             print(f"{name}: no place for the matrix; write the lines {BEGIN} and {END}")

@@ -64,6 +64,7 @@ _AUDIT_NAMES = (
     "subscription", "transition",
 )  # fmt: skip
 _JPY = re.compile(r"(?<![\d.])(-?[\d,]+) JPY\b")
+_RANGE = re.compile(r"([\d,]+円) to ([\d,]+円)")
 _RULE = re.compile(r"(.*) (\([RX]-\d+\)|\([\w .-]+\))", re.DOTALL)
 
 _language = "en"
@@ -189,7 +190,7 @@ def _put_together(text: str, least: int, *, whole: bool) -> str | None:
 
 def _yen(text: str) -> str:
     """Amounts as Japanese write them: tables and sentences name yen most often."""
-    return _JPY.sub(r"\1円", text)
+    return _RANGE.sub(r"\1〜\2", _JPY.sub(r"\1円", text))
 
 
 def _part(text: str) -> str:

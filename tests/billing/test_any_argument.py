@@ -345,7 +345,7 @@ def test_every_public_method_fails_as_a_store_error_while_the_database_fails(
     assert all(issubclass(kind, PaygateError) for kind in asked.values() if kind is not None), asked
     others = {name for name, kind in asked.items() if kind is not StoreUnavailable}
     assert others == {  # what needs no database
-        "checkouts.complete", "providers.get", "providers.list", "providers.ping", "webhooks.receive",
+        "checkouts.complete", "contracts.preview_create", "providers.get", "providers.list", "providers.ping", "webhooks.receive",
     }  # fmt: skip
 
 

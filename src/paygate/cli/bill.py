@@ -265,6 +265,7 @@ def _print_report(report: BillingReport) -> None:
             ("Blocked", report.blocked),
             ("Held back because of the card", report.held_back),
             ("Step mails released", report.mails),
+            ("Cards that end soon", report.expiring_cards),
             ("Charged", " and ".join(map(str, charged)) or "nothing"),
         ],
     )

@@ -323,7 +323,7 @@ def pending_refund(world):
     return world.gateway.refunds.create(charge.id, idempotency_key="r1")
 
 
-@pytest.mark.rule("R-310", "R-313")
+@pytest.mark.rule("R-310", "R-313", "R-328")
 @pytest.mark.parametrize(
     ("result", "kind"),
     [
@@ -342,7 +342,16 @@ def test_a_refund_under_a_second_reference_or_of_another_sum_is_not_applied(tell
     [found] = discrepancies(telling)
     assert (found.kind, found.refund_id, found.charge_id) == (kind, refund.id, None)
     assert told(telling)[0].refund_id == refund.id
-    telling.gateway.refunds.resolve(refund.id, succeeded=True, note="console")
+    with pytest.raises(InvalidValue, match="which refund you mean"):
+        telling.gateway.refunds.resolve(refund.id, succeeded=True, note="console")
+    assert telling.gateway.refunds.get(refund.id).state.open
+    settled = telling.gateway.refunds.resolve(refund.id, succeeded=True, reference=result.reference, note="console")
+    assert settled.state is RefundState.DONE
+    # what is booked and what is still open is what the provider returned
+    still = sum(one.unbooked for one in discrepancies(telling))
+    assert settled.amount.minor + still == result.amount.minor
+    if still:
+        telling.gateway.refunds.resolve(refund.id, succeeded=True, reference=result.reference, note="the rest by hand")
     assert discrepancies(telling) == []
 
 

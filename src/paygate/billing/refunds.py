@@ -28,7 +28,7 @@ from ..provider import Capabilities, Lookup, LookupRequest, Outcome, RefundReque
 from ..store import Session
 from . import after_deletion, interrupted, logs, permission, returns
 from .claims import Claim, take
-from .discrepancies import chosen, close
+from .discrepancies import chosen, close, refresh
 from .discrepancies import note as note_discrepancy
 from .outbox import deliver, operator, put
 from .problems import Troubles
@@ -400,6 +400,7 @@ def apply_refund(
             session.refunds.release(refund.id)  # the process that sent it has reported
         return refund
     session.refunds.update(settlement.refund)
+    refresh(session, settlement.refund)
     session.after_commit.append(partial(logs.refund_settled, settlement.refund))
     for entry in (settlement.entry, settlement.refund_entry):
         session.ledger.set_state(
@@ -508,7 +509,13 @@ async def resolve(
         with services.store.write() as session:
             refund = session.refunds.get(refund_id)
             known = [one for one in session.discrepancies.of_attempt(refund_id) if one.open]
-            meant = chosen(known, reference) if not refund.state.open else known
+            if refund.state.open and reference is None:
+                _check_named(known)
+            meant = [one for one in known if reference in {None, one.their_reference}]
+            if not refund.state.open:
+                meant = chosen(known, reference)
+            elif succeeded:  # another sum than is booked stays open, as what is too much or too little
+                meant = [one for one in meant if one.their_amount in {None, refund.amount}]
             if meant and not refund.by_hand:
                 close(services, session, meant, note, actor=actor, now=services.now())
                 if not refund.state.open and succeeded is (refund.state is RefundState.DONE):
@@ -535,6 +542,14 @@ async def resolve(
     resolved = await call(write)
     await deliver(services)
     return resolved
+
+
+def _check_named(known: list[Discrepancy]) -> None:
+    """:raises InvalidValue: the provider reports money of an open refund, and nobody said which payment is meant (R-328)."""
+    moved = [one for one in known if one.their_state is not Outcome.DECLINED]
+    if moved:
+        said = "; ".join(one.describe() for one in moved)
+        raise InvalidValue(f"{said}. Name by reference which refund you mean", rule="R-328")
 
 
 async def wait(services: Services, refund_id: str, timeout: float) -> Refund:  # noqa: ASYNC109 - seconds of patience, not a cancellation

@@ -334,6 +334,8 @@ class Refunds(Namespace):
         """Say what became of a refund that look-ups did not settle.
 
         :param note: where the outcome was seen.
+        :param reference: the provider's id of the refund that is meant; needed where the provider reports money otherwise.
+        :raises InvalidValue: it is needed and missing (R-328).
         :raises OperationNotAllowed: the refund has ended, or is made by hand.
         """
         return self._run(

@@ -37,7 +37,7 @@ def test_there_are_many() -> None:
 def test_a_command_of_a_manual_page_is_one(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "contracts.csv").write_text("", encoding="utf-8")
-    words = shlex.split(re.sub(r"\s+#\s.*", "", line))[1:]
+    words = shlex.split(re.sub(r"\s+(#|>)\s.*", "", line))[1:]
     command, context = root, click.Context(root, info_name="paygate")
     while isinstance(command, click.Group) and words:
         name, found, words = command.resolve_command(context, words)

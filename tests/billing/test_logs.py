@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from paygate import JST, Card, Customer, Gateway, Money, hookimpl
+from paygate.billing.outbox import operator
 from paygate.errors import Vetoed, WebhookRejected
 from paygate.store import Store
 from paygate.testing import Decline, FakeStripe, FakeUnivaPay, ManualClock, StayPending, Vanish
@@ -75,7 +76,6 @@ def test_each_event_is_one_line_of_its_level_with_its_ids(world: World, lines: l
         "retry_planned": "INFO",
         "vetoed": "INFO",
         "webhook_rejected": "WARNING",
-        "operator_action_required": "WARNING",
         "notice_failed": "WARNING",
         "billing_run": "INFO",
         "reconciliation": "INFO",
@@ -166,3 +166,24 @@ def test_a_handler_that_raises_changes_nothing_of_what_it_is_told(world: World) 
         assert world.gateway.billing.run().unknown == 0
     finally:
         logger.removeHandler(full)
+
+
+@pytest.mark.rule("R-353")
+def test_an_unknown_outcome_is_one_warning(lines: list[logging.LogRecord]) -> None:
+    unknown = {it["charge_id"] for it in _fields(lines, "charge_unknown")}
+
+    assert unknown
+    for charge in unknown:
+        warned = [it for it in lines if it.levelname == "WARNING" and getattr(it, "charge_id", None) == charge]
+        assert [getattr(it, "event", "") for it in warned] == ["charge_unknown"]
+
+
+@pytest.mark.rule("R-353")
+def test_the_line_of_an_operators_notice_names_the_account(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    contract = world.contract("stripe")
+    services = world.gateway._services
+    with services.store.write() as session:
+        operator(services, session, "manual_refund_due", "look", now=services.now(), contract_id=contract.id)
+
+    [told] = _fields(caplog.records, "operator_action_required")
+    assert (told["contract_id"], told["account"], told["code"]) == (contract.id, "stripe", "manual_refund_due")

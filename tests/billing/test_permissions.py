@@ -195,14 +195,36 @@ def test_an_observer_that_breaks_refuses_as_well(world: World) -> None:
     class Broken:
         @hookimpl
         def before_operation(self, proposal: OperationProposal) -> str | None:
-            raise LookupError("the directory of the staff does not answer")
+            raise LookupError("the directory of the staff does not answer to 4242 4242 4242 4242, password=hunter2")
 
     contract = world.contract()
     world.options["plugins"] = [Broken()]
     world.reopen()
-    with pytest.raises(LookupError):
+    with pytest.raises(
+        Vetoed, match="failed with LookupError: the directory of the staff does not answer to <card>"
+    ) as told:
         world.gateway.contracts.schedule_cancellation(contract.id)
+    assert "hunter2" not in str(told.value)
     assert world.gateway.contracts.get(contract.id) == contract
+
+
+def test_a_veto_hook_that_breaks_lets_nothing_be_charged(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        @hookimpl
+        def before_charge(self, proposal: object) -> str | None:
+            raise KeyError("card 4242 4242 4242 4242 cvv=987")
+
+    contract = world.contract()
+    world.options["plugins"] = [Broken()]
+    world.reopen()
+    world.stripe.calls.clear()
+    with pytest.raises(Vetoed, match="before_charge of a plugin failed with KeyError") as told:
+        world.charge(contract)
+
+    assert not world.stripe.calls
+    assert "4242" not in str(told.value) + caplog.text
+    assert "987" not in str(told.value) + caplog.text
+    assert "KeyError" in caplog.text
 
 
 def test_what_does_not_exist_is_not_found_before_anybody_is_asked(world: World, staff: Staff) -> None:

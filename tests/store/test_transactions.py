@@ -357,6 +357,8 @@ def test_postgresql_without_its_driver_says_what_to_install(
     ("url", "message"),
     [
         ("not a url with s3cret", "cannot be read"),
+        ("postgresql://u:s3cret@db.example:notaport/x", "cannot be read"),
+        ("postgresql://u:s3cret@[::1/x", "cannot be read"),
         ("mysql://root:s3cret@localhost/db", "'mysql'"),
         ("sqlite:////nowhere/at/all/paygate.db", "/nowhere/at/all/paygate.db"),
         ("postgresql://paygate:s3cret@127.0.0.1:1/db?connect_timeout=2", "postgresql://127.0.0.1/db"),

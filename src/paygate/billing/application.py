@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from ..clock import business_date
 from ..domain.contract import Actor, Card, Customer, Payment, Plan
 from ..domain.creation import Creation, decide_creation
 from ..domain.metadata import checked_metadata
@@ -44,14 +45,15 @@ def decide(
 ) -> Creation:
     """The contract that may be made now, and what is due; raises what :func:`~paygate.domain.creation.decide_creation` raises."""
     account = services.plugins.account(payment.account) if isinstance(payment, Card) else None
+    now = services.now()  # once: midnight may fall between two readings
     creation = decide_creation(
         customer,
         plan,
         payment,
-        start_on or services.today(),
+        start_on or business_date(now, services.rules.zone),
         account.capabilities if account is not None else None,
         services.rules,
-        services.now(),
+        now,
         actor,
         contract_id=contract_id,
         paid=paid,

@@ -9,6 +9,7 @@ from functools import partial
 
 import attrs
 
+from ..clock import business_date
 from ..domain.access import Opening
 from ..domain.access import access as openings
 from ..domain.audit import change
@@ -141,7 +142,9 @@ def _insert(
         made = change(None, draft, id=services.new_id(), at=now, actor=actor, action="create")
         session.audit.insert_many([made])
         changed(services, session, None, draft, [made])
-        tell_people(services, session, application_notices(creation, services.today(), services.rules))
+        tell_people(
+            services, session, application_notices(creation, business_date(now, services.rules.zone), services.rules)
+        )
     return draft
 
 

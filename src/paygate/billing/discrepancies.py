@@ -90,7 +90,7 @@ def _tell(services: Services, session: Session, found: Discrepancy, now: dt.date
         "reference": found.our_reference,
         "their_reference": found.their_reference,
     }
-    operator(services, session, "discrepancy", message, now=now, facts=facts, **ids)
+    operator(services, session, "discrepancy", message, now=now, facts=facts, logged=True, **ids)
 
 
 def refresh(session: Session, attempt: Charge | Refund) -> None:

@@ -196,11 +196,8 @@ def outbox_late(seconds: float) -> None:
     _log(_OUTBOX, logging.WARNING, "outbox_late", text)
 
 
-def operator_told(
-    code: str, message: str, contract_id: str | None, charge_id: str | None, refund_id: str | None
-) -> None:
-    """Everything that a person has to look after."""
-    ids = {"contract_id": contract_id, "charge_id": charge_id, "refund_id": refund_id}
+def operator_told(code: str, message: str, ids: Mapping[str, object]) -> None:
+    """Everything that a person has to look after, and that is no line of the log for itself."""
     _log(_OPERATOR, logging.WARNING, "operator_action_required", message, code=code, **ids)
 
 

@@ -99,6 +99,18 @@ def put(
         note_written(id_)
 
 
+def _account(session: Session, contract_id: str | None, charge_id: str | None, refund_id: str | None) -> str | None:
+    """The account of what a notice is about, as far as it is still stored."""
+    try:
+        if refund_id is not None:
+            return session.refunds.get(refund_id).account
+        if charge_id is not None:
+            return session.charges.get(charge_id).account
+        return session.contracts.get(contract_id).account if contract_id is not None else None
+    except NotFound:
+        return None
+
+
 def operator(
     services: Services,
     session: Session,
@@ -110,8 +122,11 @@ def operator(
     charge_id: str | None = None,
     refund_id: str | None = None,
     facts: Mapping[str, object] | None = None,
+    logged: bool = False,
 ) -> None:
     """Queue a notice that a person has to act.
+
+    :param logged: the event itself is a line of the log already, with the same ids; it gets no second one.
 
     :param facts: for the texts in other languages than *message*; see :class:`~paygate.notices.OperatorNotice`.
     """
@@ -124,7 +139,10 @@ def operator(
         "at": now.isoformat(),
         "facts": pack_facts(facts or {}),
     }
-    session.after_commit.append(partial(logs.operator_told, code, message, contract_id, charge_id, refund_id))
+    if not logged:
+        account = _account(session, contract_id, charge_id, refund_id) or (facts or {}).get("account")
+        ids = {"contract_id": contract_id, "charge_id": charge_id, "refund_id": refund_id, "account": account}
+        session.after_commit.append(partial(logs.operator_told, code, message, ids))
     put(services, session, "on_operator_action_required", payload, contract_id=contract_id, now=now)
 
 

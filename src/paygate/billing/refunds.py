@@ -419,7 +419,7 @@ def apply_refund(
         message = f"refund {refund.id} of {refund.amount} failed: {result.code or result.message or 'no reason given'}"
         ids = {"contract_id": refund.contract_id, "refund_id": refund.id}
         facts = {"amount": refund.amount, "account": refund.account, "said": result.message or result.code}
-        operator(services, session, "refund_failed", message, now=now, facts=facts, **ids)
+        operator(services, session, "refund_failed", message, now=now, facts=facts, logged=True, **ids)
     return settlement.refund
 
 

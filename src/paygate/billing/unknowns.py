@@ -40,7 +40,7 @@ def charge_became_unknown(services: Services, session: Session, charge: Charge, 
     message = f"{told}: {_known(charge)}; {_advice(services, charge.account, _CHARGE, 'lookup')}. Do not charge again"
     ids = {"contract_id": charge.contract_id, "charge_id": charge.id}
     facts = _facts(services, charge, "lookup")
-    operator(services, session, "unknown_outcome", message, now=now, facts=facts, **ids)
+    operator(services, session, "unknown_outcome", message, now=now, facts=facts, logged=True, **ids)
 
 
 def charge_still_unknown(services: Services, session: Session, charge: Charge, now: dt.datetime) -> None:
@@ -65,7 +65,7 @@ def refund_became_unknown(services: Services, session: Session, refund: Refund, 
     )
     ids = {"contract_id": refund.contract_id, "refund_id": refund.id}
     facts = _facts(services, refund, "refund_lookup")
-    operator(services, session, "unknown_refund", message, now=now, facts=facts, **ids)
+    operator(services, session, "unknown_refund", message, now=now, facts=facts, logged=True, **ids)
 
 
 def _facts(services: Services, attempt: Charge | Refund, hook: str) -> dict[str, object]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ from .known_secrets import known_secrets, secret_settings
 __all__ = ["Complaint", "Plugins"]
 
 #: Observers that are asked before anything is written; the others hear of it afterwards, from the outbox.
+_LOG = logging.getLogger("paygate.plugins")
+
 _ASKED_BEFORE = frozenset({"before_charge", "before_operation"})
 
 _PLAIN = {
@@ -219,20 +222,20 @@ class Plugins:
     def before_charge(self, proposal: ChargeProposal) -> None:
         """Ask the observers.
 
-        :raises Vetoed: the first reason that one of them gave.
+        :raises Vetoed: the first reason that one of them gave; or one of them raised, so that nobody knows its answer.
         """
         if not self._listening["before_charge"]:
             return
-        for reason in self._manager.hook.before_charge(proposal=proposal):
+        for reason in self._reasons("before_charge", proposal):
             if reason:
                 raise Vetoed(f"the charge was vetoed: {self.border.text(reason)}; nothing was sent")
 
     def before_operation(self, proposal: OperationProposal) -> None:
         """Ask the observers whether the actor may do this (X-21).
 
-        :raises Vetoed: the first reason that one of them gave, naming actor, operation and contract.
+        :raises Vetoed: the first reason that one of them gave, naming actor, operation and contract; or one of them raised.
         """
-        for reason in self._manager.hook.before_operation(proposal=proposal):
+        for reason in self._reasons("before_operation", proposal):
             if reason:
                 what = f" on contract {proposal.contract.id}" if proposal.contract is not None else ""
                 raise Vetoed(
@@ -240,6 +243,16 @@ class Plugins:
                     "nothing has changed",
                     rule="R-267",
                 )
+
+    def _reasons(self, hook: str, proposal: object) -> list[object]:
+        """What the observers answer who may refuse; one that raises has not allowed it, and what it says is masked."""
+        try:
+            answers: list[object] = getattr(self._manager.hook, hook)(proposal=proposal)
+        except Exception as exc:  # noqa: BLE001 - a plugin may raise anything
+            said = self.border.text(f"{hook} of a plugin failed with {type(exc).__name__}: {exc}")
+            _LOG.warning("%s; what was asked for is refused", said, extra={"event": "veto_hook_failed", "hook": hook})
+            return [said]
+        return answers
 
     def tell(self, hook: str, notice: object) -> list[Complaint]:
         """Tell every plugin that implements *hook*; one that raises does not keep the others from hearing it.

@@ -320,6 +320,7 @@ def test_known_failures_are_shown_apart(shell: Shell) -> None:
                 "test_nonsense_is_an_unknown_outcome",
                 "test_a_nonsensical_refusal_is_no_success",
                 "test_too_many_requests_is_no_decline",
+                "test_a_refused_account_is_no_decline",
             )
         ),
     )

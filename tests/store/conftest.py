@@ -116,6 +116,9 @@ def charge(id: str = "c1", **changes: Any) -> Charge:  # noqa: A002
         credential_hash="0123abcd",
         operator_told=True,
         metadata=Metadata({"order": "78"}),
+        action_method="POST",
+        action_fields=(("payload", "x"),),
+        cleared_by="admin:sato",
     )
     return attrs.evolve(whole, **changes)
 

@@ -24,10 +24,15 @@ E = TypeVar("E", bound=enum.Enum)
 
 
 def one_of(*words: str) -> str:
+    """What is wrong with a word that is none of *words*."""
     return f"not known; write one of {', '.join(words)}"
 
 
 def member(members: type[E], text: str, names: Mapping[str, str]) -> E:
+    """The one of *members* that *text* names, in paygate's words or one of *names*.
+
+    :raises InvalidValue: it names none.
+    """
     own = names.get(csv_names.plain(text))
     if own is None:
         raise InvalidValue(one_of(*(str(member.value) for member in members)))
@@ -47,6 +52,10 @@ def cycle_of(text: str) -> Cycle | PlanKind:
 
 
 def whole_periods(text: str) -> int:
+    """A number of periods.
+
+    :raises InvalidValue: not a whole number from 1 to 9999.
+    """
     text = unicodedata.normalize("NFKC", text)
     if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
         raise InvalidValue("not a whole number of periods; write 1, 2, 3 …")
@@ -54,6 +63,10 @@ def whole_periods(text: str) -> int:
 
 
 def products_of(text: str) -> tuple[Product, ...]:
+    """The products of a plan: ``code:TYPE``, several joined by a vertical bar.
+
+    :raises InvalidValue: another form, an unknown type, or one product twice.
+    """
     products = []
     for part in text.split("|"):
         code, colon, kind = (piece.strip() for piece in part.partition(":"))

@@ -374,3 +374,22 @@ def test_each_face_changes_the_card(faces):
     contract = faces.contract("stripe")
 
     assert change(faces, contract).contract.credential == "tok_new"
+
+
+@pytest.mark.rule("R-400", "X-21")
+def test_a_change_that_is_refused_asks_no_provider_about_the_card(world):
+    contract = past_due(world)
+
+    for refused, error in (
+        ({"actor": Actor.customer("cus_other")}, PermissionDenied),
+        ({"collect": True}, ConsentRequired),
+        ({"card": Card("amazonpay", "S01-1")}, CapabilityNotSupported),
+    ):
+        with pytest.raises(error):
+            change(world, contract, **refused)
+    world.gateway.contracts.terminate(contract.id)
+    with pytest.raises(OperationNotAllowed):
+        change(world, contract)
+
+    assert world.stripe.calls == []
+    assert world.amazonpay.calls == []

@@ -14,10 +14,10 @@ from ..domain.charge import Charge, ChargeKind, Consent, Purpose
 from ..domain.charging import AddonCommand
 from ..domain.contract import Actor, Card, Contract, Status
 from ..domain.new_card import change_card, collected_by_provider, is_same_card
-from ..domain.operations import Operation, authorise
+from ..domain.operations import Operation
 from ..domain.settlement import Settlement
 from ..domain.stored_card import card_name
-from ..errors import ConfigurationError, ConsentRequired, InvalidValue, PermissionDenied, ProviderError
+from ..errors import ConfigurationError, ConsentRequired, InvalidValue, ProviderError
 from ..flow import call
 from ..provider import CredentialState
 from ..store import Session
@@ -89,8 +89,7 @@ async def change_payment(
         raise InvalidValue(f"card must be a paygate Card(account, token), got {type(card).__name__}")
     key = checked_key(idempotency_key, "")
     given = charges.recorded_consent(services, consent, actor)
-    looks = await _looks(services, contract_id, card, actor)
-    wish = _Ask(contract_id, card, collect, given, changed_elsewhere, reason, actor, looks)
+    wish = _Ask(contract_id, card, collect, given, changed_elsewhere, reason, actor)
     old = await call(partial(_read, services, contract_id)) if revoke_old else None
     done = await _change(services, wish, key)
     if old is None or not done.changed or old.account is None or old.credential is None or changed_elsewhere:
@@ -99,14 +98,13 @@ async def change_payment(
     return attrs.evolve(done, revoked=not why, not_revoked=why)
 
 
-async def _looks(services: Services, contract_id: str, card: Card, actor: Actor) -> str | None:
-    """How *card*, which is new for the contract, is named in mails: asked of a provider that tells, if it answers.
+async def _looks(services: Services, wish: _Ask, key: str) -> str | None:
+    """How the card, which is new for the contract, is named in mails: asked of a provider that tells, if it answers.
 
-    For somebody who may not change the card nobody is asked; the change itself refuses that, and writes it down.
-
-    :raises InvalidValue: the provider does not know the card any more.
+    :raises InvalidValue: the provider does not know the card any more. Whatever else refuses the change does so first.
     """
-    if not await call(partial(_is_wanted, services, contract_id, card, actor)):
+    card = wish.card
+    if not await call(partial(_is_wanted, services, wish, key)):
         return None
     try:
         told = await credentials.ask(services, card.account, card.token)
@@ -119,15 +117,14 @@ async def _looks(services: Services, contract_id: str, card: Card, actor: Actor)
     return card_name(told.brand, told.last4) if told is not None else None
 
 
-def _is_wanted(services: Services, contract_id: str, card: Card, actor: Actor) -> bool:
-    """Whether *card* is another than the contract's, and *actor* may put it there."""
+def _is_wanted(services: Services, wish: _Ask, key: str) -> bool:
+    """Whether the card is another than the contract's; raises what would refuse it, before a provider is asked."""
     with services.store.read() as session:
-        contract = session.contracts.get(contract_id)
-    try:
-        authorise(Operation.CHANGE_PAYMENT, contract, actor)
-    except PermissionDenied:
-        return False
-    return not is_same_card(contract, card)
+        contract = session.contracts.get(wish.contract_id)
+        settlement = _decide(services, session, wish, contract)
+        if wish.collect:
+            _check_collecting(services, session, wish, settlement, key)
+    return not is_same_card(contract, wish.card)
 
 
 async def replace_once(
@@ -148,6 +145,8 @@ async def _change(services: Services, wish: _Ask, key: str) -> PaymentChange:
     if wish.once and not await call(partial(_is_new, services, wish)):
         return PaymentChange(await call(partial(_read, services, contract_id)), changed=False)
     await ask(services, on_contract(Operation.CHANGE_PAYMENT.value, actor, contract_id))
+    if not wish.once:
+        wish = attrs.evolve(wish, looks=await _looks(services, wish, key))
     before, first = await call(partial(_begin, services, wish, key))
     contract, collecting = first.contract, False
     if first.wanted:

@@ -13,12 +13,26 @@ import attrs
 import pytest
 import sqlalchemy as sa
 
-from paygate import Actor, Card, ChargeState, Customer, Gateway, Money, NewContract, Plan, Purpose, Status, hookimpl
-from paygate.errors import OutcomeUnknown
+from paygate import (
+    Actor,
+    Card,
+    ChargeState,
+    Customer,
+    Gateway,
+    Money,
+    NewContract,
+    Plan,
+    Purpose,
+    RefundState,
+    Status,
+    hookimpl,
+)
+from paygate.errors import OutcomeUnknown, ProviderUnavailable
 from paygate.provider import Capabilities, Lookup
 from paygate.store.database import create_engine
 from paygate.store.tables import metadata
 from paygate.testing import Decline, FakeStripe, FakeUnivaPay, Faults, ManualClock, NeverThere
+from paygate.testing.emulators import Fault, FaultKind
 from paygate.testing.emulators.stripe import StripeEmulator
 from paygate.testing.emulators.univapay import UnivaPayEmulator
 from paygate_stripe import Stripe
@@ -531,3 +545,69 @@ def test_a_charge_made_by_a_host_whose_clock_is_ahead_is_found(
     assert gateway.charges.get(charge.id).state is ChargeState.SUCCEEDED
     assert there.book.captured() == 3500
     gateway.close()
+
+
+@pytest.mark.rule("R-284")
+@pytest.mark.parametrize("later", [dt.timedelta(hours=30), dt.timedelta(days=20)])
+def test_an_order_repeated_under_its_key_is_found_when_the_provider_has_forgotten_the_key(
+    at_stripe: AtStripe, later: dt.timedelta
+) -> None:
+    at_stripe.clock.advance(minutes=5)
+    at_stripe.back_up()
+    card = Card("stripe", at_stripe.emulator.store_card())
+
+    def order_and_sign_up() -> list[Any]:
+        gateway = at_stripe.gateway
+        order = gateway.charges.create("con_1", YEN, consent="form", idempotency_key="order-9")
+        made = gateway.contracts.create(Customer("cus_2"), GOLD, card, contract_id="con_2", idempotency_key="signup-2")
+        return [order.state, order.reference, made.status]
+
+    before = order_and_sign_up()
+    at_stripe.clock.advance(seconds=int(later.total_seconds()))
+    at_stripe.restore()
+    assert order_and_sign_up() == before
+    assert at_stripe.emulator.book.captured() == 3000 + 500 + 3000
+
+    at_stripe.gateway.charges.create("con_1", Money(700, "JPY"), consent="form", idempotency_key="order-10")
+    assert at_stripe.emulator.book.captured() == 3000 + 500 + 3000 + 700
+
+
+@pytest.mark.rule("R-284")
+def test_an_order_is_not_sent_while_nobody_says_whether_it_was_before_the_restore(shop: Shop) -> None:
+    shop.member("stripe")
+    shop.clock.advance(minutes=5)
+    shop.back_up()
+    shop.gateway.charges.create("con_1", YEN, consent="form", idempotency_key="order-9")
+    shop.clock.advance(days=2)
+    shop.restore()
+    shop.stripe.faults = Faults(1, never_there=1)
+    with pytest.raises(ProviderUnavailable, match="same key"):
+        shop.gateway.charges.create("con_1", YEN, consent="form", idempotency_key="order-9")
+    shop.stripe.faults = None
+    again = shop.gateway.charges.create("con_1", YEN, consent="form", idempotency_key="order-9")
+
+    assert (again.state, shop.stripe.book.captured()) == (ChargeState.SUCCEEDED, 500)
+
+
+@pytest.mark.rule("R-284")
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_refund_repeated_under_its_key_is_found_when_the_provider_has_forgotten_the_key(
+    at_stripe: AtStripe, answers: bool
+) -> None:
+    (first,) = at_stripe.gateway.charges.list()
+    at_stripe.clock.advance(minutes=5)
+    at_stripe.back_up()
+    at_stripe.gateway.refunds.create(first.id, Money(200, "JPY"), idempotency_key="rma-1")
+    at_stripe.clock.advance(days=2)
+    at_stripe.restore()
+    if not answers:
+        for _ in range(3):
+            at_stripe.emulator.faults.add(Fault(FaultKind.HTML, status=500))
+    again = at_stripe.gateway.refunds.create(first.id, Money(200, "JPY"), idempotency_key="rma-1")
+    assert again.state is (RefundState.DONE if answers else RefundState.UNKNOWN)
+    for _ in range(3):
+        at_stripe.clock.advance(minutes=20)
+        at_stripe.gateway.billing.reconcile()
+
+    assert at_stripe.gateway.refunds.get(again.id).state is RefundState.DONE
+    assert at_stripe.emulator.book.refunded() == 200

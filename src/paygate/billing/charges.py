@@ -31,6 +31,7 @@ from .outbox import deliver
 from .recording import once_sent, write_down
 from .repeats import attempt_id
 from .resolving import resolve
+from .restoring import seen_before
 from .services import Services, checked_key, fingerprint, secret_hash
 from .settling import apply_charge, asked_in_vain, charge_request
 
@@ -273,10 +274,14 @@ async def create(
         await permission.ask(services, partial(_proposal, services=services, ask=ask))
     if services.plugins.listening("before_charge"):
         await call(partial(_veto, services, ask))
+    account_name = await call(partial(_account, services, contract_id)) if key else None
+    known = await seen_before(services, account_name, key or None, partial(_forgotten, services, ask))
     claim = await take(services, await call(partial(_account_to_ask, services, ask)) if services.paced else None)
     charge, contract = await call(partial(_intend, services, ask))
     if contract is None:
         return charge
+    if known is not None:
+        return await settle(services, charge, known, Actor.provider(charge.account), contract)
     account = services.plugins.account(charge.account)
     provider_key = account.capabilities.idempotency.key_for(charge.id)
     request = charge_request(charge, contract.credential or "", provider_key)
@@ -363,29 +368,46 @@ def _intend(services: Services, ask: _Ask) -> tuple[Charge, Contract | None]:
         if earlier is not None:
             return earlier, None
         _, decision = _decide(services, session, contract, ask.command)
-        now = services.now()
-        id_ = attempt_id(services, contract.account, ask.key or None)
-        charge = Charge(
-            id=id_,
-            contract_id=contract.id,
-            customer_id=contract.customer_id,
-            account=contract.account or "",
-            kind=ChargeKind.ADDON,
-            amount=decision.amount,
-            idempotency_key=ask.key or id_,
-            fingerprint=ask.fingerprint,
-            purpose=decision.purpose,
-            renew_expiry=decision.renew_expiry,
-            send_step_mail=decision.send_step_mail,
-            consent=ask.command.consent,
-            actor=ask.command.actor,
-            created_at=now,
-            previous_expires_on=contract.expires_on,
-            credential_hash=secret_hash(contract.account or "", contract.credential),
-            metadata=ask.metadata,
-        )
+        charge = _attempt_of(services, contract, ask, decision)
         session.charges.insert(charge, claim=services.waiting.in_flight)
     return charge, contract
+
+
+def _attempt_of(services: Services, contract: Contract, ask: _Ask, decision: AddonDecision) -> Charge:
+    id_ = attempt_id(services, contract.account, ask.key or None)
+    return Charge(
+        id=id_,
+        contract_id=contract.id,
+        customer_id=contract.customer_id,
+        account=contract.account or "",
+        kind=ChargeKind.ADDON,
+        amount=decision.amount,
+        idempotency_key=ask.key or id_,
+        fingerprint=ask.fingerprint,
+        purpose=decision.purpose,
+        renew_expiry=decision.renew_expiry,
+        send_step_mail=decision.send_step_mail,
+        consent=ask.command.consent,
+        actor=ask.command.actor,
+        created_at=services.now(),
+        previous_expires_on=contract.expires_on,
+        credential_hash=secret_hash(contract.account or "", contract.credential),
+        metadata=ask.metadata,
+    )
+
+
+def _forgotten(services: Services, ask: _Ask, session: Session) -> tuple[Charge, str, dt.datetime] | None:
+    """The attempt that would be made; None where it has been."""
+    contract = session.contracts.get(ask.contract_id)
+    if _earlier(services, session, contract, ask) is not None:
+        return None
+    _, decision = _decide(services, session, contract, ask.command)
+    return _attempt_of(services, contract, ask, decision), contract.credential or "", contract.applied_at
+
+
+def _account(services: Services, contract_id: str) -> str | None:
+    with services.store.read() as session:
+        return session.contracts.get(contract_id).account
 
 
 async def wait(services: Services, charge_id: str, timeout: float) -> Charge:  # noqa: ASYNC109 - seconds of patience, not a cancellation

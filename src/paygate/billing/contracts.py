@@ -42,6 +42,7 @@ from .outbox import deliver
 from .permission import ask, on_contract
 from .recording import Told, already_told, once_sent
 from .repeats import Asked, attempt_id, find_earlier
+from .restoring import seen_before
 from .services import Services, checked_key, secret_hash
 from .settling import charge_request, tell_people, write_new, write_settlement
 
@@ -193,6 +194,28 @@ async def _charge_first(
     """
     draft = creation.contract
 
+    def attempt() -> Charge:
+        return Charge(
+            id=attempt_id(services, draft.account, asked.key if given else None),
+            contract_id=draft.id,
+            customer_id=customer.id,
+            account=draft.account or "",
+            kind=ChargeKind.INITIAL,
+            amount=creation.due,
+            idempotency_key=asked.key,
+            fingerprint=asked.digest,
+            actor=actor,
+            created_at=services.now(),
+            period_start=draft.start_on,
+            metadata=draft.metadata,
+            credential_hash=secret_hash(draft.account or "", draft.credential),
+        )
+
+    def forgotten(session: Session) -> tuple[Charge, str, None] | None:
+        if session.charges.by_key(draft.account or "", asked.key) is not None or session.contracts.exists(draft.id):
+            return None
+        return attempt(), draft.credential or "", None
+
     def intend() -> tuple[Charge, bool]:
         with services.store.write() as session:
             earlier = session.charges.by_key(draft.account or "", asked.key)
@@ -202,27 +225,16 @@ async def _charge_first(
             if session.contracts.exists(draft.id):
                 raise InvalidValue(f"contract {draft.id} exists already; choose another id")
             card_limits.check(services, session, draft, creation.due)
-            charge = Charge(
-                id=attempt_id(services, draft.account, asked.key if given else None),
-                contract_id=draft.id,
-                customer_id=customer.id,
-                account=draft.account or "",
-                kind=ChargeKind.INITIAL,
-                amount=creation.due,
-                idempotency_key=asked.key,
-                fingerprint=asked.digest,
-                actor=actor,
-                created_at=services.now(),
-                period_start=draft.start_on,
-                metadata=draft.metadata,
-                credential_hash=secret_hash(draft.account or "", draft.credential),
-            )
+            charge = attempt()
             session.charges.insert(charge, Draft(customer, draft), claim=services.waiting.in_flight)
         return charge, True
 
+    known = await seen_before(services, draft.account, asked.key if given else None, forgotten)
     claim = await take(services, draft.account)
     charge, fresh = await call(intend)
-    if fresh:
+    if fresh and known is not None:
+        charge = await settle(services, charge, known, Actor.provider(charge.account))
+    elif fresh:
         account = services.plugins.account(charge.account)
         request = charge_request(charge, draft.credential or "", account.capabilities.idempotency.key_for(charge.id))
         result = await account.charge(request, claim.on(account.name), partial(unsent, services, charge))

@@ -35,6 +35,7 @@ from .problems import Troubles
 from .recording import failure, once_sent, write_down
 from .repeats import attempt_id
 from .resolving import check_resolution
+from .restoring import refund_seen_before
 from .services import Services, checked_key, fingerprint
 from .settled_again import look_behind_refund
 from .settling import write_by_hand
@@ -286,7 +287,9 @@ async def send(services: Services, refund: Refund, claim: Claim | None = None) -
             return await call(partial(_read, services, refund.id))
     request = await call(partial(refund_request, services, refund))
     account = services.plugins.account(refund.account)
-    result = await account.refund(request, claim.on(account.name), partial(_unsent, services, refund))
+    result = await refund_seen_before(services, refund, request)
+    if result is None:
+        result = await account.refund(request, claim.on(account.name), partial(_unsent, services, refund))
     with once_sent(refund, account=account.name, refund_id=refund.id, strict=True):
         return await settle(services, refund, result, Actor.provider(account.name))
 

@@ -20,20 +20,33 @@ import attrs
 
 from ..clock import business_date
 from ..domain.audit import AuditRecord
-from ..domain.charge import Charge, ChargeKind
+from ..domain.charge import Charge, ChargeKind, Refund
 from ..domain.contract import Actor, Contract
 from ..domain.operations import require_admin
+from ..errors import OutcomeUnknown, ProviderUnavailable
 from ..flow import call
+from ..ids import derived_id
 from ..money import Money
-from ..provider import ChargeRequest, ChargeResult, Found, FoundPayment, Lookup, LookupRequest, Outcome
+from ..provider import (
+    ChargeRequest,
+    ChargeResult,
+    Found,
+    FoundPayment,
+    Lookup,
+    LookupRequest,
+    Outcome,
+    RefundRequest,
+    RefundResult,
+)
 from ..store import Restore, Session
 from .period_charges import next_number, period_charge
 from .problems import LeftAlone, Troubles
 from .services import Services
-from .settling import contract_behind
+from .settling import charge_request, contract_behind
 
-__all__ = ["HELD", "Known", "Suspect", "asked_since", "is_held", "look_for", "restored", "suspect"]
+__all__ = ["HELD", "Known", "Suspect", "asked_since", "is_held", "look_for", "restored", "seen_before", "suspect"]
 
+Attempt: TypeAlias = Callable[[Session], tuple[Charge, str, dt.datetime | None] | None]
 Requests: TypeAlias = Callable[[Charge, str, str], ChargeRequest]
 
 #: The code of an attempt that was not sent because it may have been made before the backup was restored.
@@ -42,6 +55,9 @@ HELD = "restored_from_backup"
 #: Attempts that were never sent leave gaps in the numbers: so many after the next one are looked for, too, among the
 #: payments of the contract; and so many where the plugin does not list them and has to be asked for each.
 _AHEAD, _AHEAD_ASKED = 1000, 20
+
+#: So long after a restore what is asked for under a caller's key may be a repeat of something forgotten.
+_REPEATED = dt.timedelta(days=90)
 
 #: How much earlier than the first instant at which something can have been charged the provider is asked from: the clock
 #: of a host may be days ahead.
@@ -231,6 +247,74 @@ def _forgotten(services: Services, contract: Contract, payments: tuple[FoundPaym
 def _is_older(contract: Contract, result: ChargeResult) -> bool:
     """Whether it was made for an earlier contract of the same id."""
     return result.charged_at is not None and result.charged_at < contract.applied_at - _MARGIN
+
+
+async def seen_before(
+    services: Services, account: str | None, key: str | None, attempt: Attempt
+) -> ChargeResult | None:
+    """What the provider has of an attempt that a caller asks for under its own *key*, of which the database knows nothing.
+
+    For so long after a restore as orders are repeated the provider is asked first: it may have forgotten the key, but not
+    the payment, whose id is made of it (R-284).
+
+    :param attempt: reads what would be asked for, and since when the provider may have it; None: it has been made.
+    :returns: None where it has nothing; that is a proof only where its look-up is authoritative.
+    :raises ProviderUnavailable: it gave no answer; nothing was sent or written, and the same key may be used again.
+    """
+    if key is None or account is None or not services.plugins.has(account):
+        return None
+    plugin = services.plugins.account(account)
+    if plugin.capabilities.lookup is Lookup.NONE:
+        return None
+
+    def read() -> tuple[Charge, str, dt.datetime | None] | None:
+        with services.store.read() as session:
+            restore = session.restores.latest()
+            if restore is None or session.instant() - restore.at > _REPEATED:
+                return None
+            return attempt(session)
+
+    asked = await call(read)
+    if asked is None:
+        return None
+    charge, credential, since = asked
+    request = charge_request(charge, credential, plugin.capabilities.idempotency.key_for(charge.id))
+    try:
+        found = await plugin.find_charge(LookupRequest(attrs.evolve(request, requested_at=since and since - _MARGIN)))
+    except (OutcomeUnknown, ProviderUnavailable) as exc:
+        raise ProviderUnavailable(
+            f"the database was restored from a backup, and {account} gave no answer whether it has this payment already "
+            f"({exc}); nothing was sent, ask again under the same key",
+            provider=account,
+            rule="R-284",
+        ) from exc
+    result = found.result
+    return result if isinstance(result, ChargeResult) and result.outcome is not Outcome.NOT_SENT else None
+
+
+async def refund_seen_before(services: Services, refund: Refund, request: RefundRequest) -> RefundResult | None:
+    """What the provider has of a refund under a caller's key; as :func:`seen_before`, but the intent is written already.
+
+    :returns: unknown where it gave no answer: reconciliation asks again; None: nothing, send it.
+    """
+    plugin = services.plugins.account(refund.account)
+    keyed = refund.id == derived_id("refund", refund.account or "", refund.idempotency_key)
+
+    def restored_lately() -> bool:
+        with services.store.read() as session:
+            restore = session.restores.latest()
+            return restore is not None and session.instant() - restore.at <= _REPEATED
+
+    if not keyed or plugin.capabilities.refund_lookup is Lookup.NONE or not await call(restored_lately):
+        return None
+    try:
+        found = (await plugin.find_refund(LookupRequest(attrs.evolve(request, requested_at=None)))).result
+    except (OutcomeUnknown, ProviderUnavailable) as exc:
+        return RefundResult.unknown(
+            f"not sent: the database was restored from a backup, and {plugin.name} gave no answer whether it has this "
+            f"refund already ({exc})"
+        )
+    return found if isinstance(found, RefundResult) else None
 
 
 def asked_since(session: Session, charge: Charge) -> dt.datetime:

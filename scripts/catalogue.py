@@ -1,14 +1,13 @@
 """Keep the catalogue of translations in step with the code; Babel reads and writes it.
 
-``--write`` puts every text of the code into ``paygate.po``, takes out what is gone, and compiles it. ``--check`` fails where
-the catalogue and the code differ, a text has no translation, a placeholder is lost, or the compiled file is old.
+``--write`` puts every text of the code into ``paygate.po``, and takes out what is gone. ``--check`` fails where
+the catalogue and the code differ, a text has no translation, or a placeholder is lost.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import io
 import re
 import string
 import sys
@@ -16,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from paygate import error_texts, labels, operator_texts
@@ -29,7 +27,6 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "src" / "paygate"
 CLI = CORE / "cli"
 PO = ROOT / "src" / "paygate" / "locales" / "ja" / "LC_MESSAGES" / "paygate.po"
-MO = PO.with_suffix(".mo")
 
 Key = tuple[str, str]
 #: Where English adds a letter for more than one, and Japanese nothing.
@@ -179,28 +176,18 @@ def problems() -> list[str]:
             and len(placeholders(text) - placeholders(japanese)) > bool(PLURAL.search(text))
         ):
             wrong.append(f"other placeholders: {(context, text)}")
-    if not MO.exists() or MO.read_bytes() != compiled(old):
-        wrong.append(f"{MO.relative_to(ROOT)} is old")
     return wrong
-
-
-def compiled(catalogue: Catalog) -> bytes:
-    """The compiled form of *catalogue*."""
-    file = io.BytesIO()
-    write_mo(file, catalogue)
-    return file.getvalue()
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write or check the catalogue; 1 if something is wrong."""
     parser = argparse.ArgumentParser(description="The catalogue of translations.")
-    parser.add_argument("--write", action="store_true", help="take the texts of the code over, and compile")
+    parser.add_argument("--write", action="store_true", help="take the texts of the code over")
     options = parser.parse_args(arguments)
     if options.write:
         new = merged(read())
         with PO.open("wb") as file:
             write_po(file, new, width=120, include_lineno=False)
-        MO.write_bytes(compiled(read()))
     wrong = problems()
     for line in wrong:
         print(line)

@@ -1,8 +1,8 @@
 """Texts for people in the languages that paygate speaks: a gettext catalogue that ships with it, read once.
 
 English is the language of the code, so the English form of a text is its key in the catalogue. A context tells texts apart
-that read the same in English and differently elsewhere. ``locales/ja/LC_MESSAGES/paygate.po`` is the source of the
-Japanese ones; ``scripts/catalogue.py`` compiles it.
+that read the same in English and differently elsewhere. ``locales/ja/LC_MESSAGES/paygate.po`` holds the Japanese
+ones, is read as it is, and is kept by ``scripts/catalogue.py``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import functools
-import gettext
+import json
 from collections.abc import Mapping
 from importlib import resources
 
@@ -33,10 +33,23 @@ _WEEKDAYS = "月火水木金土日"
 
 
 @functools.cache
-def _catalogue(language: str) -> gettext.NullTranslations:
-    path = resources.files(__package__) / "locales" / language / "LC_MESSAGES" / "paygate.mo"
-    with path.open("rb") as file:
-        return gettext.GNUTranslations(file)
+def _catalogue(language: str) -> Mapping[tuple[str, str], str]:
+    """Context and English of every text, with its translation, as ``paygate.po`` has them."""
+    path = resources.files(__package__) / "locales" / language / "LC_MESSAGES" / "paygate.po"
+    found: dict[tuple[str, str], str] = {}
+    entry: dict[str, str] = {}
+    field = ""
+    for line in [*path.read_text(encoding="utf-8").splitlines(), ""]:
+        if line.startswith(("msgctxt ", "msgid ", "msgstr ")):
+            field, _, quoted = line.partition(" ")
+            entry[field] = json.loads(quoted)  # PO quotes as JSON does
+        elif line.startswith('"'):
+            entry[field] += json.loads(line)
+        elif entry:
+            if entry.get("msgid") and entry.get("msgstr"):
+                found[entry.get("msgctxt", ""), entry["msgid"]] = entry["msgstr"]
+            entry = {}
+    return found
 
 
 def translate(text: str, language: str, context: str = "") -> str:
@@ -47,19 +60,12 @@ def translate(text: str, language: str, context: str = "") -> str:
     """
     if language != "ja" or not text:
         return text
-    catalogue = _catalogue(language)
-    return catalogue.pgettext(context, text) if context else catalogue.gettext(text)
+    return _catalogue(language).get((context, text), text)
 
 
 def keys(language: str) -> tuple[tuple[str, str], ...]:
     """Context and English of every text that the catalogue of *language* has."""
-    known: dict[object, str] = getattr(_catalogue(language), "_catalog", {})
-    return tuple(
-        (context, text)
-        for key in known
-        if isinstance(key, str) and "\x04" in key
-        for context, _, text in [key.partition("\x04")]
-    )
+    return tuple(_catalogue(language))
 
 
 def filled(text: str, language: str, context: str, facts: Mapping[str, object]) -> str:

@@ -22,7 +22,7 @@ from ..money import Money
 from ..provider import ChargeResult, Outcome, RefundResult
 from ..store import Session
 from . import logs
-from .outbox import operator
+from .outbox import operator_unlogged
 from .services import Services
 
 __all__ = ["chosen", "close", "follow", "gone_back", "note", "refresh", "reopen"]
@@ -90,7 +90,7 @@ def _tell(services: Services, session: Session, found: Discrepancy, now: dt.date
         "reference": found.our_reference,
         "their_reference": found.their_reference,
     }
-    operator(services, session, "discrepancy", message, now=now, facts=facts, logged=True, **ids)
+    operator_unlogged(services, session, "discrepancy", message, now=now, facts=facts, **ids)
 
 
 def refresh(session: Session, attempt: Charge | Refund) -> None:

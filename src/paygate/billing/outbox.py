@@ -37,6 +37,7 @@ __all__ = [
     "deliver_backlog",
     "deliver_now",
     "operator",
+    "operator_unlogged",
     "purge",
     "put",
     "redeliver",
@@ -122,14 +123,30 @@ def operator(
     charge_id: str | None = None,
     refund_id: str | None = None,
     facts: Mapping[str, object] | None = None,
-    logged: bool = False,
 ) -> None:
-    """Queue a notice that a person has to act.
-
-    :param logged: the event itself is a line of the log already, with the same ids; it gets no second one.
+    """Queue a notice that a person has to act, and log it.
 
     :param facts: for the texts in other languages than *message*; see :class:`~paygate.notices.OperatorNotice`.
     """
+    account = _account(session, contract_id, charge_id, refund_id) or (facts or {}).get("account")
+    ids = {"contract_id": contract_id, "charge_id": charge_id, "refund_id": refund_id}
+    session.after_commit.append(partial(logs.operator_told, code, message, {**ids, "account": account}))
+    operator_unlogged(services, session, code, message, now=now, facts=facts, **ids)
+
+
+def operator_unlogged(
+    services: Services,
+    session: Session,
+    code: str,
+    message: str,
+    *,
+    now: dt.datetime,
+    contract_id: str | None = None,
+    charge_id: str | None = None,
+    refund_id: str | None = None,
+    facts: Mapping[str, object] | None = None,
+) -> None:
+    """Queue a notice of what is a line of the log by itself, with the same ids: it gets no second one."""
     payload = {
         "code": code,
         "message": message,
@@ -139,10 +156,6 @@ def operator(
         "at": now.isoformat(),
         "facts": pack_facts(facts or {}),
     }
-    if not logged:
-        account = _account(session, contract_id, charge_id, refund_id) or (facts or {}).get("account")
-        ids = {"contract_id": contract_id, "charge_id": charge_id, "refund_id": refund_id, "account": account}
-        session.after_commit.append(partial(logs.operator_told, code, message, ids))
     put(services, session, "on_operator_action_required", payload, contract_id=contract_id, now=now)
 
 

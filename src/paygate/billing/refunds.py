@@ -30,7 +30,7 @@ from . import after_deletion, interrupted, logs, permission, returns
 from .claims import Claim, take
 from .discrepancies import chosen, close, refresh
 from .discrepancies import note as note_discrepancy
-from .outbox import deliver, operator, put
+from .outbox import deliver, operator_unlogged, put
 from .problems import Troubles
 from .recording import failure, once_sent, write_down
 from .repeats import attempt_id
@@ -422,7 +422,7 @@ def apply_refund(
         message = f"refund {refund.id} of {refund.amount} failed: {result.code or result.message or 'no reason given'}"
         ids = {"contract_id": refund.contract_id, "refund_id": refund.id}
         facts = {"amount": refund.amount, "account": refund.account, "said": result.message or result.code}
-        operator(services, session, "refund_failed", message, now=now, facts=facts, logged=True, **ids)
+        operator_unlogged(services, session, "refund_failed", message, now=now, facts=facts, **ids)
     return settlement.refund
 
 

@@ -11,7 +11,7 @@ import datetime as dt
 from ..domain.charge import Charge, Refund
 from ..provider import Lookup
 from ..store import Session
-from .outbox import operator
+from .outbox import operator, operator_unlogged
 from .services import Services
 
 __all__ = ["charge_became_unknown", "charge_still_unknown", "refund_became_unknown"]
@@ -40,7 +40,7 @@ def charge_became_unknown(services: Services, session: Session, charge: Charge, 
     message = f"{told}: {_known(charge)}; {_advice(services, charge.account, _CHARGE, 'lookup')}. Do not charge again"
     ids = {"contract_id": charge.contract_id, "charge_id": charge.id}
     facts = _facts(services, charge, "lookup")
-    operator(services, session, "unknown_outcome", message, now=now, facts=facts, logged=True, **ids)
+    operator_unlogged(services, session, "unknown_outcome", message, now=now, facts=facts, **ids)
 
 
 def charge_still_unknown(services: Services, session: Session, charge: Charge, now: dt.datetime) -> None:
@@ -65,7 +65,7 @@ def refund_became_unknown(services: Services, session: Session, refund: Refund, 
     )
     ids = {"contract_id": refund.contract_id, "refund_id": refund.id}
     facts = _facts(services, refund, "refund_lookup")
-    operator(services, session, "unknown_refund", message, now=now, facts=facts, logged=True, **ids)
+    operator_unlogged(services, session, "unknown_refund", message, now=now, facts=facts, **ids)
 
 
 def _facts(services: Services, attempt: Charge | Refund, hook: str) -> dict[str, object]:

@@ -62,6 +62,8 @@ _SECRET = frozenset(
         "xsrf",
         "nonce",
         "iban",
+        "pinblock",
+        "sign",
     ]
 )
 #: …and these pairs of words do, whatever follows them.

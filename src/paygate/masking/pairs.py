@@ -70,6 +70,7 @@ _SENTENCE = frozenset(
         "pass",
         "cid",
         "pan",
+        "sign",
     }
 )
 #: What may hold blanks although nothing quotes it.

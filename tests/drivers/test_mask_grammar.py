@@ -488,3 +488,41 @@ def test_whole_texts_taken_as_plain_are_those_in_which_the_grammar_finds_nothing
         ):
             assert mask_text(text) == text
             assert mask_text(f"({text})") == f"({text})"  # in brackets it is none of them, and is looked through
+
+
+@pytest.mark.rule("R-361")
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("sign=abc123def", "abc123def"),
+        ("sha_sign=ABCDEF0123", "ABCDEF0123"),
+        ("pinblock=AA11", "AA11"),
+        ("CVV 番号: 987", "987"),
+        ("パスワード hunter2", "hunter2"),
+        ("パスワードは hunter2 です", "hunter2"),
+        ("curl -u user:hunter2 https://api.example.com", "hunter2"),
+        ("curl --user user:hunter2 https://api.example.com", "hunter2"),
+        ('"authorization","Token 9944b0"', "9944b0"),
+        ('a,b\n"password","hunter2"\nc,d', "hunter2"),
+    ],
+)
+def test_what_slipped_through_another_time_is_masked(text: str, secret: str) -> None:
+    assert secret not in mask_text(text)
+
+
+@pytest.mark.rule("R-361")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cid=cus_1",
+        "account no: 7",
+        "PASS=2 FAIL=0",
+        "track: 12345",
+        "sign in: now",
+        "assign=2",
+        "design=x",
+        "パスワードが違います",
+    ],
+)
+def test_counts_and_ids_under_such_names_survive(text: str) -> None:
+    assert mask_text(text) == text

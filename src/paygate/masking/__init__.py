@@ -23,7 +23,7 @@ MAX_TEXT = 100_000
 
 #: Without one of these nothing can be found; most messages hold none of them.
 _SUSPICIOUS = re.compile(
-    r"[=:：＝>%\\&,]|\d(?:\D{0,12}\d){2}|--|(?:live|test|whsec|secret|pat|gh[a-z]|hf|npm|shp[a-z]{2})_|bearer|basic|eyJ|SG\.|pypi|glpat|xox|LIVE-|DBOX-",
+    r"[=:：＝>%\\&,]|\d(?:\D{0,12}\d){2}|--|(?:live|test|whsec|secret|pat|gh[a-z]|hf|npm|shp[a-z]{2})_|bearer|basic|eyJ|SG\.|pypi|glpat|xox|LIVE-|DBOX-|パスワード|--?u",
     re.IGNORECASE,
 )
 

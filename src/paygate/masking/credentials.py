@@ -41,7 +41,7 @@ _CODE = re.compile(
     r"|(?<![A-Za-z0-9])(?:password|passwd|passphrase|passcode|pwd|(?:api|secret|access|private)[ _-]?key|secret)"
     r"\s{1,3}(?:is|was)\s{1,3}(?P<value6>(?=\S{0,60}\d)\S{1,200})"
     r"|(?:セキュリティ[ー]?コード|暗証番号|(?:cvv|cvc)2?\s?(?:番号|コード))(?:は|が|:|：|\s){0,3}(?P<value4>\d{3,12})"
-    r"|パスワード(?:は|が|:|：|\s){1,3}(?P<value8>(?=[!-~]{0,60}\d)[!-~]{4,200})"
+    r"|(?<![<:/\w])パスワード(?:は|が|:|：|\s){1,3}(?P<value8>(?=[!-~]{0,60}\d)[!#-&(-;?-~]{4,200}(?![<>=]))"
     # curl -u user:password
     r"|(?<![\w-])(?:-u|--user)[ =](?P<value9>[^\s:]{1,100}:[^\s]{1,200})",
     re.IGNORECASE,

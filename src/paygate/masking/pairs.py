@@ -23,7 +23,9 @@ _BARE = re.compile(rf"(?<![\w$@.\-])(?P<name>{_NAME}){_SEPARATOR}")
 _QUOTED = re.compile(rf"(?P<quote>[{_QUOTES}])(?P<name>[^{_QUOTES}\n=:<>{{}}]{{1,128}})[{_QUOTES}]{_SEPARATOR}")
 _OPTION = re.compile(r"(?<![\w\-])--?(?P<name>[^\W\d][\w.\-]{1,63})(?P<sep>[ \t]{1,4})(?=[^\s\-])")
 _IN_TUPLE = re.compile(
-    rf"[(\[]\s{{0,4}}b?[{_QUOTES}](?P<name>[^{_QUOTES}\n]{{1,128}})[{_QUOTES}]\s{{0,4}}(?P<sep>,)\s{{0,4}}(?=b?[{_QUOTES}])"
+    # in brackets, or the two fields that a line of a table consists of
+    rf"(?:[(\[]|(?m:^)(?=[{_QUOTES}][^{_QUOTES}\n]{{1,128}}[{_QUOTES}][ ]?,[ ]?[{_QUOTES}][^{_QUOTES}\n]{{1,400}}[{_QUOTES}][ ]?(?m:$)))"
+    rf"\s{{0,4}}b?[{_QUOTES}](?P<name>[^{_QUOTES}\n]{{1,128}})[{_QUOTES}]\s{{0,4}}(?P<sep>,)\s{{0,4}}(?=b?[{_QUOTES}])"
 )
 #: {"name": "cvv", "value": "987"}, <input name="cvv" value="987">, <name>cvv</name><value>987</value>
 _NAMED = re.compile(
@@ -114,9 +116,30 @@ def _values(view: View, pattern: re.Pattern[str]) -> Iterator[tuple[int, int, st
             is_sensitive(found["name"]) or _completes_a_name(view.text, found) or _is_inside(view.text, found)
         ):
             start, end = _value(view, found)
-            if start < end:
+            if start < end and not _is_ordinary(view.text, found, view.text[start:end]):
                 yield start, end, _SECRET
             done = end
+
+
+def _is_ordinary(text: str, found: re.Match[str], value: str) -> bool:
+    """Whether a name that may stand for a secret plainly does not: a customer's id, the count of tests, a parcel's track."""
+    parts = words(found["name"])
+    last = parts[-1] if parts else ""
+    if last in _COMPLETED:  # "account no: 7"
+        before = " ".join((*parts, *words(text[max(0, found.start() - 16) : found.start()])))
+        return "account" in before and bool(_SHORT_NUMBER.fullmatch(value))
+    if found["name"] == "PASS":
+        return bool(_SHORT_NUMBER.fullmatch(value))
+    ordinary = _ORDINARY_VALUES.get(last) if len(parts) == 1 else None
+    return ordinary is not None and bool(ordinary.fullmatch(value))
+
+
+_SHORT_NUMBER = re.compile(r"\d{1,4}", re.ASCII)
+_ORDINARY_VALUES = {
+    "cid": re.compile(r"[a-z]{2,8}_\w{1,64}", re.ASCII),
+    "track": re.compile(r"\d{1,12}", re.ASCII),
+    "sign": re.compile(r"[a-z]{1,3}|\d", re.ASCII),
+}
 
 
 def _completes_a_name(text: str, found: re.Match[str]) -> bool:

@@ -151,7 +151,7 @@ class _ManualShop:
                 refunds.create(self.gateway.ledger.list(contract_id=self.contract_id).first().id)
                 self.periods[0] = "going back"
             case "return":
-                for due in refunds.dues():
+                for due in [one for one in refunds.dues() if one.contract_id == self.contract_id]:
                     refunds.mark_done(due.id, note="bank transfer")
                     # what earlier stories' deleted contracts owe is in the list as well
                     self.returned += due.amount.minor if due.contract_id == self.contract_id else 0

@@ -114,7 +114,10 @@ def _due_page(
         last = (next_due_on(contract) or contract.start_on, contract.id)
         try:
             items += _would_do(services, contract, horizon)
-        except Exception as exc:  # noqa: BLE001 - what a run would report for this contract
+        except Exception as exc:
+            if ends_everything(exc):
+                raise
+            # what a run would report for this contract
             items.append(_nothing(contract.id, contract.customer_id, last[0], exc, contract.account))
     return items, last
 

@@ -279,6 +279,24 @@ def test_an_unpaid_final_month_leaves_no_debt_for_money_that_never_came(world):
     assert world.gateway.contracts.preview_delete(contract.id).by_hand == Money(3000, "JPY")  # January alone
 
 
+@pytest.mark.rule("R-388", "R-133")
+def test_notice_is_not_taken_back_while_the_running_month_is_marked_as_unpaid(world):
+    contract = running(world)
+    at(world, "2026-02-15T03:00:00")
+    world.gateway.billing.run()
+    at(world, "2026-02-20T10:00:00")
+    world.gateway.contracts.schedule_cancellation(contract.id)
+    world.gateway.contracts.mark_unpaid(contract.id, dt.date(2026, 2, 15))
+
+    with pytest.raises(OperationNotAllowed, match="mark it as paid first") as refusal:
+        world.gateway.contracts.revoke_cancellation(contract.id)
+
+    assert refusal.value.rule == "R-388"
+    world.gateway.contracts.mark_paid(contract.id, dt.date(2026, 2, 15))
+    world.gateway.contracts.revoke_cancellation(contract.id)
+    assert world.gateway.contracts.get(contract.id).status is Status.ACTIVE
+
+
 @pytest.mark.rule("R-388")
 def test_after_the_end_a_month_that_never_came_is_void(world):
     contract = running(world)

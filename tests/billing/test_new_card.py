@@ -358,6 +358,21 @@ def test_what_the_provider_can_collect_it_collects_and_paygate_charges_nothing(r
     assert renewing.stripe.book.captured() == before + 3000
 
 
+@pytest.mark.rule("R-403", "R-387")
+def test_a_provider_collects_nothing_where_nothing_is_unpaid_here_any_more(renewing):
+    contract = provided(renewing)
+    renewing.charge(contract, 3000, purpose=Purpose.ARREARS)
+    assert now(renewing, contract).status is Status.ACTIVE
+    before = renewing.stripe.book.captured()
+
+    done = change(renewing, contract, collect=True, consent=AGREED)
+
+    assert (done.collecting, done.charge) == (False, None)
+    renewing.clock.advance(minutes=1)
+    renewing.deliver("stripe")
+    assert renewing.stripe.book.captured() == before
+
+
 @pytest.mark.rule("R-402")
 def test_a_subscription_of_the_provider_does_not_move_to_another_account(renewing):
     contract = renewing.contract("stripe")

@@ -5,7 +5,7 @@ import datetime as dt
 import attrs
 import pytest
 
-from paygate import JST, BankTransfer, Customer, Money, Plan, Product, ProductType, Status
+from paygate import JST, Actor, BankTransfer, Customer, Money, Plan, Product, ProductType, Status
 from paygate.domain.contract import CancellationOrigin
 from paygate.domain.subscription import SubscriptionState
 from paygate.errors import InvalidValue, NotFound, OperationNotAllowed
@@ -114,6 +114,43 @@ def test_notice_that_somebody_gave_stays_when_the_products_end_is_cleared(world)
     world.gateway.contracts.set_product_end(contract.id, None)
 
     assert now(world, contract).cancellation.origin is CancellationOrigin.ADMIN
+
+
+@pytest.mark.rule("R-389", "R-069")
+@pytest.mark.parametrize(
+    ("by_customer", "origin"), [(False, CancellationOrigin.ADMIN), (True, CancellationOrigin.CUSTOMER)]
+)
+def test_notice_that_came_before_the_products_end_is_what_is_left_when_that_is_cleared(world, by_customer, origin):
+    contract = world.contract("stripe", plan=GOLD)
+    actor = Actor.customer(contract.customer_id) if by_customer else Actor.admin()
+    given = world.gateway.contracts.schedule_cancellation(contract.id, actor=actor).contract.cancellation
+    ended = world.gateway.contracts.set_product_end(contract.id, "2026-01").contract
+    assert (ended.cancellation.origin, ended.cancellation.by) == (CancellationOrigin.PRODUCT_END, actor)
+
+    cleared = world.gateway.contracts.set_product_end(contract.id, None).contract
+
+    assert (cleared.status, cleared.cancellation) == (Status.CANCEL_SCHEDULED, given)
+    assert given.origin is origin
+    at(world, "2026-02-15T03:00:00")
+    world.gateway.billing.run()
+    assert now(world, contract).status is Status.TERMINATED
+
+
+@pytest.mark.rule("R-389", "R-388")
+def test_a_product_end_is_not_cleared_while_its_final_period_is_marked_as_unpaid(world):
+    contract = world.gateway.contracts.create(HANAKO, GOLD, BankTransfer())
+    world.gateway.contracts.confirm_payment(contract.id)
+    at(world, "2026-02-15T03:00:00")
+    world.gateway.billing.run()
+    world.gateway.contracts.set_product_end(contract.id, "2026-02")
+    world.gateway.contracts.mark_unpaid(contract.id, dt.date(2026, 2, 15))
+
+    with pytest.raises(OperationNotAllowed, match="2026-02-15") as refusal:
+        world.gateway.contracts.set_product_end(contract.id, None)
+
+    assert refusal.value.rule == "R-388"
+    world.gateway.contracts.mark_paid(contract.id, dt.date(2026, 2, 15))
+    assert world.gateway.contracts.set_product_end(contract.id, None).contract.status is Status.ACTIVE
 
 
 @pytest.mark.rule("R-389", "R-130")

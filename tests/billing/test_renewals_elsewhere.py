@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 
 from paygate import JST, BankTransfer, Card, Customer, Money, Plan, Status
+from paygate.domain.charge import Purpose
 from paygate.errors import CapabilityNotSupported, InvalidValue, OutcomeUnknown, SystemMaxPassed
 from paygate.provider import DeclineClass
 from paygate.testing import Decline
@@ -146,6 +147,22 @@ def test_a_late_run_does_not_collect_a_period_that_is_over_for_good(world):
     at(world, "2031-01-05T03:00:00")
 
     assert world.gateway.billing.run().blocked == 1
+    assert world.stripe.book.captured() == 3000
+
+
+@pytest.mark.rule("R-391", "R-380")
+def test_arrears_that_would_open_nothing_any_more_are_refused_and_cost_nothing(world):
+    at(world, "2030-11-15T12:00:00")
+    contract = world.contract("stripe")
+    world.stripe.next(Decline("insufficient_funds", DeclineClass.SOFT))
+    at(world, "2030-12-15T03:00:00")
+    world.gateway.billing.run()
+    at(world, "2031-01-05T10:00:00")
+
+    with pytest.raises(SystemMaxPassed) as refusal:
+        world.charge(contract, 3000, purpose=Purpose.ARREARS)
+
+    assert refusal.value.rule == "R-391"
     assert world.stripe.book.captured() == 3000
 
 

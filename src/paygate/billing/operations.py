@@ -356,7 +356,7 @@ async def set_product_end(
     def decide(case: Case) -> Settlement:
         return product_end.set_product_end(
             case.contract, end_month, case.now, services.rules, services.new_id, actor=actor, product=product,
-            capabilities=case.capabilities, reason=reason,
+            capabilities=case.capabilities, entries=case.entries, reason=reason,
         )  # fmt: skip
 
     return await perform(services, contract_id, "set_product_end", decide, actor=actor)
@@ -391,7 +391,7 @@ async def revoke_cancellation(services: Services, contract_id: str, *, actor: Ac
     def decide(case: Case) -> Settlement:
         return ending.revoke_cancellation(
             case.contract, case.now, services.rules, services.new_id, actor=actor, capabilities=case.capabilities,
-            reason=reason,
+            entries=case.entries, reason=reason,
         )  # fmt: skip
 
     return await perform(services, contract_id, "revoke_cancellation", decide, actor=actor)

@@ -203,6 +203,12 @@ def decide_addon(
         arrears.check_amount_owed(contract, amount, due, other_amount=command.other_amount)
         arrears.check_retries(contract, capabilities.name, facts.open_period)
     after = _expiry_after(contract, capabilities, today, rules, renew=renew, pays_period=pays_period)
+    if renew and today > rules.system_max and contract.plan.cycle is not None and (after is None or after < today):
+        raise SystemMaxPassed(
+            f"contract {contract.id}: the expiry cannot be renewed beyond the system's largest date, {rules.system_max}, so "
+            "the content would stay closed; raise system_max_expiry, or charge with renew_expiry=False",
+            rule="R-391",
+        )
     mails = tuple(due_mails(rules.step_mails, MailSet.ON_RENEWAL, now)) if mail and rules.step_mails else ()
     warnings = before_charging(capabilities, mails, closes_at, now, rules.zone)
     warnings += beside_arrears(contract, amount, due, after, today, unsaid=unsaid, pays_period=pays_period)

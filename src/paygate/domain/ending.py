@@ -17,7 +17,7 @@ from ..provider import Capabilities
 from .contract import Actor, ActorKind, Cancellation, CancellationOrigin, Contract, Status
 from .followup import Next, NoticeKind, ProviderAction, tell_both, want
 from .ledger import EntryState, LedgerEntry
-from .lifecycle import paid_row, step, terminated
+from .lifecycle import check_running_period_paid, paid_row, step, terminated
 from .operations import Operation, permit
 from .rules import Rules
 from .running import next_renewal_on, running_status
@@ -103,6 +103,7 @@ def revoke_cancellation(
     *,
     actor: Actor,
     capabilities: Capabilities | None = None,
+    entries: Iterable[LedgerEntry] = (),
     reason: str = "",
 ) -> Settlement:
     """解約の取消: the contract runs on, ACTIVE or SPECIAL_PERIOD by date (R-065, R-133 to R-137).
@@ -110,9 +111,12 @@ def revoke_cancellation(
     :raises PermissionDenied: neither an administrator nor the contract's customer (R-131).
     :raises NotRevocable: the product ends (R-068, R-069).
     :raises EffectiveDayReached: from 00:00:00 of the effective day on, whether or not a run has come (R-136).
-    :raises OperationNotAllowed: no cancellation is scheduled.
+    :param entries: all ledger rows of the contract.
+    :raises OperationNotAllowed: no cancellation is scheduled, or the running period is marked as unpaid (R-388): a contract
+        that runs on would leave it behind.
     """
     now = permit(Operation.REVOKE_CANCELLATION, contract, actor, now, rules)
+    check_running_period_paid(contract, entries)
     today = business_date(now, rules.zone)
     # the running period stays what it is: a renewal whose result is still awaited has not begun one
     kept = attrs.evolve(contract, status=running_status(contract, today), cancellation=None)

@@ -19,6 +19,7 @@ from .ledger import EntryKind, EntryState, LedgerEntry
 from .transitions import TRANSITIONS, Event, Transition, find, row
 
 __all__ = [
+    "check_running_period_paid",
     "operator_notice",
     "paid_row",
     "product_end_notices",
@@ -167,6 +168,20 @@ def paid_row(contract: Contract, entries: Iterable[LedgerEntry], *states: EntryS
         if entry.contract_id == contract.id and entry.kind is EntryKind.PERIOD and entry.state in states
     ]
     return max(rows, key=lambda entry: entry.target_on, default=None)
+
+
+def check_running_period_paid(contract: Contract, entries: Iterable[LedgerEntry]) -> None:
+    """Refuse to let a contract run on whose running period was marked as unpaid while its end was scheduled (R-388).
+
+    :raises OperationNotAllowed: it is unpaid.
+    """
+    missing = paid_row(contract, entries, EntryState.UNPAID)
+    if missing is not None and contract.period_start is not None and missing.target_on >= contract.period_start:
+        raise OperationNotAllowed(
+            f"contract {contract.id}: the period of {missing.target_on} is marked as unpaid; mark it as paid first "
+            "(contracts.mark_paid), or let the contract end",
+            rule="R-388",
+        )
 
 
 def operator_notice(contract: Contract, code: str, message: str, **facts: object) -> Notice:

@@ -176,6 +176,8 @@ def _changed(
         reason=reason,
         facts={"account": card.account, "account_before": contract.account, **marks},
     )
+    # where nothing is unpaid here, an invoice that is open there has been paid in another way
+    collect = collect and missing is not None and contract.status is Status.PAST_DUE
     wanted = (Wanted(card.account, ProviderAction.NEW_CARD, credential=card.token, collect=collect),) if tells else ()
     notices = tell_both(
         NoticeKind.CARD_CHANGED, after, _then(after), happened_on=business_date(now, rules.zone), card=looks

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import attrs
 
 from ..clock import business_date
 from ..errors import InvalidValue, NotFound, OperationNotAllowed
 from ..provider import Capabilities
-from .contract import Actor, CancellationOrigin, Contract, Status
+from .contract import Actor, ActorKind, CancellationOrigin, Contract, Status
 from .followup import Next, NoticeKind, ProviderAction, tell_both, want
-from .lifecycle import product_end_notices, step
+from .ledger import LedgerEntry
+from .lifecycle import check_running_period_paid, product_end_notices, step
 from .operations import Operation, permit
 from .renewal import schedule_product_end
 from .rules import Rules
@@ -29,6 +30,8 @@ __all__ = ["set_product_end"]
 
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 _RUNNING = frozenset({Status.ACTIVE, Status.SPECIAL_PERIOD})
+#: Who may have given notice, and the origin that it had.
+_PERSONS = {ActorKind.ADMIN: CancellationOrigin.ADMIN, ActorKind.CUSTOMER: CancellationOrigin.CUSTOMER}
 
 
 def set_product_end(
@@ -41,6 +44,7 @@ def set_product_end(
     actor: Actor,
     product: str | None = None,
     capabilities: Capabilities | None = None,
+    entries: Iterable[LedgerEntry] = (),
     reason: str = "",
 ) -> Settlement:
     """Set the final month of the contract's products, or clear it.
@@ -71,7 +75,10 @@ def set_product_end(
     )
     moved = attrs.evolve(contract, plan=attrs.evolve(contract.plan, products=products))
     facts = {"product": product or "all", "end_month": end_month}
-    return _follow(contract, moved, now, rules, new_id, actor, capabilities, reason, facts)
+    done = _follow(contract, moved, now, rules, new_id, actor, capabilities, reason, facts)
+    if done.contract.status in _RUNNING and contract.status is Status.CANCEL_SCHEDULED:
+        check_running_period_paid(contract, entries)
+    return done
 
 
 def _check_month(contract: Contract, end_month: str | None) -> None:
@@ -106,7 +113,11 @@ def _follow(
     final = moved.status in {*_RUNNING, Status.CANCEL_SCHEDULED} and in_final_period(moved)
     after = moved
     event = Event.SET_PRODUCT_END
-    if by_product and not final and moved.status is Status.CANCEL_SCHEDULED:
+    given = notice is not None and notice.by.kind in _PERSONS
+    if notice is not None and by_product and given and not final and moved.status is Status.CANCEL_SCHEDULED:
+        # somebody had given notice before the product was to end: that is what is left of it
+        after = attrs.evolve(moved, cancellation=attrs.evolve(notice, origin=_PERSONS[notice.by.kind]))
+    elif by_product and not final and moved.status is Status.CANCEL_SCHEDULED:
         provided = moved.subscription
         if provided is not None and provided.state is SubscriptionState.ENDING:
             provided = attrs.evolve(provided, state=SubscriptionState.RUNNING)
@@ -116,7 +127,7 @@ def _follow(
         find(before.status, event, after.status), before, after, at=now, actor=actor, new_id=new_id,
         action="set_product_end", reason=reason, facts=facts,
     )  # fmt: skip
-    if after is not moved:
+    if after.status is not moved.status:
         return Settlement(
             after,
             audit=(record,),

@@ -16,7 +16,7 @@ from ..evolving import evolve
 from . import licences as entitlements
 from .audit import AuditRecord
 from .charge import Charge
-from .contract import Actor, Cancellation, CancellationOrigin, Contract, Status
+from .contract import Actor, Contract, Status
 from .expiry import paid_until
 from .followup import Next, NoticeKind, tell_both
 from .ledger import EntryKind, EntryState, LedgerEntry
@@ -24,7 +24,15 @@ from .licences import License
 from .lifecycle import operator_notice, product_end_notices, resumption, resumption_notices, step, terminated
 from .mails import MailSet, StepMail, queue
 from .rules import Rules
-from .running import in_final_period, next_renewal_on, period_price, product_ends_on, resumed, running
+from .running import (
+    ends_with_product,
+    in_final_period,
+    next_renewal_on,
+    period_price,
+    product_ends_on,
+    resumed,
+    running,
+)
 from .settlement import Settlement
 from .transitions import Event, Transition, find, row
 
@@ -299,7 +307,7 @@ def schedule_product_end(
         or not in_final_period(contract)
     ):
         raise OperationNotAllowed(f"contract {contract.id} is not in its product's final period", rule="R-067")
-    notice = Cancellation(CancellationOrigin.PRODUCT_END, now, Actor.scheduler(), effective_on)
+    notice = ends_with_product(contract.cancellation, now, effective_on)
     scheduled = evolve(contract, status=Status.CANCEL_SCHEDULED, cancellation=notice)
     taken = find(contract.status, Event.FINAL_PERIOD_BEGINS, scheduled.status)
     record = step(taken, contract, scheduled, at=now, actor=Actor.scheduler(), new_id=new_id, action="product_end")

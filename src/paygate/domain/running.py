@@ -14,6 +14,7 @@ from .calendar import next_renewal, period_containing, renewal_day
 from .contract import Actor, Cancellation, CancellationOrigin, Contract, Plan, Status
 
 __all__ = [
+    "ends_with_product",
     "in_final_period",
     "next_renewal_on",
     "period_price",
@@ -75,6 +76,13 @@ def running_status(contract: Contract, day: dt.date) -> Status:
     return Status.SPECIAL_PERIOD if special_end is not None and day < special_end else Status.ACTIVE
 
 
+def ends_with_product(notice: Cancellation | None, requested_at: dt.datetime, effective_on: dt.date) -> Cancellation:
+    """The end of a contract with its product; notice that a person gave before keeps who gave it, and when (R-069, R-389)."""
+    if notice is None:
+        return Cancellation(CancellationOrigin.PRODUCT_END, requested_at, Actor.scheduler(), effective_on)
+    return evolve(notice, origin=CancellationOrigin.PRODUCT_END, effective_on=effective_on)
+
+
 def running(contract: Contract, day: dt.date, requested_at: dt.datetime) -> Contract:
     """*contract* running on *day*: ACTIVE, SPECIAL_PERIOD, or CANCEL_SCHEDULED in the product's final period.
 
@@ -90,7 +98,7 @@ def running(contract: Contract, day: dt.date, requested_at: dt.datetime) -> Cont
     product_end = product_ends_on(plan, start_on)
     notice = contract.cancellation
     if product_end is not None and next_on >= product_end:
-        notice = Cancellation(CancellationOrigin.PRODUCT_END, requested_at, Actor.scheduler(), next_on)
+        notice = ends_with_product(notice, requested_at, next_on)
     status = running_status(contract, day) if notice is None else Status.CANCEL_SCHEDULED
     return evolve(contract, status=status, period_start=period_start, cancellation=notice, past_due=None)
 

@@ -59,6 +59,7 @@ def shop(world: World, slow: Slow) -> World:
         )
         world.clock.advance(minutes=1)
     slow.heard.clear()
+    slow.threads.clear()
     return world
 
 

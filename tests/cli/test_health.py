@@ -1,5 +1,7 @@
 """``paygate health``: what a monitor reads from its exit code."""
 
+import logging
+
 import pytest
 from freezegun import freeze_time
 
@@ -30,6 +32,10 @@ def test_a_database_that_is_not_paygates_ends_with_its_own_code(empty):
 
 
 def test_logging_is_shown_on_standard_error_where_it_is_asked_for(empty):
+    before = logging.getLogger("paygate").level
     result = empty("--log", "info", "bill", "--yes")
     assert "INFO paygate.billing: billing run: nothing to do" in result.stderr
     assert "INFO" not in empty("bill", "--yes").stderr
+    assert (
+        logging.getLogger("paygate").level == before
+    )  # whoever calls the command in the own process keeps the own level

@@ -60,6 +60,7 @@ def test_a_lost_answer_says_so(run, caplog) -> None:
 
 @pytest.mark.parametrize("fault", ["ok", "close", "silent", "partial", "garbage"])
 def test_no_secret_is_in_any_log_line_or_error_on_the_real_network(run, server, quick, caplog, fault) -> None:
+    caplog.set_level(logging.DEBUG, "paygate")
     caplog.set_level(logging.DEBUG)
     texts = []
     try:

@@ -24,7 +24,13 @@ NEVER_SENT = Failure("refused", "not sent", sent=False)
 
 
 CARD = charge().credential_hash
-PLAIN: dict[str, Any] = {"network": None, "advice_code": None, "response_code": None, "failure": None}
+PLAIN: dict[str, Any] = {
+    "network": None,
+    "advice_code": None,
+    "response_code": None,
+    "failure": None,
+    "cleared_by": None,
+}
 
 
 def _keep(store: Store, name: str = "c1", **changes: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -114,4 +115,5 @@ def paygate(
         logger.addHandler(lines)
         ctx.call_on_close(lambda: logger.removeHandler(lines))
         if log:
+            ctx.call_on_close(partial(logger.setLevel, logger.level))
             logger.setLevel(log.upper())

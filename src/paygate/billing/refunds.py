@@ -14,7 +14,7 @@ from ..domain.discrepancy import NO_REFERENCE, Discrepancy, DiscrepancyKind, Sou
 from ..domain.ledger import LedgerEntry, refundable
 from ..domain.metadata import Metadata, checked_metadata
 from ..domain.operations import Operation, require_admin
-from ..domain.refunding import RefundDecision, decide_refund, mark_manual_refund_done, settle_refund, state_after
+from ..domain.refunding import RefundDecision, decide_refund, settle_refund
 from ..errors import (
     IdempotencyConflict,
     InvalidValue,
@@ -26,7 +26,7 @@ from ..money import Money
 from ..notices import OperationProposal
 from ..provider import Capabilities, Lookup, LookupRequest, Outcome, RefundRequest, RefundResult
 from ..store import Session
-from . import after_deletion, interrupted, logs, permission, returns
+from . import interrupted, logs, permission, returns
 from .claims import Claim, take
 from .discrepancies import chosen, close, refresh
 from .discrepancies import note as note_discrepancy
@@ -46,9 +46,7 @@ __all__ = [
     "RefundPreview",
     "apply_refund",
     "create",
-    "dues",
     "look",
-    "mark_done",
     "preview",
     "resolve",
     "send",
@@ -571,60 +569,3 @@ async def wait(services: Services, refund_id: str, timeout: float) -> Refund:  #
         await sleep(step)
         waited += step
         pause = min(pause * 1.5, 5.0)
-
-
-async def dues(services: Services) -> list[LedgerEntry]:
-    """Manual refunds that are still due (X-14); those of deleted contracts last (R-415)."""
-
-    def read() -> list[LedgerEntry]:
-        with services.store.read() as session:
-            return [*session.ledger.dues(), *after_deletion.dues(services, session)]
-
-    return await call(read)
-
-
-async def mark_done(services: Services, entry_id: str, *, on: dt.date | None, note: str, actor: Actor) -> LedgerEntry:
-    """A person has returned the money (R-250)."""
-
-    def proposal(session: Session) -> OperationProposal:
-        kept = session.remainders.get(entry_id)
-        if kept is not None:
-            return OperationProposal(Operation.MARK_MANUAL_REFUND_DONE.value, actor, None, kept.amount)
-        row = session.ledger.get(entry_id)
-        contract = session.contracts.get(row.contract_id)
-        return OperationProposal(Operation.MARK_MANUAL_REFUND_DONE.value, actor, contract, row.amount)
-
-    def write() -> LedgerEntry:
-        with services.store.write() as session:
-            owed = after_deletion.done(services, session, entry_id, on, note, actor)
-            if owed is not None:
-                return owed
-            row = session.ledger.get(entry_id)
-            session.contracts.lock(row.contract_id)
-            row = session.ledger.get(entry_id)
-            done, audit = mark_manual_refund_done(
-                row,
-                on or services.today(),
-                note,
-                actor=actor,
-                now=services.now(),
-                new_id=services.new_id,
-                zone=services.rules.zone,
-            )
-            session.ledger.set_state(done.id, done.state, remarks=done.remarks, done_on=done.done_on)
-            session.audit.insert_many([audit])
-            sale = session.ledger.get(row.refunds) if row.refunds else None
-            if sale is not None:
-                session.ledger.set_state(sale.id, state_after(sale, session.ledger.refunds_of(sale.id)))
-                for refund in session.refunds.for_entry(sale.id):
-                    if refund.refund_entry_id == row.id:
-                        now = services.now()
-                        session.refunds.update(attrs.evolve(refund, state=RefundState.DONE, settled_at=now))
-                        ids = {"refund_id": refund.id}
-                        put(services, session, "on_refund", ids, contract_id=row.contract_id, now=now)
-        return done
-
-    await permission.ask(services, proposal)
-    done = await call(write)
-    await deliver(services)
-    return done

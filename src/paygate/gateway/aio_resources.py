@@ -10,6 +10,7 @@ from ..billing import (
     charges,
     customer_action,
     listing,
+    manual_refunds,
     outbox,
     reconcile,
     refunds,
@@ -344,7 +345,7 @@ class AsyncRefunds(AsyncNamespace):
 
     async def dues(self) -> tuple[LedgerEntry, ...]:
         """Refunds that a person has yet to make by hand (X-14). What deleted contracts owe comes last (R-415)."""
-        return tuple(await self._run(refunds.dues(self._services)))
+        return tuple(await self._run(manual_refunds.dues(self._services)))
 
     async def mark_done(
         self, entry_id: str, *, on: dt.date | None = None, note: str, actor: Actor = ADMIN
@@ -354,7 +355,7 @@ class AsyncRefunds(AsyncNamespace):
         :param entry_id: the MANUAL_REFUND_DUE row.
         :param on: JST date, by default today.
         """
-        return await self._run(refunds.mark_done(self._services, entry_id, on=on, note=note, actor=actor))
+        return await self._run(manual_refunds.mark_done(self._services, entry_id, on=on, note=note, actor=actor))
 
 
 class AsyncLedger(AsyncNamespace):

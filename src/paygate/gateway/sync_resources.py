@@ -10,6 +10,7 @@ from ..billing import (
     charges,
     customer_action,
     listing,
+    manual_refunds,
     outbox,
     reconcile,
     refunds,
@@ -344,7 +345,7 @@ class Refunds(Namespace):
 
     def dues(self) -> tuple[LedgerEntry, ...]:
         """Refunds that a person has yet to make by hand (X-14). What deleted contracts owe comes last (R-415)."""
-        return tuple(self._run(refunds.dues(self._services)))
+        return tuple(self._run(manual_refunds.dues(self._services)))
 
     def mark_done(self, entry_id: str, *, on: dt.date | None = None, note: str, actor: Actor = ADMIN) -> LedgerEntry:
         """A manual refund has been made (R-250).
@@ -352,7 +353,7 @@ class Refunds(Namespace):
         :param entry_id: the MANUAL_REFUND_DUE row.
         :param on: JST date, by default today.
         """
-        return self._run(refunds.mark_done(self._services, entry_id, on=on, note=note, actor=actor))
+        return self._run(manual_refunds.mark_done(self._services, entry_id, on=on, note=note, actor=actor))
 
 
 class Ledger(Namespace):

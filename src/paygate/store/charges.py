@@ -15,8 +15,8 @@ from ..ids import derived_id
 from ..money import Money
 from .claims import Claims, claiming_insert, given, settled_columns
 from .drafts import DRAFT_COLUMNS, Draft, draft_columns, draft_of
-from .labels import CHARGE, label, labelled, metadata_of, metadata_text, sought
 from .mapping import actor, failure, failure_columns, found
+from .metadata import CHARGE, label, labelled, metadata_of, metadata_text, sought
 from .statements import Pages, Row, Runner, Statement, insert_all, value, values
 from .tables import DUPLICATE, FAILED, OPEN_CHARGE, charges, discrepancies, drafts, one_of, returns
 

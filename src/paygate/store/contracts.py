@@ -31,8 +31,8 @@ from ..evolving import evolve
 from ..ids import secret_hash
 from ..money import Money
 from ..provider import Mode
-from .labels import CONTRACT, label, labelled, metadata_of, metadata_text, sought
 from .mapping import actor, found
+from .metadata import CONTRACT, label, labelled, metadata_of, metadata_text, sought
 from .statements import Pages, Row, Runner, Statement, insert_all, value, values
 from .tables import SUBSCRIPTION_OPEN, contracts
 

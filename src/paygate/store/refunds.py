@@ -13,8 +13,8 @@ from ..errors import IdempotencyConflict, InvalidValue
 from ..ids import derived_id
 from ..money import Money
 from .claims import Claims, claiming_insert, given, settled_columns
-from .labels import REFUND, label, labelled, metadata_of, metadata_text, sought
 from .mapping import actor, failure, failure_columns, found
+from .metadata import REFUND, label, labelled, metadata_of, metadata_text, sought
 from .statements import Pages, Row, Runner, Statement, value, values
 from .tables import OPEN_REFUND, refunds
 

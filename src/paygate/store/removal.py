@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from .cards import keep_attempts
-from .labels import CHARGE, CONTRACT, REFUND, forget
+from .metadata import CHARGE, CONTRACT, REFUND, forget
 from .statements import Runner, Statement, value
 from .tables import (
     audit,
